@@ -1,0 +1,45 @@
+import type { Caller } from './caller.ts'
+import type { DeadlineMs } from './deadline.ts'
+import type { Priority } from './priority.ts'
+
+/** One GraphQL operation for one subgraph. */
+export interface SubgraphRequest {
+  readonly kind: 'query' | 'mutation'
+  /** Operation text with exactly one operation. */
+  readonly operation: string
+  readonly operationName?: string
+  readonly variables: Readonly<Record<string, unknown>>
+  readonly caller: Caller
+  readonly deadlineMs: DeadlineMs
+  readonly priority: Priority
+  /** W3C trace context of the request this one serves. */
+  readonly traceparent?: string
+}
+
+export interface SubgraphError {
+  readonly message: string
+  readonly path?: readonly (string | number)[]
+  readonly extensions?: Readonly<Record<string, unknown>>
+}
+
+/** A subgraph's answer. Shared between requests: nobody may write into it. */
+export interface SubgraphAnswer {
+  readonly data?: Readonly<Record<string, unknown>> | null
+  readonly errors?: readonly SubgraphError[]
+  readonly extensions?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * A subgraph as its callers see it: the gateway, and other subgraphs through peers.ts. `in-process-client.ts` and
+ * `http-client.ts` implement it, and one contract suite holds them equal.
+ *
+ * `execute` rejects with a `Fault` only when there is no answer: SUBGRAPH_UNREACHABLE, SUBGRAPH_TIMEOUT,
+ * SUBGRAPH_BAD_ANSWER, SUBGRAPH_OVERLOADED; for a mutation that may have run, OUTCOME_UNKNOWN.
+ */
+export interface SubgraphClient {
+  readonly name: string
+  execute(request: SubgraphRequest): Promise<SubgraphAnswer>
+  /** Resolves when the subgraph can serve, rejects with the reason when it cannot. */
+  ready(): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,289 @@
+// Generated from schema.graphql by `npm run schema`. Do not edit.
+export type Maybe<T> = T | null
+export type InputMaybe<T> = Maybe<T>
+/** All built-in and custom scalars, mapped to their actual values */
+export type Scalars = {
+  ID: { input: string; output: string }
+  String: { input: string; output: string }
+  Boolean: { input: boolean; output: boolean }
+  Int: { input: number; output: number }
+  Float: { input: number; output: number }
+  /** An amount of money in fen (1 yuan = 100 fen, CNY): an integer from -(2^53-1) to 2^53-1; fractions are refused. */
+  Fen: { input: number; output: number }
+  /** An instant as RFC 3339 in UTC with milliseconds, such as 2027-02-28T16:00:00.000Z. */
+  DateTime: { input: Date; output: Date }
+  link__Import: { input: unknown; output: unknown }
+  federation__FieldSet: { input: string; output: string }
+  federation__Scope: { input: unknown; output: unknown }
+  federation__Policy: { input: unknown; output: unknown }
+  federation__ContextFieldValue: { input: unknown; output: unknown }
+  _Any: { input: unknown; output: unknown }
+}
+
+export type CacheControl__Scope = 'PUBLIC' | 'PRIVATE'
+
+export type Query = {
+  /** Campaigns, the one that opens last first, drafts apart. */
+  readonly campaigns: CampaignConnection
+  /** One campaign; null when there is none with this id, and for a draft. */
+  readonly campaign?: Maybe<Campaign>
+  /** Campaigns still being written, the newest first. */
+  readonly draftCampaigns: CampaignConnection
+  readonly _entities: ReadonlyArray<Maybe<_Entity>>
+  readonly _service: _Service
+}
+
+export type QueryCampaignsArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>
+  after?: InputMaybe<Scalars['String']['input']>
+  state?: InputMaybe<CampaignState>
+}
+
+export type QueryCampaignArgs = {
+  id: Scalars['ID']['input']
+}
+
+export type QueryDraftCampaignsArgs = {
+  first?: InputMaybe<Scalars['Int']['input']>
+  after?: InputMaybe<Scalars['String']['input']>
+}
+
+export type Query_EntitiesArgs = {
+  representations: ReadonlyArray<Scalars['_Any']['input']>
+}
+
+export type Mutation = {
+  /** Writes a campaign as a DRAFT and funds its budget into the treasury. Nothing is issued before it is activated. */
+  readonly createCampaign: CreateCampaignResult
+  /** Makes a draft start by itself at its opensAt. */
+  readonly scheduleCampaign: ChangeCampaignResult
+  /** Moves the budget from the treasury to the campaign and opens issuance. */
+  readonly activateCampaign: ChangeCampaignResult
+  /**
+   * Stops issuance. Once this has answered, no coupon is issued until it is resumed; coupons already in wallets keep
+   * working. The notice is what shoppers are told meanwhile.
+   */
+  readonly pauseIssuance: ChangeCampaignResult
+  /** Lets issuance go on after a pause. */
+  readonly resumeIssuance: ChangeCampaignResult
+  /** Ends issuance for good and returns what was not issued. Coupons in wallets keep working. */
+  readonly endCampaign: ChangeCampaignResult
+}
+
+export type MutationCreateCampaignArgs = {
+  input: CreateCampaignInput
+}
+
+export type MutationScheduleCampaignArgs = {
+  input: ChangeCampaignInput
+}
+
+export type MutationActivateCampaignArgs = {
+  input: ChangeCampaignInput
+}
+
+export type MutationPauseIssuanceArgs = {
+  input: PauseIssuanceInput
+}
+
+export type MutationResumeIssuanceArgs = {
+  input: ChangeCampaignInput
+}
+
+export type MutationEndCampaignArgs = {
+  input: ChangeCampaignInput
+}
+
+/** A drop of coupons: who pays, how much, when. */
+export type Campaign = {
+  readonly id: Scalars['ID']['output']
+  readonly nameZh: Scalars['String']['output']
+  readonly nameEn: Scalars['String']['output']
+  readonly state: CampaignState
+  /** What shoppers are told while issuance is paused; null when it is not. */
+  readonly notice?: Maybe<CampaignNotice>
+  /** The windows of the campaign, in order. */
+  readonly phases: ReadonlyArray<CampaignPhase>
+  /** All the money set aside for coupons. */
+  readonly budgetFen: Scalars['Fen']['output']
+  /** Face value of one coupon. */
+  readonly faceFen: Scalars['Fen']['output']
+  /** Smallest order that a coupon may be used on. */
+  readonly minSpendFen: Scalars['Fen']['output']
+  /** Coupons are valid before this instant, which itself is outside. */
+  readonly validUntil: Scalars['DateTime']['output']
+  /** Counts every change of state; issuance obeys the highest it has been given. */
+  readonly version: Scalars['Int']['output']
+}
+
+export type CampaignNotice = {
+  readonly zh: Scalars['String']['output']
+  readonly en: Scalars['String']['output']
+}
+
+/** A window of a campaign: open at opensAt, closed from closesAt on. */
+export type CampaignPhase = {
+  readonly kind: CampaignPhaseKind
+  readonly opensAt: Scalars['DateTime']['output']
+  readonly closesAt: Scalars['DateTime']['output']
+}
+
+export type CampaignPhaseKind =
+  /** Coupons can be claimed. */
+  | 'ISSUANCE'
+  /** Coupons can be used. */
+  | 'REDEMPTION'
+
+export type CampaignState =
+  /** Written, seen by operators only. */
+  | 'DRAFT'
+  /** Will be activated at its opensAt. */
+  | 'SCHEDULED'
+  /** Funded, issuance open within its window. */
+  | 'ACTIVE'
+  /** Issuance stopped by an operator; redemption goes on. */
+  | 'PAUSED'
+  /** Issuance closed for good. */
+  | 'ENDED'
+
+export type CampaignConnection = {
+  readonly edges: ReadonlyArray<CampaignEdge>
+  readonly pageInfo: PageInfo
+}
+
+export type CampaignEdge = {
+  readonly cursor: Scalars['String']['output']
+  readonly node: Campaign
+}
+
+/** Where a page stands in its list. */
+export type PageInfo = {
+  /** True when more follow this page. */
+  readonly hasNextPage: Scalars['Boolean']['output']
+  /** True when `after` was given: something comes before this page. */
+  readonly hasPreviousPage: Scalars['Boolean']['output']
+  /** Cursor of the page's first edge; null on an empty page. */
+  readonly startCursor?: Maybe<Scalars['String']['output']>
+  /** Cursor of the page's last edge, to be given as `after`; null on an empty page. */
+  readonly endCursor?: Maybe<Scalars['String']['output']>
+}
+
+/** How a message should be taken. */
+export type MessageSeverity =
+  /** It worked. */
+  | 'SUCCESS'
+  /** Nothing went wrong, and nothing was done. */
+  | 'INFO'
+  /** It did not work now and may work later. */
+  | 'WARNING'
+  /** It did not work and will not, unless something changes. */
+  | 'ERROR'
+
+/** An outcome in words, for a person in front of a chatbot and for the program that speaks to them. */
+export type ShopperMessage = {
+  /** A stable name for the outcome, in capitals. */
+  readonly code: Scalars['String']['output']
+  readonly severity: MessageSeverity
+  /** One sentence in Chinese. */
+  readonly messageZh: Scalars['String']['output']
+  /** One sentence in English. */
+  readonly messageEn: Scalars['String']['output']
+  /** True when asking again, unchanged, may succeed. */
+  readonly retryable: Scalars['Boolean']['output']
+  /** How long to wait before asking again, in milliseconds; null when there is nothing to wait for. */
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>
+}
+
+export type CreateCampaignInput = {
+  readonly nameZh: Scalars['String']['input']
+  readonly nameEn: Scalars['String']['input']
+  /** All the money for coupons; at least one face value. */
+  readonly budgetFen: Scalars['Fen']['input']
+  readonly faceFen: Scalars['Fen']['input']
+  /** Smallest order that a coupon may be used on; 0 for none. */
+  readonly minSpendFen?: Scalars['Fen']['input']
+  readonly opensAt: Scalars['DateTime']['input']
+  readonly closesAt: Scalars['DateTime']['input']
+  /** Coupons are valid before this instant; at or after closesAt. */
+  readonly validUntil: Scalars['DateTime']['input']
+}
+
+export type ChangeCampaignInput = {
+  readonly campaignId: Scalars['ID']['input']
+}
+
+export type PauseIssuanceInput = {
+  readonly campaignId: Scalars['ID']['input']
+  /** For the record, not shown to shoppers; at most 500 characters. */
+  readonly reason: Scalars['String']['input']
+  /** Shown to shoppers; at most 500 characters each. */
+  readonly noticeZh: Scalars['String']['input']
+  readonly noticeEn: Scalars['String']['input']
+}
+
+export type CreateCampaignResult = CampaignCreated | CampaignRefused
+
+export type ChangeCampaignResult = CampaignChanged | CampaignNotFound | CampaignStateConflict
+
+export type CampaignCreated = ShopperMessage & {
+  readonly code: Scalars['String']['output']
+  readonly severity: MessageSeverity
+  readonly messageZh: Scalars['String']['output']
+  readonly messageEn: Scalars['String']['output']
+  readonly retryable: Scalars['Boolean']['output']
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>
+  readonly campaign: Campaign
+}
+
+/** The terms make no sense together; the message says which. */
+export type CampaignRefused = ShopperMessage & {
+  readonly code: Scalars['String']['output']
+  readonly severity: MessageSeverity
+  readonly messageZh: Scalars['String']['output']
+  readonly messageEn: Scalars['String']['output']
+  readonly retryable: Scalars['Boolean']['output']
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>
+}
+
+/** The campaign is in the state that was asked for, and issuance has acknowledged it. */
+export type CampaignChanged = ShopperMessage & {
+  readonly code: Scalars['String']['output']
+  readonly severity: MessageSeverity
+  readonly messageZh: Scalars['String']['output']
+  readonly messageEn: Scalars['String']['output']
+  readonly retryable: Scalars['Boolean']['output']
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>
+  readonly campaign: Campaign
+}
+
+export type CampaignNotFound = ShopperMessage & {
+  readonly code: Scalars['String']['output']
+  readonly severity: MessageSeverity
+  readonly messageZh: Scalars['String']['output']
+  readonly messageEn: Scalars['String']['output']
+  readonly retryable: Scalars['Boolean']['output']
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>
+}
+
+/** The campaign's state does not allow this change. */
+export type CampaignStateConflict = ShopperMessage & {
+  readonly code: Scalars['String']['output']
+  readonly severity: MessageSeverity
+  readonly messageZh: Scalars['String']['output']
+  readonly messageEn: Scalars['String']['output']
+  readonly retryable: Scalars['Boolean']['output']
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>
+  readonly state: CampaignState
+}
+
+export type Link__Purpose =
+  /** `SECURITY` features provide metadata necessary to securely resolve fields. */
+  | 'SECURITY'
+  /** `EXECUTION` features provide metadata necessary for operation execution. */
+  | 'EXECUTION'
+
+export type _Service = {
+  readonly sdl?: Maybe<Scalars['String']['output']>
+}
+
+export type _Entity = Campaign
