@@ -1,0 +1,347 @@
+import DataLoader from 'dataloader'
+import { type DeadlineMs, nowMs } from './deadline.ts'
+import { Fault } from './fault.ts'
+import { PRIORITIES, type Priority } from './priority.ts'
+
+/** One slot of a batch's answers: an `Error` rejects that item only. */
+export type Answers<Answer> = readonly (Answer | Error)[]
+
+export interface ConvoyOptions<Item, Answer> {
+  /** Names the convoy in faults and metrics. */
+  readonly name: string
+  /** Batches in flight at once; may be changed later through {@link Convoy.lanesMax}. */
+  readonly lanesMax: number
+  /** Items a batch. */
+  readonly batchMax: number
+  /** Items waiting for a lane; one more is refused. */
+  readonly queueMax: number
+  /** Default: every item is equal. */
+  readonly priority?: (item: Item) => Priority
+  /** When the item must have its answer; default: never. Kept within {@link SWEEP_GAP_MS}. */
+  readonly deadlineMs?: (item: Item) => DeadlineMs
+  /**
+   * Carries one batch. Resolves with one answer an item, in the items' order. An item may be answered earlier through
+   * `settle(index, answer)`, and what is resolved for it afterwards is ignored. A rejection fails the batch's unanswered
+   * items. The lane is taken until the promise settles, so it must settle.
+   */
+  readonly send: (
+    items: readonly Item[],
+    settle: (index: number, answer: Answer | Error) => void,
+  ) => Promise<Answers<Answer>>
+  /** What an item gets that finds the queue full or the convoy closed. Default: Fault SUBGRAPH_OVERLOADED. */
+  readonly overloaded?: (item: Item, retryAfterMs: number) => Error
+  /** What an item gets at its deadline; `sent`: its batch had left. Default: OUTCOME_UNKNOWN if sent, else SUBGRAPH_TIMEOUT. */
+  readonly expired?: (item: Item, sent: boolean) => Error
+}
+
+/** The least time between two looks at the deadlines, hence how late an expired item may be answered. */
+export const SWEEP_GAP_MS = 5
+
+const RETRY_AFTER_MS_MIN = 50
+const RETRY_AFTER_MS_MAX = 10_000
+
+interface Entry<Item, Answer> {
+  readonly item: Item
+  readonly deadlineMs: DeadlineMs
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: Error) => void
+  readonly batch: WaitingBatch
+  state: 'waiting' | 'sent' | 'settled'
+}
+
+/** A DataLoader batch whose dispatch was put off until a lane is free. */
+interface WaitingBatch {
+  readonly dispatch: () => void
+  readonly priorityIndex: number
+  readonly sinceMs: DeadlineMs
+  /** Items that still want an answer. At zero the batch goes without a lane. */
+  unsettled: number
+}
+
+/**
+ * Busier is cheaper: at most `lanesMax` batches are in flight, and whatever arrives meanwhile rides in the next one.
+ * Idle, an item waits for one `setImmediate` and no more.
+ *
+ *     item:   waiting → sent → settled        waiting → settled (deadline)
+ *     batch:  filling → full → (lane free, oldest of the highest priority first) dispatched
+ *
+ * One DataLoader a priority collects the batches; its `batchScheduleFn` keeps the dispatch callback here. The callback
+ * must never run inside `batchScheduleFn`: DataLoader calls it before it pushes the first key, so the batch would be
+ * dispatched empty and that key's promise would never settle. The DataLoader's own promises only mark the batch's end:
+ * an item is answered through its own promise, so that neither a slow nor an expired neighbour holds it up.
+ */
+export class Convoy<Item, Answer> {
+  readonly name: string
+  readonly #options: ConvoyOptions<Item, Answer>
+  readonly #loaders: (DataLoader<Entry<Item, Answer>, unknown> | undefined)[] = []
+  /** Waiting batches, oldest first, by priority. */
+  readonly #waiting: WaitingBatch[][] = PRIORITIES.map(() => [])
+  /** Every item without an answer, waiting or sent; walked only when a deadline is due. Unused without deadlines. */
+  readonly #unsettled = new Set<Entry<Item, Answer>>()
+  #lanesMax: number
+  /** Items held by waiting batches, expired ones included, so that memory is bounded by `queueMax`. */
+  #depth = 0
+  #inFlight = 0
+  #itemsInFlight = 0
+  #pumpScheduled = false
+  #sweepAtMs: DeadlineMs = Number.POSITIVE_INFINITY
+  #sweepTimer: NodeJS.Timeout | undefined
+  /** Smoothed time a lane is taken for one item, in milliseconds; zero until a batch has ended. */
+  #laneMsPerItem = 0
+  #closed: PromiseWithResolvers<void> | undefined
+  #batches = 0
+  #items = 0
+  #refused = 0
+  #expired = 0
+
+  /** @throws RangeError for a bound that is not a positive integer. */
+  constructor(options: ConvoyOptions<Item, Answer>) {
+    for (const bound of ['lanesMax', 'batchMax', 'queueMax'] as const) {
+      assertPositiveInteger(`${options.name}: ${bound}`, options[bound])
+    }
+    this.name = options.name
+    this.#options = options
+    this.#lanesMax = options.lanesMax
+  }
+
+  /**
+   * Resolves with the item's own answer, or rejects with: the `Error` that `send` gave for it, `send`'s rejection,
+   * `overloaded`, or `expired`. Settles exactly once.
+   */
+  load(item: Item): Promise<Answer> {
+    if (this.#closed !== undefined || this.#depth >= this.#options.queueMax) {
+      this.#refused++
+      return Promise.reject(this.#overloaded(item))
+    }
+    const deadlineMs = this.#options.deadlineMs?.(item) ?? Number.POSITIVE_INFINITY
+    if (deadlineMs !== Number.POSITIVE_INFINITY && deadlineMs <= nowMs()) {
+      this.#expired++
+      return Promise.reject(this.#expiry(item, false))
+    }
+    return new Promise((resolve, reject) => this.#enqueue(item, deadlineMs, resolve, reject))
+  }
+
+  /** Refuses new items and resolves once every item is answered and every lane is free. */
+  close(): Promise<void> {
+    this.#closed ??= Promise.withResolvers<void>()
+    this.#finishClosing()
+    return this.#closed.promise
+  }
+
+  get lanesMax(): number {
+    return this.#lanesMax
+  }
+
+  set lanesMax(lanesMax: number) {
+    assertPositiveInteger(`${this.name}: lanesMax`, lanesMax)
+    this.#lanesMax = lanesMax
+    this.#schedulePump()
+  }
+
+  /** Items waiting for a lane. */
+  get depth(): number {
+    return this.#depth
+  }
+
+  /** Batches in flight, that is lanes taken. */
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  get itemsInFlight(): number {
+    return this.#itemsInFlight
+  }
+
+  /** How long the oldest waiting batch has waited. */
+  get waitMs(): number {
+    let oldestMs = Number.POSITIVE_INFINITY
+    for (const queue of this.#waiting) {
+      const first = queue[0]
+      if (first !== undefined && first.sinceMs < oldestMs) oldestMs = first.sinceMs
+    }
+    return oldestMs === Number.POSITIVE_INFINITY ? 0 : nowMs() - oldestMs
+  }
+
+  /** What a new item of the lowest priority would wait, judged by recent batches. */
+  get expectedWaitMs(): number {
+    return (this.#depth * this.#laneMsPerItem) / this.#lanesMax
+  }
+
+  /** Totals since the start. */
+  get counts(): { batches: number; items: number; refused: number; expired: number } {
+    return { batches: this.#batches, items: this.#items, refused: this.#refused, expired: this.#expired }
+  }
+
+  #enqueue(
+    item: Item,
+    deadlineMs: DeadlineMs,
+    resolve: (answer: Answer) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const priority = this.#options.priority?.(item)
+    const priorityIndex = priority === undefined ? 0 : PRIORITIES.indexOf(priority)
+    const loader = (this.#loaders[priorityIndex] ??= this.#createLoader(priorityIndex))
+    const entry = { item, deadlineMs, resolve, reject, state: 'waiting' as const, batch: NO_BATCH }
+    // DataLoader joins the newest waiting batch, or schedules a new one, which is then the newest.
+    void loader.load(entry)
+    const batch = this.#waiting[priorityIndex]!.at(-1)!
+    batch.unsettled++
+    entry.batch = batch
+    this.#depth++
+    if (deadlineMs !== Number.POSITIVE_INFINITY) {
+      this.#unsettled.add(entry)
+      if (deadlineMs < this.#sweepAtMs) this.#armSweep(deadlineMs)
+    }
+  }
+
+  #createLoader(priorityIndex: number): DataLoader<Entry<Item, Answer>, unknown> {
+    const queue = this.#waiting[priorityIndex]!
+    return new DataLoader<Entry<Item, Answer>, unknown>(entries => this.#dispatch(entries), {
+      cache: false,
+      maxBatchSize: this.#options.batchMax,
+      batchScheduleFn: dispatch => {
+        queue.push({ dispatch, priorityIndex, sinceMs: nowMs(), unsettled: 0 })
+        this.#schedulePump()
+      },
+    })
+  }
+
+  #schedulePump(): void {
+    if (this.#pumpScheduled || this.#inFlight >= this.#lanesMax) return
+    this.#pumpScheduled = true
+    setImmediate(() => {
+      this.#pumpScheduled = false
+      this.#pump()
+    })
+  }
+
+  /** Gives each free lane the oldest batch of the highest priority. */
+  #pump(): void {
+    for (const queue of this.#waiting) {
+      while (queue.length > 0 && this.#inFlight < this.#lanesMax) queue.shift()!.dispatch()
+    }
+  }
+
+  /** DataLoader's batch function. Never rejects: every item has its own promise. */
+  async #dispatch(entries: readonly Entry<Item, Answer>[]): Promise<readonly unknown[]> {
+    this.#depth -= entries.length
+    const sent = entries.filter(entry => entry.state === 'waiting')
+    if (sent.length > 0) await this.#sendInLane(sent)
+    this.#finishClosing()
+    return entries
+  }
+
+  async #sendInLane(entries: readonly Entry<Item, Answer>[]): Promise<void> {
+    for (const entry of entries) entry.state = 'sent'
+    const startedMs = nowMs()
+    this.#inFlight++
+    this.#itemsInFlight += entries.length
+    this.#batches++
+    this.#items += entries.length
+    try {
+      const answers = await this.#options.send(
+        entries.map(entry => entry.item),
+        (index, answer) => {
+          const entry = entries[index]
+          if (entry !== undefined) this.#settle(entry, answer)
+        },
+      )
+      for (let i = 0; i < entries.length; i++) {
+        if (entries[i]!.state === 'settled') continue
+        this.#settle(
+          entries[i]!,
+          i < answers.length ? answers[i]! : this.#tooFew(entries.length, answers.length),
+        )
+      }
+    } catch (error) {
+      const failure = error instanceof Error ? error : new Error(`${this.name}: send threw ${String(error)}`)
+      for (const entry of entries) this.#settle(entry, failure)
+    } finally {
+      this.#inFlight--
+      this.#itemsInFlight -= entries.length
+      const laneMsPerItem = (nowMs() - startedMs) / entries.length
+      this.#laneMsPerItem += (laneMsPerItem - this.#laneMsPerItem) / Math.min(this.#batches, 8)
+      this.#schedulePump()
+    }
+  }
+
+  #settle(entry: Entry<Item, Answer>, answer: Answer | Error): void {
+    if (entry.state === 'settled') return
+    entry.state = 'settled'
+    if (entry.deadlineMs !== Number.POSITIVE_INFINITY) this.#unsettled.delete(entry)
+    if (answer instanceof Error) entry.reject(answer)
+    else entry.resolve(answer)
+  }
+
+  /** One timer for all deadlines: a timer an item costs more than the rest of `load`. */
+  #armSweep(atMs: DeadlineMs): void {
+    clearTimeout(this.#sweepTimer)
+    this.#sweepAtMs = atMs
+    this.#sweepTimer = setTimeout(() => this.#sweep(), Math.max(atMs - nowMs(), SWEEP_GAP_MS))
+    this.#sweepTimer.unref()
+  }
+
+  #sweep(): void {
+    const now = nowMs()
+    let nextMs = Number.POSITIVE_INFINITY
+    for (const entry of this.#unsettled) {
+      if (entry.deadlineMs <= now) this.#expire(entry)
+      else if (entry.deadlineMs < nextMs) nextMs = entry.deadlineMs
+    }
+    this.#sweepAtMs = Number.POSITIVE_INFINITY
+    if (nextMs !== Number.POSITIVE_INFINITY) this.#armSweep(nextMs)
+  }
+
+  #expire(entry: Entry<Item, Answer>): void {
+    const wasWaiting = entry.state === 'waiting'
+    this.#expired++
+    this.#settle(entry, this.#expiry(entry.item, !wasWaiting))
+    if (!wasWaiting || --entry.batch.unsettled > 0) return
+    // Nobody waits for this batch any more: it gives its room in the queue back without taking a lane.
+    const queue = this.#waiting[entry.batch.priorityIndex]!
+    queue.splice(queue.indexOf(entry.batch), 1)
+    entry.batch.dispatch()
+  }
+
+  #finishClosing(): void {
+    if (this.#closed === undefined || this.#depth > 0 || this.#inFlight > 0) return
+    clearTimeout(this.#sweepTimer)
+    this.#closed.resolve()
+  }
+
+  #overloaded(item: Item): Error {
+    const retryAfterMs = Math.ceil(
+      Math.min(RETRY_AFTER_MS_MAX, Math.max(RETRY_AFTER_MS_MIN, this.expectedWaitMs)),
+    )
+    if (this.#options.overloaded !== undefined) return this.#options.overloaded(item, retryAfterMs)
+    const why =
+      this.#closed === undefined
+        ? `${this.#depth} of ${this.#options.queueMax} places are taken`
+        : 'is closing'
+    return new Fault('SUBGRAPH_OVERLOADED', `${this.name}: expected room in the queue, got: ${why}`, {
+      retryAfterMs,
+    })
+  }
+
+  #expiry(item: Item, sent: boolean): Error {
+    if (this.#options.expired !== undefined) return this.#options.expired(item, sent)
+    return sent
+      ? new Fault('OUTCOME_UNKNOWN', `${this.name}: expected an answer by the deadline, got none`, {
+          retryAfterMs: RETRY_AFTER_MS_MIN,
+        })
+      : new Fault('SUBGRAPH_TIMEOUT', `${this.name}: the deadline passed before the request was sent`, {
+          retryAfterMs: RETRY_AFTER_MS_MIN,
+        })
+  }
+
+  #tooFew(expected: number, got: number): Error {
+    return new Error(`${this.name}: expected send to resolve with ${expected} answers, got ${got}`)
+  }
+}
+
+const NO_BATCH: WaitingBatch = { dispatch: () => {}, priorityIndex: 0, sinceMs: 0, unsettled: 0 }
+
+function assertPositiveInteger(what: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new RangeError(`${what}: expected a positive integer, got ${value}`)
+}
