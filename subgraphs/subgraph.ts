@@ -6,7 +6,8 @@ import type { Caller } from '../protocol/caller.ts'
 import type { DeadlineMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import type { Priority } from '../protocol/priority.ts'
-import type { SubgraphAnswer, SubgraphError, SubgraphRequest } from '../protocol/subgraph-client.ts'
+import type { SubgraphAnswer, SubgraphClient, SubgraphError, SubgraphRequest } from '../protocol/subgraph-client.ts'
+import type { Database } from './database.ts'
 import { DateTime, Fen } from './scalars.ts'
 
 /** What every resolver gets, beside the subgraph's own loaders and services. */
@@ -30,6 +31,21 @@ export interface Subgraph {
   /** Stops its sweeps, waits for what is under way and closes its pool. */
   close(): Promise<void>
 }
+
+export type SubgraphName = 'campaign' | 'catalog' | 'coupon' | 'payment'
+
+/** What a subgraph is given to live on; `<name>/subgraph.ts` exports one `CreateSubgraph`. */
+export interface SubgraphOptions {
+  /** A pool of its own, on its own Postgres schema. The subgraph closes it. */
+  readonly database: Database
+  /** How to reach a subgraph that it calls. */
+  clientOf(name: SubgraphName): SubgraphClient
+  /** Whether an empty database is filled with the demonstration data. */
+  readonly seed: boolean
+  readonly logger: Logger
+}
+
+export type CreateSubgraph = (options: SubgraphOptions) => Subgraph
 
 export interface SubgraphDefinition<Own extends object> {
   readonly name: string
