@@ -1,0 +1,46 @@
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import type { TestProject } from 'vitest/node'
+import { type PostgresConnection, startEmbeddedPostgres } from '../../subgraphs/embedded-postgres.ts'
+import { isAlive, isPostmasterOf, readPostmasterFile } from '../../subgraphs/postgres-process.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** The server that all test files share; each makes its own databases in it. */
+    postgres: PostgresConnection
+  }
+}
+
+const prefix = 'spillway-test-'
+
+/** One real PostgreSQL for the whole run, durable as in production, removed afterwards. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await removeAbandoned()
+  const folder = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`))
+  // Root hands the server to another user, who has to get in.
+  await chmod(folder, 0o711)
+  const server = await startEmbeddedPostgres({
+    dataDir: join(folder, 'postgres'),
+    listen: { kind: 'tcp' },
+    connectionsMax: 300,
+    log: pino({ level: 'error' }),
+  })
+  project.provide('postgres', server.connection)
+  return async () => {
+    await server.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** What a run that was killed left behind: its server and its data. */
+async function removeAbandoned(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(prefix) || isAlive(Number(name.slice(prefix.length).split('-')[0]))) continue
+    const dataDir = join(tmpdir(), name, 'postgres')
+    const file = await readPostmasterFile(dataDir)
+    if (file && isPostmasterOf(file.pid, dataDir)) process.kill(file.pid, 'SIGQUIT')
+    await rm(join(tmpdir(), name), { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+  }
+}
