@@ -1,31 +1,57 @@
-import { buildSubgraphSchema, printSubgraphSchema } from '@apollo/subgraph'
 import { codegen } from '@graphql-codegen/core'
 import * as typescript from '@graphql-codegen/typescript'
-import { parse } from 'graphql'
+import { buildASTSchema, type DefinitionNode, type DocumentNode, Kind, visit } from 'graphql'
+import { type GeneratedFile, generate } from './generate.ts'
+import { parseGraphql, readSubgraphs } from './sources.ts'
 
-/** TypeScript types of a subgraph's arguments, inputs and enums, for its resolvers. Deterministic. */
+/**
+ * TypeScript types of a subgraph's arguments, inputs, outputs and enums, for its resolvers; what Federation adds is left
+ * out. Deterministic.
+ */
 export async function subgraphTypes(typeDefs: string, filename: string): Promise<string> {
-  const schema = buildSubgraphSchema(parse(typeDefs))
+  const schema = plainSchema(parseGraphql(filename, typeDefs).document)
   const text = await codegen({
     filename,
     documents: [],
-    schema: parse(printSubgraphSchema(schema)),
-    schemaAst: schema,
+    schema,
+    schemaAst: buildASTSchema(schema),
     config: {
       enumsAsTypes: true,
       skipTypename: true,
       useTypeImports: true,
       immutableTypes: true,
-      scalars: {
-        ID: 'string',
-        Fen: 'number',
-        DateTime: 'Date',
-        _Any: 'unknown',
-        federation__FieldSet: 'string',
-      },
+      scalars: { ID: 'string', Fen: 'number', DateTime: 'Date' },
     },
     plugins: [{ typescript: {} }],
     pluginMap: { typescript },
   })
-  return `// Generated from schema.graphql by \`npm run schema\`. Do not edit.\n${text}`
+  return `// Generated from schema.graphql by \`npm run schema\`. Do not edit.\n${text.replace(/\n{3,}/g, '\n\n').trimEnd()}\n`
+}
+
+/** The types alone: no links, no directives, nothing that a linked spec named. */
+function plainSchema(document: DocumentNode): DocumentNode {
+  const isOurs = (definition: DefinitionNode): boolean =>
+    definition.kind.endsWith('TypeDefinition') &&
+    'name' in definition &&
+    !(definition.name?.value.includes('__') ?? true)
+  return visit(
+    { ...document, definitions: document.definitions.filter(isOurs) },
+    { [Kind.DIRECTIVE]: node => (node.name.value === 'deprecated' ? undefined : null) },
+  )
+}
+
+if (import.meta.main) {
+  process.exitCode = await generate({
+    help: 'node schema/codegen.ts [--check]\n\nWrites subgraphs/<name>/schema.generated.ts, the TypeScript types of each subgraph.',
+    argv: process.argv.slice(2),
+    make: () =>
+      Promise.all(
+        readSubgraphs().map(
+          async ({ name, path, text }): Promise<GeneratedFile> => ({
+            path: `subgraphs/${name}/schema.generated.ts`,
+            text: await subgraphTypes(text, path),
+          }),
+        ),
+      ),
+  })
 }

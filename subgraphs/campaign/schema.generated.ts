@@ -1,139 +1,148 @@
 // Generated from schema.graphql by `npm run schema`. Do not edit.
-export type Maybe<T> = T | null
-export type InputMaybe<T> = Maybe<T>
+export type Maybe<T> = T | null;
+export type InputMaybe<T> = Maybe<T>;
 /** All built-in and custom scalars, mapped to their actual values */
 export type Scalars = {
-  ID: { input: string; output: string }
-  String: { input: string; output: string }
-  Boolean: { input: boolean; output: boolean }
-  Int: { input: number; output: number }
-  Float: { input: number; output: number }
+  ID: { input: string; output: string; }
+  String: { input: string; output: string; }
+  Boolean: { input: boolean; output: boolean; }
+  Int: { input: number; output: number; }
+  Float: { input: number; output: number; }
   /** An amount of money in fen (1 yuan = 100 fen, CNY): an integer from -(2^53-1) to 2^53-1; fractions are refused. */
-  Fen: { input: number; output: number }
+  Fen: { input: number; output: number; }
   /** An instant as RFC 3339 in UTC with milliseconds, such as 2027-02-28T16:00:00.000Z. */
-  DateTime: { input: Date; output: Date }
-  link__Import: { input: unknown; output: unknown }
-  federation__FieldSet: { input: string; output: string }
-  federation__Scope: { input: unknown; output: unknown }
-  federation__Policy: { input: unknown; output: unknown }
-  federation__ContextFieldValue: { input: unknown; output: unknown }
-  _Any: { input: unknown; output: unknown }
-}
+  DateTime: { input: Date; output: Date; }
+};
 
-export type CacheControl__Scope = 'PUBLIC' | 'PRIVATE'
-
+/** Everything that can be read. */
 export type Query = {
   /** Campaigns, the one that opens last first, drafts apart. */
-  readonly campaigns: CampaignConnection
+  readonly campaigns: CampaignConnection;
   /** One campaign; null when there is none with this id, and for a draft. */
-  readonly campaign?: Maybe<Campaign>
+  readonly campaign?: Maybe<Campaign>;
   /** Campaigns still being written, the newest first. */
-  readonly draftCampaigns: CampaignConnection
-  readonly _entities: ReadonlyArray<Maybe<_Entity>>
-  readonly _service: _Service
-}
+  readonly draftCampaigns: CampaignConnection;
+};
 
+/** Everything that can be read. */
 export type QueryCampaignsArgs = {
-  first?: InputMaybe<Scalars['Int']['input']>
-  after?: InputMaybe<Scalars['String']['input']>
-  state?: InputMaybe<CampaignState>
-}
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+  state?: InputMaybe<CampaignState>;
+};
 
+/** Everything that can be read. */
 export type QueryCampaignArgs = {
-  id: Scalars['ID']['input']
-}
+  id: Scalars['ID']['input'];
+};
 
+/** Everything that can be read. */
 export type QueryDraftCampaignsArgs = {
-  first?: InputMaybe<Scalars['Int']['input']>
-  after?: InputMaybe<Scalars['String']['input']>
-}
+  first?: InputMaybe<Scalars['Int']['input']>;
+  after?: InputMaybe<Scalars['String']['input']>;
+};
 
-export type Query_EntitiesArgs = {
-  representations: ReadonlyArray<Scalars['_Any']['input']>
-}
-
+/** Everything that can be changed. */
 export type Mutation = {
   /** Writes a campaign as a DRAFT and funds its budget into the treasury. Nothing is issued before it is activated. */
-  readonly createCampaign: CreateCampaignResult
+  readonly createCampaign: CreateCampaignResult;
   /** Makes a draft start by itself at its opensAt. */
-  readonly scheduleCampaign: ChangeCampaignResult
+  readonly scheduleCampaign: ChangeCampaignResult;
   /** Moves the budget from the treasury to the campaign and opens issuance. */
-  readonly activateCampaign: ChangeCampaignResult
+  readonly activateCampaign: ChangeCampaignResult;
   /**
    * Stops issuance. Once this has answered, no coupon is issued until it is resumed; coupons already in wallets keep
    * working. The notice is what shoppers are told meanwhile.
    */
-  readonly pauseIssuance: ChangeCampaignResult
+  readonly pauseIssuance: ChangeCampaignResult;
   /** Lets issuance go on after a pause. */
-  readonly resumeIssuance: ChangeCampaignResult
+  readonly resumeIssuance: ChangeCampaignResult;
   /** Ends issuance for good and returns what was not issued. Coupons in wallets keep working. */
-  readonly endCampaign: ChangeCampaignResult
-}
+  readonly endCampaign: ChangeCampaignResult;
+};
 
+/** Everything that can be changed. */
 export type MutationCreateCampaignArgs = {
-  input: CreateCampaignInput
-}
+  input: CreateCampaignInput;
+};
 
+/** Everything that can be changed. */
 export type MutationScheduleCampaignArgs = {
-  input: ChangeCampaignInput
-}
+  input: ChangeCampaignInput;
+};
 
+/** Everything that can be changed. */
 export type MutationActivateCampaignArgs = {
-  input: ChangeCampaignInput
-}
+  input: ChangeCampaignInput;
+};
 
+/** Everything that can be changed. */
 export type MutationPauseIssuanceArgs = {
-  input: PauseIssuanceInput
-}
+  input: PauseIssuanceInput;
+};
 
+/** Everything that can be changed. */
 export type MutationResumeIssuanceArgs = {
-  input: ChangeCampaignInput
-}
+  input: ChangeCampaignInput;
+};
 
+/** Everything that can be changed. */
 export type MutationEndCampaignArgs = {
-  input: ChangeCampaignInput
-}
+  input: ChangeCampaignInput;
+};
 
 /** A drop of coupons: who pays, how much, when. */
 export type Campaign = {
-  readonly id: Scalars['ID']['output']
-  readonly nameZh: Scalars['String']['output']
-  readonly nameEn: Scalars['String']['output']
-  readonly state: CampaignState
+  /** Such as `campaign_spring-festival`. */
+  readonly id: Scalars['ID']['output'];
+  /** Name in Chinese. */
+  readonly nameZh: Scalars['String']['output'];
+  /** Name in English. */
+  readonly nameEn: Scalars['String']['output'];
+  /** How far it has come. */
+  readonly state: CampaignState;
   /** What shoppers are told while issuance is paused; null when it is not. */
-  readonly notice?: Maybe<CampaignNotice>
+  readonly notice?: Maybe<CampaignNotice>;
   /** The windows of the campaign, in order. */
-  readonly phases: ReadonlyArray<CampaignPhase>
+  readonly phases: ReadonlyArray<CampaignPhase>;
   /** All the money set aside for coupons. */
-  readonly budgetFen: Scalars['Fen']['output']
+  readonly budgetFen: Scalars['Fen']['output'];
   /** Face value of one coupon. */
-  readonly faceFen: Scalars['Fen']['output']
+  readonly faceFen: Scalars['Fen']['output'];
   /** Smallest order that a coupon may be used on. */
-  readonly minSpendFen: Scalars['Fen']['output']
+  readonly minSpendFen: Scalars['Fen']['output'];
   /** Coupons are valid before this instant, which itself is outside. */
-  readonly validUntil: Scalars['DateTime']['output']
+  readonly validUntil: Scalars['DateTime']['output'];
   /** Counts every change of state; issuance obeys the highest it has been given. */
-  readonly version: Scalars['Int']['output']
-}
+  readonly version: Scalars['Int']['output'];
+};
 
+/** An operator's words to shoppers. */
 export type CampaignNotice = {
-  readonly zh: Scalars['String']['output']
-  readonly en: Scalars['String']['output']
-}
+  /** In Chinese. */
+  readonly zh: Scalars['String']['output'];
+  /** In English. */
+  readonly en: Scalars['String']['output'];
+};
 
 /** A window of a campaign: open at opensAt, closed from closesAt on. */
 export type CampaignPhase = {
-  readonly kind: CampaignPhaseKind
-  readonly opensAt: Scalars['DateTime']['output']
-  readonly closesAt: Scalars['DateTime']['output']
-}
+  /** What the window is for. */
+  readonly kind: CampaignPhaseKind;
+  /** Its first instant. */
+  readonly opensAt: Scalars['DateTime']['output'];
+  /** The first instant after it. */
+  readonly closesAt: Scalars['DateTime']['output'];
+};
 
+/** What a campaign's window is for. */
 export type CampaignPhaseKind =
   /** Coupons can be claimed. */
   | 'ISSUANCE'
   /** Coupons can be used. */
-  | 'REDEMPTION'
+  | 'REDEMPTION';
 
+/** DRAFT → SCHEDULED → ACTIVE ⇄ PAUSED → ENDED; a draft may also be activated at once. */
 export type CampaignState =
   /** Written, seen by operators only. */
   | 'DRAFT'
@@ -144,29 +153,35 @@ export type CampaignState =
   /** Issuance stopped by an operator; redemption goes on. */
   | 'PAUSED'
   /** Issuance closed for good. */
-  | 'ENDED'
+  | 'ENDED';
 
+/** A page of campaigns. */
 export type CampaignConnection = {
-  readonly edges: ReadonlyArray<CampaignEdge>
-  readonly pageInfo: PageInfo
-}
+  /** The page, in order. */
+  readonly edges: ReadonlyArray<CampaignEdge>;
+  /** Where the page stands in the list. */
+  readonly pageInfo: PageInfo;
+};
 
+/** A campaign in a page. */
 export type CampaignEdge = {
-  readonly cursor: Scalars['String']['output']
-  readonly node: Campaign
-}
+  /** Its place in the list, to be given as `after`. */
+  readonly cursor: Scalars['String']['output'];
+  /** The campaign. */
+  readonly node: Campaign;
+};
 
 /** Where a page stands in its list. */
 export type PageInfo = {
   /** True when more follow this page. */
-  readonly hasNextPage: Scalars['Boolean']['output']
+  readonly hasNextPage: Scalars['Boolean']['output'];
   /** True when `after` was given: something comes before this page. */
-  readonly hasPreviousPage: Scalars['Boolean']['output']
+  readonly hasPreviousPage: Scalars['Boolean']['output'];
   /** Cursor of the page's first edge; null on an empty page. */
-  readonly startCursor?: Maybe<Scalars['String']['output']>
+  readonly startCursor?: Maybe<Scalars['String']['output']>;
   /** Cursor of the page's last edge, to be given as `after`; null on an empty page. */
-  readonly endCursor?: Maybe<Scalars['String']['output']>
-}
+  readonly endCursor?: Maybe<Scalars['String']['output']>;
+};
 
 /** How a message should be taken. */
 export type MessageSeverity =
@@ -177,113 +192,120 @@ export type MessageSeverity =
   /** It did not work now and may work later. */
   | 'WARNING'
   /** It did not work and will not, unless something changes. */
-  | 'ERROR'
+  | 'ERROR';
 
 /** An outcome in words, for a person in front of a chatbot and for the program that speaks to them. */
 export type ShopperMessage = {
   /** A stable name for the outcome, in capitals. */
-  readonly code: Scalars['String']['output']
-  readonly severity: MessageSeverity
+  readonly code: Scalars['String']['output'];
+  /** How to take it. */
+  readonly severity: MessageSeverity;
   /** One sentence in Chinese. */
-  readonly messageZh: Scalars['String']['output']
+  readonly messageZh: Scalars['String']['output'];
   /** One sentence in English. */
-  readonly messageEn: Scalars['String']['output']
+  readonly messageEn: Scalars['String']['output'];
   /** True when asking again, unchanged, may succeed. */
-  readonly retryable: Scalars['Boolean']['output']
+  readonly retryable: Scalars['Boolean']['output'];
   /** How long to wait before asking again, in milliseconds; null when there is nothing to wait for. */
-  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>
-}
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>;
+};
 
+/** The terms of a campaign. */
 export type CreateCampaignInput = {
-  readonly nameZh: Scalars['String']['input']
-  readonly nameEn: Scalars['String']['input']
+  /** Name in Chinese. */
+  readonly nameZh: Scalars['String']['input'];
+  /** Name in English. */
+  readonly nameEn: Scalars['String']['input'];
   /** All the money for coupons; at least one face value. */
-  readonly budgetFen: Scalars['Fen']['input']
-  readonly faceFen: Scalars['Fen']['input']
+  readonly budgetFen: Scalars['Fen']['input'];
+  /** Face value of one coupon; above 0. */
+  readonly faceFen: Scalars['Fen']['input'];
   /** Smallest order that a coupon may be used on; 0 for none. */
-  readonly minSpendFen?: Scalars['Fen']['input']
-  readonly opensAt: Scalars['DateTime']['input']
-  readonly closesAt: Scalars['DateTime']['input']
+  readonly minSpendFen?: Scalars['Fen']['input'];
+  /** When coupons can first be claimed. */
+  readonly opensAt: Scalars['DateTime']['input'];
+  /** Coupons can be claimed before this instant, which itself is outside. */
+  readonly closesAt: Scalars['DateTime']['input'];
   /** Coupons are valid before this instant; at or after closesAt. */
-  readonly validUntil: Scalars['DateTime']['input']
-}
+  readonly validUntil: Scalars['DateTime']['input'];
+};
 
+/** Which campaign to change. */
 export type ChangeCampaignInput = {
-  readonly campaignId: Scalars['ID']['input']
-}
+  /** The campaign's id. */
+  readonly campaignId: Scalars['ID']['input'];
+};
 
+/** Which campaign to pause, and what to say about it. */
 export type PauseIssuanceInput = {
-  readonly campaignId: Scalars['ID']['input']
+  /** The campaign's id. */
+  readonly campaignId: Scalars['ID']['input'];
   /** For the record, not shown to shoppers; at most 500 characters. */
-  readonly reason: Scalars['String']['input']
-  /** Shown to shoppers; at most 500 characters each. */
-  readonly noticeZh: Scalars['String']['input']
-  readonly noticeEn: Scalars['String']['input']
-}
+  readonly reason: Scalars['String']['input'];
+  /** Shown to shoppers, in Chinese; at most 500 characters. */
+  readonly noticeZh: Scalars['String']['input'];
+  /** Shown to shoppers, in English; at most 500 characters. */
+  readonly noticeEn: Scalars['String']['input'];
+};
 
-export type CreateCampaignResult = CampaignCreated | CampaignRefused
+/** What came of writing a campaign. */
+export type CreateCampaignResult = CampaignCreated | CampaignRefused;
 
-export type ChangeCampaignResult = CampaignChanged | CampaignNotFound | CampaignStateConflict
+/** What came of changing a campaign's state. */
+export type ChangeCampaignResult = CampaignChanged | CampaignNotFound | CampaignStateConflict;
 
+/** The campaign is written, as a DRAFT. */
 export type CampaignCreated = ShopperMessage & {
-  readonly code: Scalars['String']['output']
-  readonly severity: MessageSeverity
-  readonly messageZh: Scalars['String']['output']
-  readonly messageEn: Scalars['String']['output']
-  readonly retryable: Scalars['Boolean']['output']
-  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>
-  readonly campaign: Campaign
-}
+  readonly code: Scalars['String']['output'];
+  readonly severity: MessageSeverity;
+  readonly messageZh: Scalars['String']['output'];
+  readonly messageEn: Scalars['String']['output'];
+  readonly retryable: Scalars['Boolean']['output'];
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>;
+  /** The campaign as it is now. */
+  readonly campaign: Campaign;
+};
 
 /** The terms make no sense together; the message says which. */
 export type CampaignRefused = ShopperMessage & {
-  readonly code: Scalars['String']['output']
-  readonly severity: MessageSeverity
-  readonly messageZh: Scalars['String']['output']
-  readonly messageEn: Scalars['String']['output']
-  readonly retryable: Scalars['Boolean']['output']
-  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>
-}
+  readonly code: Scalars['String']['output'];
+  readonly severity: MessageSeverity;
+  readonly messageZh: Scalars['String']['output'];
+  readonly messageEn: Scalars['String']['output'];
+  readonly retryable: Scalars['Boolean']['output'];
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>;
+};
 
 /** The campaign is in the state that was asked for, and issuance has acknowledged it. */
 export type CampaignChanged = ShopperMessage & {
-  readonly code: Scalars['String']['output']
-  readonly severity: MessageSeverity
-  readonly messageZh: Scalars['String']['output']
-  readonly messageEn: Scalars['String']['output']
-  readonly retryable: Scalars['Boolean']['output']
-  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>
-  readonly campaign: Campaign
-}
+  readonly code: Scalars['String']['output'];
+  readonly severity: MessageSeverity;
+  readonly messageZh: Scalars['String']['output'];
+  readonly messageEn: Scalars['String']['output'];
+  readonly retryable: Scalars['Boolean']['output'];
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>;
+  /** The campaign as it is now. */
+  readonly campaign: Campaign;
+};
 
+/** There is no campaign with this id. */
 export type CampaignNotFound = ShopperMessage & {
-  readonly code: Scalars['String']['output']
-  readonly severity: MessageSeverity
-  readonly messageZh: Scalars['String']['output']
-  readonly messageEn: Scalars['String']['output']
-  readonly retryable: Scalars['Boolean']['output']
-  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>
-}
+  readonly code: Scalars['String']['output'];
+  readonly severity: MessageSeverity;
+  readonly messageZh: Scalars['String']['output'];
+  readonly messageEn: Scalars['String']['output'];
+  readonly retryable: Scalars['Boolean']['output'];
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>;
+};
 
 /** The campaign's state does not allow this change. */
 export type CampaignStateConflict = ShopperMessage & {
-  readonly code: Scalars['String']['output']
-  readonly severity: MessageSeverity
-  readonly messageZh: Scalars['String']['output']
-  readonly messageEn: Scalars['String']['output']
-  readonly retryable: Scalars['Boolean']['output']
-  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>
-  readonly state: CampaignState
-}
-
-export type Link__Purpose =
-  /** `SECURITY` features provide metadata necessary to securely resolve fields. */
-  | 'SECURITY'
-  /** `EXECUTION` features provide metadata necessary for operation execution. */
-  | 'EXECUTION'
-
-export type _Service = {
-  readonly sdl?: Maybe<Scalars['String']['output']>
-}
-
-export type _Entity = Campaign
+  readonly code: Scalars['String']['output'];
+  readonly severity: MessageSeverity;
+  readonly messageZh: Scalars['String']['output'];
+  readonly messageEn: Scalars['String']['output'];
+  readonly retryable: Scalars['Boolean']['output'];
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>;
+  /** The state it is in. */
+  readonly state: CampaignState;
+};
