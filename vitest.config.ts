@@ -1,16 +1,30 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
+/** What needs no PostgreSQL: the rules of the house, the schema's tools, the files for deployment. */
+const house = ['test/tidy.test.ts', 'test/schema/**/*.test.ts', 'test/deploy/**/*.test.ts']
+
 const config: ViteUserConfig = defineConfig({
+  // As Node resolves: otherwise our files get graphql's .mjs and our dependencies its .js, two graphqls in a process.
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/bench/**'],
-    globalSetup: ['test/harness/postgres-setup.ts'],
     // A process a file: tests kill servers, shift clocks and count connections.
     pool: 'forks',
     maxWorkers: 2,
     // Guards against a hang, and proves no speed.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      { extends: true, test: { name: 'house', include: house } },
+      {
+        extends: true,
+        test: {
+          name: 'product',
+          include: ['test/**/*.test.ts'],
+          exclude: [...house, 'test/bench/**'],
+          globalSetup: ['test/harness/postgres-setup.ts'],
+        },
+      },
+    ],
   },
 })
 
