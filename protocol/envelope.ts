@@ -86,7 +86,7 @@ class BatchBody {
   readonly items: IndexedRequest[] = []
   bytesBound = 0
   readonly #operations: string[] = []
-  readonly #operationIndexes = new Map<string, number>()
+  readonly #byText = new Map<string, { kind: string; name: string | undefined; index: number }[]>()
   readonly #lines: string[] = []
 
   add(item: IndexedRequest, variables: string, variablesBytes: number): void {
@@ -107,15 +107,17 @@ class BatchBody {
     }
   }
 
+  /** Looked up by the text alone: the sender's few texts are the same strings each time, whose hash is known. */
   #operationIndex({ operation, operationName, kind }: SubgraphRequest): number {
-    const key = operationName === undefined ? operation : `${operationName}\n${operation}`
-    const known = this.#operationIndexes.get(key)
-    if (known !== undefined) return known
-    const name = operationName === undefined ? {} : { name: operationName }
-    const written = JSON.stringify({ kind, text: operation, ...name })
+    let sameText = this.#byText.get(operation)
+    if (sameText === undefined) this.#byText.set(operation, (sameText = []))
+    const known = sameText.find(one => one.kind === kind && one.name === operationName)
+    if (known !== undefined) return known.index
+    const written = JSON.stringify({ kind, text: operation, name: operationName })
+    const index = this.#operations.push(written) - 1
     this.bytesBound += Buffer.byteLength(written)
-    this.#operationIndexes.set(key, this.#operations.length)
-    return this.#operations.push(written) - 1
+    sameText.push({ kind, name: operationName, index })
+    return index
   }
 }
 

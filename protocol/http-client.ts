@@ -70,7 +70,7 @@ export class HttpClient implements SubgraphClient {
   readonly #plain: Convoy<Trip, SubgraphAnswer>
   readonly #batched: Convoy<Trip, SubgraphAnswer>
   #isBatching = false
-  #isClosed = false
+  #closed: Promise<void> | undefined
 
   /** @throws RangeError for a bound that is not a positive integer or a key that is no secret, TypeError for a malformed URL. */
   constructor(options: HttpClientOptions) {
@@ -105,7 +105,7 @@ export class HttpClient implements SubgraphClient {
   }
 
   execute(request: SubgraphRequest): Promise<SubgraphAnswer> {
-    if (this.#isClosed) {
+    if (this.#closed !== undefined) {
       return Promise.reject(noAnswer('SUBGRAPH_UNREACHABLE', this.name, 'the client is closed'))
     }
     return this.#convoy.load({ request, isSent: false })
@@ -130,12 +130,9 @@ export class HttpClient implements SubgraphClient {
   }
 
   /** Waits for everything under way. */
-  async close(): Promise<void> {
-    this.#isClosed = true
-    // In this order: a batch that is refused for its envelope goes on through the plain lanes.
-    await this.#batched.close()
-    await this.#plain.close()
-    await this.#pool.close()
+  close(): Promise<void> {
+    this.#closed ??= this.#drain()
+    return this.#closed
   }
 
   /** Whether the subgraph has announced the envelope. */
@@ -159,7 +156,7 @@ export class HttpClient implements SubgraphClient {
   }
 
   get #convoy(): Convoy<Trip, SubgraphAnswer> {
-    return this.#isBatching ? this.#batched : this.#plain
+    return this.isBatching ? this.#batched : this.#plain
   }
 
   #createConvoy(
@@ -182,6 +179,13 @@ export class HttpClient implements SubgraphClient {
         noAnswer('SUBGRAPH_OVERLOADED', this.name, 'expected room in the queue, got none', { retryAfterMs }),
       send,
     })
+  }
+
+  async #drain(): Promise<void> {
+    // In this order: a batch that is refused for its envelope goes on through the plain lanes.
+    await this.#batched.close()
+    await this.#plain.close()
+    await this.#pool.close()
   }
 
   // Plain requests
