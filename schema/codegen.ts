@@ -40,18 +40,20 @@ function plainSchema(document: DocumentNode): DocumentNode {
   )
 }
 
+/** Every subgraph's `schema.generated.ts` as its SDL is now. @throws SourceError */
+export function typesFiles(): Promise<GeneratedFile[]> {
+  return Promise.all(
+    readSubgraphs().map(async ({ name, path, text }) => ({
+      path: `subgraphs/${name}/schema.generated.ts`,
+      text: await subgraphTypes(text, path),
+    })),
+  )
+}
+
 if (import.meta.main) {
   process.exitCode = await generate({
     help: 'node schema/codegen.ts [--check]\n\nWrites subgraphs/<name>/schema.generated.ts, the TypeScript types of each subgraph.',
     argv: process.argv.slice(2),
-    make: () =>
-      Promise.all(
-        readSubgraphs().map(
-          async ({ name, path, text }): Promise<GeneratedFile> => ({
-            path: `subgraphs/${name}/schema.generated.ts`,
-            text: await subgraphTypes(text, path),
-          }),
-        ),
-      ),
+    make: typesFiles,
   })
 }

@@ -2,7 +2,7 @@ import { composeServices } from '@theguild/federation-composition'
 import { type GraphQLError, print } from 'graphql'
 import { printApiSchema } from '../gateway/supergraph/api-schema.ts'
 import { checkConventions } from './check.ts'
-import { generate, SourceError } from './generate.ts'
+import { type GeneratedFile, generate, SourceError } from './generate.ts'
 import { inheritDescriptions } from './inherit.ts'
 import { readSubgraphs, type SubgraphSource } from './sources.ts'
 
@@ -52,16 +52,19 @@ function describeError(error: GraphQLError, subgraphs: readonly SubgraphSource[]
   return `${files} ${String(error.extensions.code ?? 'COMPOSITION_FAILED')} ${error.message}`
 }
 
+/** `schema/supergraph.graphql` and `schema/api.graphql` of the subgraphs as they are now. @throws SourceError */
+export function schemaFiles(): GeneratedFile[] {
+  const { supergraph, api } = composeGraph(readSubgraphs())
+  return [
+    { path: 'schema/supergraph.graphql', text: supergraph },
+    { path: 'schema/api.graphql', text: api },
+  ]
+}
+
 if (import.meta.main) {
   process.exitCode = await generate({
     help: 'node schema/compose.ts [--check]\n\nComposes subgraphs/*/schema.graphql into schema/supergraph.graphql and schema/api.graphql.',
     argv: process.argv.slice(2),
-    make: () => {
-      const { supergraph, api } = composeGraph(readSubgraphs())
-      return [
-        { path: 'schema/supergraph.graphql', text: supergraph },
-        { path: 'schema/api.graphql', text: api },
-      ]
-    },
+    make: schemaFiles,
   })
 }

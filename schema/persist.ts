@@ -160,20 +160,20 @@ const place = (file: GraphqlFile, node: { readonly loc?: { startToken: { line: n
   `${file.path}:${node.loc?.startToken.line ?? 1}`
 
 /** `schema/operations.json` of the operations as they are now. @throws SourceError */
-export function operationsFile(): GeneratedFile {
+export function operationsFiles(): GeneratedFile[] {
   const schema = buildSchema(composeGraph(readSubgraphs()).api)
   const manifest = {
     format: 'apollo-persisted-query-manifest',
     version: 1,
     operations: persistOperations(readOperations(), schema),
   }
-  return { path: 'schema/operations.json', text: `${JSON.stringify(manifest, null, 2)}\n` }
+  return [{ path: 'schema/operations.json', text: `${JSON.stringify(manifest, null, 2)}\n` }]
 }
 
 if (import.meta.main) {
   process.exitCode = await generate({
     help: 'node schema/persist.ts [--check]\n\nWrites schema/operations.json, the manifest of schema/operations/*.graphql, each checked against the API schema.',
     argv: process.argv.slice(2),
-    make: () => [operationsFile()],
+    make: operationsFiles,
   })
 }

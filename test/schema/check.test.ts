@@ -157,12 +157,12 @@ describe('connectionsSized', () => {
   it('refuses one without its size, or with another', () => {
     expectBroken(
       connectionsSized,
-      'type Query { a(first: Int, after: String): AConnection! } ' + connection,
+      `type Query { a(first: Int, after: String): AConnection! } ${connection}`,
       [`a.graphql:1 Query.a is a connection: expected ${size}, got none`],
     )
     expectBroken(
       connectionsSized,
-      'type Query { a(first: Int, after: String): AConnection! @listSize(assumedSize: 5) } ' + connection,
+      `type Query { a(first: Int, after: String): AConnection! @listSize(assumedSize: 5) } ${connection}`,
       [`a.graphql:1 Query.a is a connection: expected ${size}, got @listSize(assumedSize: 5)`],
     )
   })
