@@ -1,0 +1,100 @@
+import { GraphQLError, type GraphQLFormattedError, Kind, type SelectionNode } from 'graphql'
+import { Fault } from '../../protocol/fault.ts'
+import type { SubgraphError } from '../../protocol/subgraph-client.ts'
+import { responseKeyOf } from './response-key.ts'
+import type { Path } from './tree.ts'
+
+/** The errors of one execution: at most `max`; the first ones are kept, since later ones mostly follow from them. */
+export interface ErrorList {
+  readonly errors: GraphQLError[]
+  add(message: string, path: Path | undefined, extensions: GraphQLFormattedError['extensions']): void
+  /** Is there an error at, under or above this response path? */
+  covers(path: readonly (string | number)[]): boolean
+}
+
+export function createErrorList(max: number): ErrorList {
+  const errors: GraphQLError[] = []
+  return {
+    errors,
+    add(message, path, extensions) {
+      if (errors.length < max)
+        errors.push(
+          new GraphQLError(message, {
+            path: path && path.length > 0 ? path : null,
+            extensions: extensions ?? null,
+          }),
+        )
+    },
+    covers: path =>
+      errors.some(error => {
+        const known = error.path ?? []
+        const length = Math.min(known.length, path.length)
+        for (let i = 0; i < length; i++) if (known[i] !== path[i]) return false
+        return known.length > 0
+      }),
+  }
+}
+
+/**
+ * Turns a path of internal keys into one of the client's response: the longest part that the client selected. What
+ * the gateway fetched for itself (a key, a required field) is reported at the object that it belongs to.
+ */
+export function clientPath(path: readonly (string | number)[], selections: readonly SelectionNode[]): Path {
+  const found: Path = []
+  let level: readonly SelectionNode[] = selections
+  for (const segment of path) {
+    if (typeof segment === 'string') {
+      const next: SelectionNode[] = []
+      if (!descend(level, segment, next)) return found
+      level = next
+      found.push(responseKeyOf(segment))
+    } else found.push(segment)
+  }
+  return found
+}
+
+function descend(level: readonly SelectionNode[], key: string, into: SelectionNode[]): boolean {
+  let found = false
+  for (const selection of level) {
+    if (selection.kind === Kind.FIELD) {
+      if ((selection.alias?.value ?? selection.name.value) !== key) continue
+      found = true
+      into.push(...(selection.selectionSet?.selections ?? []))
+    } else if (
+      selection.kind === Kind.INLINE_FRAGMENT &&
+      descend(selection.selectionSet.selections, key, into)
+    )
+      found = true
+  }
+  return found
+}
+
+/** What the client is told of a subgraph's own error: its message and extensions, its code or SUBGRAPH_ERROR, and who said it. */
+export function subgraphError(
+  error: SubgraphError,
+  service: string,
+): { message: string; extensions: Record<string, unknown>; path: Path } {
+  const given: Partial<SubgraphError> = error !== null && typeof error === 'object' ? error : {}
+  const extensions = given.extensions !== null && typeof given.extensions === 'object' ? given.extensions : {}
+  return {
+    message: typeof given.message === 'string' ? given.message : `Subgraph "${service}" failed`,
+    extensions: {
+      ...extensions,
+      code: typeof extensions.code === 'string' ? extensions.code : 'SUBGRAPH_ERROR',
+      service,
+    },
+    path: Array.isArray(given.path)
+      ? given.path.filter(segment => typeof segment === 'string' || typeof segment === 'number')
+      : [],
+  }
+}
+
+/** Why a fetch has no answer, as message and extensions. */
+export function failureOf(
+  reason: unknown,
+  service: string,
+): { message: string; extensions: Record<string, unknown> } {
+  if (reason instanceof Fault)
+    return { message: reason.message, extensions: { ...reason.extensions, service } }
+  return { message: `Subgraph "${service}" failed`, extensions: { code: 'SUBGRAPH_ERROR', service } }
+}

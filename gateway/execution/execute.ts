@@ -1,0 +1,87 @@
+import type { GraphQLError } from 'graphql'
+import type { Caller } from '../../protocol/caller.ts'
+import type { DeadlineMs } from '../../protocol/deadline.ts'
+import { Fault } from '../../protocol/fault.ts'
+import type { Priority } from '../../protocol/priority.ts'
+import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
+import { createErrorList } from './errors.ts'
+import type { Introspect } from './introspection.ts'
+import type { OperationPlan } from './operation-plan.ts'
+import type { Projection } from './project.ts'
+import type { Run, Step } from './run.ts'
+import type { Data } from './tree.ts'
+import type { Variables } from './variables.ts'
+
+/** Fetches that one operation may make, unless told otherwise. */
+export const FETCHES_MAX = 64
+/** Entities that one fetch may ask for, unless told otherwise. */
+export const ENTITIES_MAX = 10_000
+/** Errors that one answer may carry, unless told otherwise. */
+export const ERRORS_MAX = 100
+
+export interface ExecuteOptions {
+  /** Coerced (`CompiledOperation.coerceVariables`). */
+  readonly variables: Variables
+  readonly caller: Caller
+  readonly deadlineMs: DeadlineMs
+  readonly priority: Priority
+  /** By subgraph name. */
+  readonly clients: ReadonlyMap<string, SubgraphClient>
+  readonly traceparent?: string
+  readonly fetchesMax?: number
+  readonly entitiesMax?: number
+  readonly errorsMax?: number
+}
+
+export interface ExecutionOutcome {
+  readonly data: Record<string, unknown> | null
+  /** Empty when all went well. Each has `extensions.code`, and `extensions.service` when a subgraph is the cause. */
+  readonly errors: readonly GraphQLError[]
+}
+
+/** One shape of an operation, planned and compiled. */
+export interface CompiledShape {
+  readonly plan: OperationPlan
+  readonly stages: readonly { readonly rootKeys: readonly string[]; readonly step: Step }[]
+  readonly fetchCount: number
+  readonly introspect: Introspect
+  readonly projection: Projection
+}
+
+/**
+ * Runs a shape. Failures of subgraphs are partial data with errors.
+ *
+ * @throws Fault MAX_FETCHES_LIMIT, before any subgraph is asked, when the plan has more fetches than allowed.
+ */
+export async function executeShape(shape: CompiledShape, options: ExecuteOptions): Promise<ExecutionOutcome> {
+  const fetchesMax = options.fetchesMax ?? FETCHES_MAX
+  if (shape.fetchCount > fetchesMax)
+    throw new Fault(
+      'MAX_FETCHES_LIMIT',
+      `Expected at most ${fetchesMax} fetches in one operation, got ${shape.fetchCount}`,
+    )
+  const errors = createErrorList(options.errorsMax ?? ERRORS_MAX)
+  const run: Run = {
+    data: {},
+    variables: options.variables,
+    caller: options.caller,
+    deadlineMs: options.deadlineMs,
+    priority: options.priority,
+    traceparent: options.traceparent,
+    clients: options.clients,
+    entitiesMax: options.entitiesMax ?? ENTITIES_MAX,
+    errors,
+  }
+  await runStages(shape, run)
+  const data = shape.projection.project(run.data, shape.introspect?.(options.variables), errors)
+  return { data: data as Data | null, errors: errors.errors }
+}
+
+/** A mutation that makes the whole response null ends the operation; what earlier ones did stands. */
+async function runStages({ stages, projection }: CompiledShape, run: Run): Promise<void> {
+  for (let i = 0; i < stages.length; i++) {
+    const stage = stages[i]!
+    await stage.step(run)
+    if (i + 1 < stages.length && stage.rootKeys.some(key => projection.isFatal(key, run.data))) return
+  }
+}

@@ -1,0 +1,104 @@
+import {
+  type FieldNode,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  type SelectionNode,
+  type SelectionSetNode,
+} from 'graphql'
+import { nowMs } from '../../protocol/deadline.ts'
+import { Fault } from '../../protocol/fault.ts'
+import type { SubgraphAnswer, SubgraphRequest } from '../../protocol/subgraph-client.ts'
+import type { NormalizedOperation } from './normalize.ts'
+import type { BatchFetchNode, FetchNode } from './plan.ts'
+import type { Run } from './run.ts'
+
+/** A subgraph's operation, ready to be sent. */
+export interface Fetch {
+  readonly service: string
+  readonly kind: 'query' | 'mutation'
+  /** Internal keys of its root fields. */
+  readonly rootKeys: readonly string[]
+  /** For an entity fetch, by root key: what it selects of entities, if that is a single field. */
+  readonly onlyFieldOf: (rootKey: string) => string | undefined
+  /** Rejects with the reason when there is no answer; an answer without an object as data has `data: null`. */
+  send(run: Run, representations?: Readonly<Record<string, unknown>>): Promise<SubgraphAnswer>
+}
+
+export function compileFetch(node: FetchNode | BatchFetchNode, operation: NormalizedOperation): Fetch {
+  const service = node.serviceName
+  const kind = node.operationKind ?? 'query'
+  if (kind === 'subscription') throw new Fault('OPERATION_NOT_SUPPORTED', 'Subscriptions are not supported')
+  const document = parse(node.operation, { noLocation: true })
+  const root = document.definitions.find(
+    definition => definition.kind === Kind.OPERATION_DEFINITION,
+  ) as OperationDefinitionNode
+  const fields = fieldsOf(root.selectionSet)
+  const variables = (node.variableUsages ?? []).map(sent => ({
+    sent,
+    client: operation.clientVariable(sent),
+  }))
+  const base = {
+    kind,
+    operation: node.operation,
+    ...(node.operationName === undefined ? {} : { operationName: node.operationName }),
+  }
+  return {
+    service,
+    kind,
+    rootKeys: fields.map(keyOf),
+    onlyFieldOf: rootKey => {
+      const selected = fieldsOf(fields.find(field => keyOf(field) === rootKey)?.selectionSet)
+      const names = new Set(selected.map(keyOf).filter(key => key !== '__typename'))
+      return names.size === 1 ? [...names][0] : undefined
+    },
+    async send(run, representations) {
+      const client = run.clients.get(service)
+      if (!client) throw new Fault('SUBGRAPH_UNREACHABLE', `No client serves subgraph "${service}"`)
+      if (nowMs() >= run.deadlineMs)
+        throw new Fault('SUBGRAPH_TIMEOUT', `The deadline passed before subgraph "${service}" was asked`)
+      const values: Record<string, unknown> = { ...representations }
+      for (const { sent, client: name } of variables)
+        if (name in run.variables) values[sent] = run.variables[name]
+      const request: SubgraphRequest = {
+        ...base,
+        variables: values,
+        caller: run.caller,
+        deadlineMs: run.deadlineMs,
+        priority: run.priority,
+        ...(run.traceparent === undefined ? {} : { traceparent: run.traceparent }),
+      }
+      return checked(await client.execute(request), service)
+    },
+  }
+
+  function fieldsOf(set: SelectionSetNode | undefined): FieldNode[] {
+    return (set?.selections ?? []).flatMap((selection: SelectionNode): FieldNode[] => {
+      if (selection.kind === Kind.FIELD) return [selection]
+      if (selection.kind === Kind.INLINE_FRAGMENT) return fieldsOf(selection.selectionSet)
+      const fragment = document.definitions.find(
+        definition =>
+          definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === selection.name.value,
+      )
+      return fragment?.kind === Kind.FRAGMENT_DEFINITION ? fieldsOf(fragment.selectionSet) : []
+    })
+  }
+}
+
+function keyOf(field: FieldNode): string {
+  return field.alias?.value ?? field.name.value
+}
+
+/** An answer of the shape that GraphQL promises. */
+function checked(answer: SubgraphAnswer, service: string): SubgraphAnswer {
+  const bad = (what: string): Fault =>
+    new Fault('SUBGRAPH_BAD_ANSWER', `Subgraph "${service}" answered with ${what}`)
+  if (answer === null || typeof answer !== 'object') throw bad('something that is no object')
+  const { data, errors } = answer
+  if (errors !== undefined && errors !== null && !Array.isArray(errors)) throw bad('errors that are no list')
+  if (data !== undefined && data !== null && (typeof data !== 'object' || Array.isArray(data)))
+    throw bad('data that is no object')
+  if ((data === undefined || data === null) && (errors ?? []).length === 0)
+    throw bad('neither data nor errors')
+  return answer
+}

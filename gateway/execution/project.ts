@@ -1,0 +1,300 @@
+import {
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLCompositeType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  isLeafType,
+  isListType,
+  isNonNullType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+} from 'graphql'
+import type { TypeFacts } from '../supergraph/type-facts.ts'
+import { type Conditions, isIncluded } from './conditions.ts'
+import type { ErrorList } from './errors.ts'
+import { compileLeaf } from './leaf.ts'
+import { internalKey } from './response-key.ts'
+import type { Data, Path } from './tree.ts'
+
+/** Compiled projection of one shape of an operation. */
+export interface Projection {
+  /**
+   * The client's response out of the gateway's data: the client's keys in the client's order, nulls where the API
+   * schema has them end up. Writes to neither argument.
+   *
+   * @param introspection answers to root `__schema` and `__type` fields, by response key.
+   */
+  project(data: Data, introspection: Data | undefined, errors: ErrorList): Data | null
+  /** Whether the root field would make the whole response null. */
+  isFatal(rootKey: string, data: Data): boolean
+}
+
+/** A value that cannot be null turned out to be: null goes to the nearest place that can. */
+const BUBBLE: unique symbol = Symbol('null for a non-null type')
+
+interface Projecting {
+  readonly introspection: Data | undefined
+  /** Undefined in the first pass, which only notices that something is wrong. */
+  readonly path: Path | undefined
+  readonly report: (message: string) => void
+}
+
+type Complete = (value: unknown, at: Projecting) => unknown
+
+interface FieldPlan {
+  readonly responseKey: string
+  readonly read: (source: Data, at: Projecting) => unknown
+  readonly complete: Complete
+}
+
+interface Projector {
+  readonly fields: readonly FieldPlan[]
+  readonly complete: (source: Data, at: Projecting) => Data | typeof BUBBLE
+}
+
+export function compileProjection(
+  schema: GraphQLSchema,
+  types: TypeFacts,
+  operation: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+  conditions: Conditions,
+  shape: number,
+): Projection {
+  const rootType = schema.getRootType(operation.operation) as GraphQLObjectType
+  const root = compileObject(rootType, [operation.selectionSet])
+
+  /** Selection sets that stand at one place, for one type: objects, or an interface that an object is known by. */
+  function compileObject(type: GraphQLCompositeType, sets: readonly SelectionSetNode[]): Projector {
+    const collected = new Map<string, FieldNode[]>()
+    const spread = new Set<string>()
+    for (const set of sets) collect(type, set, collected, spread)
+    const fields = [...collected].flatMap(([responseKey, nodes]) => fieldPlan(type, responseKey, nodes))
+    return { fields, complete: completeFields(fields) }
+  }
+
+  function collect(
+    type: GraphQLCompositeType,
+    set: SelectionSetNode,
+    into: Map<string, FieldNode[]>,
+    spread: Set<string>,
+  ): void {
+    for (const selection of set.selections) {
+      if (!isIncluded(selection.directives, conditions, shape)) continue
+      if (selection.kind === Kind.FIELD) {
+        const key = selection.alias?.value ?? selection.name.value
+        const known = into.get(key)
+        if (known) known.push(selection)
+        else into.set(key, [selection])
+        continue
+      }
+      if (selection.kind === Kind.FRAGMENT_SPREAD) {
+        if (spread.has(selection.name.value)) continue
+        spread.add(selection.name.value)
+      }
+      const fragment =
+        selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value) : selection
+      if (!fragment) continue
+      const condition = fragment.typeCondition?.name.value
+      const applies = condition === undefined || condition === type.name || isSubType(schema, condition, type)
+      if (applies) collect(type, fragment.selectionSet, into, spread)
+    }
+  }
+
+  function fieldPlan(
+    type: GraphQLCompositeType,
+    responseKey: string,
+    nodes: readonly FieldNode[],
+  ): FieldPlan[] {
+    const name = nodes[0]!.name.value
+    if (name === '__typename') {
+      const own = isAbstractType(type) ? undefined : type.name
+      return [
+        { responseKey, read: source => own ?? source.__typename ?? type.name, complete: value => value },
+      ]
+    }
+    if (name === '__schema' || name === '__type')
+      return [
+        { responseKey, read: (_, at) => at.introspection?.[responseKey] ?? null, complete: value => value },
+      ]
+    const definition = 'getFields' in type ? type.getFields()[name] : undefined
+    if (!definition) return []
+    const key = internalKey(responseKey, name, types)
+    const sets = nodes.flatMap(node => node.selectionSet ?? [])
+    return [
+      {
+        responseKey,
+        read: source => source[key],
+        complete: compileType(definition.type, `${type.name}.${name}`, sets),
+      },
+    ]
+  }
+
+  function compileType(
+    type: GraphQLOutputType,
+    coordinate: string,
+    sets: readonly SelectionSetNode[],
+  ): Complete {
+    if (isNonNullType(type)) {
+      const complete = compileNullable(type.ofType, coordinate, sets)
+      return (value, at) => {
+        const completed = complete(value, at)
+        if (completed !== null) return completed
+        at.report(`Cannot return null for non-nullable field ${coordinate}`)
+        return BUBBLE
+      }
+    }
+    const complete = compileNullable(type, coordinate, sets)
+    return (value, at) => {
+      const completed = complete(value, at)
+      return completed === BUBBLE ? null : completed
+    }
+  }
+
+  function compileNullable(
+    type: GraphQLOutputType,
+    coordinate: string,
+    sets: readonly SelectionSetNode[],
+  ): Complete {
+    if (isListType(type)) {
+      const item = compileType(type.ofType, coordinate, sets)
+      return (value, at) => {
+        if (value === null || value === undefined) return null
+        if (!Array.isArray(value)) return mistyped(value, 'a list', coordinate, at)
+        const list = new Array<unknown>(value.length)
+        for (let i = 0; i < value.length; i++) {
+          at.path?.push(i)
+          const completed = item(value[i], at)
+          at.path?.pop()
+          if (completed === BUBBLE) return BUBBLE
+          list[i] = completed
+        }
+        return list
+      }
+    }
+    const named = getNamedType(type)
+    if (isLeafType(named)) {
+      const leaf = compileLeaf(named)
+      return (value, at) => {
+        if (value === null || value === undefined) return null
+        const completed = leaf.read(value)
+        return completed === undefined ? mistyped(value, leaf.expected, coordinate, at) : completed
+      }
+    }
+    if (!isCompositeType(named))
+      throw new Error(`Expected an output type at ${coordinate}, got ${named.name}`)
+    const { name } = named as GraphQLCompositeType
+    const project = isAbstractType(named) ? compileAbstract(named, sets) : compileConcrete(named, sets)
+    return (value, at) => {
+      if (value === null || value === undefined) return null
+      if (typeof value !== 'object' || Array.isArray(value))
+        return mistyped(value, 'an object', coordinate, at)
+      const projector = project(value as Data)
+      if (projector) return projector.complete(value as Data, at)
+      at.report(`Expected a ${name} at ${coordinate}, got an object of another type`)
+      return null
+    }
+  }
+
+  function compileConcrete(
+    type: GraphQLObjectType,
+    sets: readonly SelectionSetNode[],
+  ): (value: Data) => Projector {
+    const projector = compileObject(type, sets)
+    return () => projector
+  }
+
+  /** One projector a runtime type, compiled when the type is first seen; their number is bounded by the schema's. */
+  function compileAbstract(
+    type: GraphQLCompositeType,
+    sets: readonly SelectionSetNode[],
+  ): (value: Data) => Projector | undefined {
+    const projectors = new Map<string, Projector>()
+    return value => {
+      const typename = typeof value.__typename === 'string' ? value.__typename : type.name
+      const known = projectors.get(typename)
+      if (known) return known
+      const runtime = typename === type.name ? type : schema.getType(typename)
+      if (!isCompositeType(runtime) || (runtime !== type && !isSubType(schema, type.name, runtime)))
+        return undefined
+      const projector = compileObject(runtime, sets)
+      projectors.set(typename, projector)
+      return projector
+    }
+  }
+
+  const quiet = (introspection: Data | undefined, onProblem: () => void): Projecting => ({
+    introspection,
+    path: undefined,
+    report: onProblem,
+  })
+
+  return {
+    project(data, introspection, errors) {
+      let problems = false
+      const projected = root.complete(
+        data,
+        quiet(introspection, () => (problems = true)),
+      )
+      if (problems) {
+        // Once more, now keeping the path: something is wrong, and the client is told where.
+        const path: Path = []
+        const report = (message: string): void => {
+          if (!errors.covers(path)) errors.add(message, [...path], { code: 'SUBGRAPH_BAD_ANSWER' })
+        }
+        root.complete(data, { introspection, path, report })
+      }
+      return projected === BUBBLE ? null : projected
+    },
+    isFatal(rootKey, data) {
+      const field = root.fields.find(candidate => candidate.responseKey === rootKey)
+      if (!field) return false
+      const at = quiet(undefined, () => {})
+      return field.complete(field.read(data, at), at) === BUBBLE
+    },
+  }
+}
+
+function completeFields(fields: readonly FieldPlan[]): Projector['complete'] {
+  const count = fields.length
+  return (source, at) => {
+    const projected: Data = {}
+    for (let i = 0; i < count; i++) {
+      const field = fields[i]!
+      at.path?.push(field.responseKey)
+      const completed = field.complete(field.read(source, at), at)
+      at.path?.pop()
+      if (completed === BUBBLE) return BUBBLE
+      projected[field.responseKey] = completed
+    }
+    return projected
+  }
+}
+
+function mistyped(value: unknown, expected: string, coordinate: string, at: Projecting): null {
+  const got =
+    value === null
+      ? 'null'
+      : Array.isArray(value)
+        ? 'a list'
+        : typeof value === 'string'
+          ? 'a string'
+          : typeof value === 'object'
+            ? 'an object'
+            : `${value}`
+  at.report(`Expected ${expected} for ${coordinate}, got ${got}`)
+  return null
+}
+
+function isSubType(schema: GraphQLSchema, abstractName: string, type: GraphQLCompositeType): boolean {
+  const abstract = schema.getType(abstractName)
+  return (
+    isAbstractType(abstract) &&
+    (type.name === abstract.name || schema.isSubType(abstract, type as GraphQLObjectType))
+  )
+}

@@ -1,0 +1,25 @@
+import type { Caller } from '../../protocol/caller.ts'
+import type { DeadlineMs } from '../../protocol/deadline.ts'
+import type { Priority } from '../../protocol/priority.ts'
+import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
+import type { ErrorList } from './errors.ts'
+import type { Data } from './tree.ts'
+
+/** One execution of a compiled operation, as its steps see it. */
+export interface Run {
+  /** The response so far, under internal keys; written by steps only (tree.ts says where). */
+  readonly data: Data
+  /** Coerced, under the client's names. */
+  readonly variables: Readonly<Record<string, unknown>>
+  readonly caller: Caller
+  readonly deadlineMs: DeadlineMs
+  readonly priority: Priority
+  readonly traceparent: string | undefined
+  readonly clients: ReadonlyMap<string, SubgraphClient>
+  /** Representations that one fetch may carry. */
+  readonly entitiesMax: number
+  readonly errors: ErrorList
+}
+
+/** Part of a plan, compiled. Never rejects: what goes wrong is in the run's errors. */
+export type Step = (run: Run) => Promise<void> | undefined

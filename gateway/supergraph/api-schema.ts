@@ -1,0 +1,249 @@
+import {
+  buildASTSchema,
+  type ConstDirectiveNode,
+  type DefinitionNode,
+  type DirectiveDefinitionNode,
+  type DocumentNode,
+  type FieldDefinitionNode,
+  type GraphQLSchema,
+  type InputValueDefinitionNode,
+  Kind,
+  type ObjectTypeDefinitionNode,
+  type OperationTypeDefinitionNode,
+  parse,
+  print,
+  type SchemaDefinitionNode,
+  type TypeDefinitionNode,
+  type TypeNode,
+  validateSchema,
+} from 'graphql'
+import { linksOf } from './links.ts'
+
+/** Type-system directives that clients may see; every other application belongs to composition or to the gateway. */
+const PUBLIC_APPLICATIONS: ReadonlySet<string> = new Set(['deprecated', 'specifiedBy', 'oneOf'])
+
+const EXECUTABLE_LOCATIONS: ReadonlySet<string> = new Set([
+  'QUERY',
+  'MUTATION',
+  'SUBSCRIPTION',
+  'FIELD',
+  'FRAGMENT_DEFINITION',
+  'FRAGMENT_SPREAD',
+  'INLINE_FRAGMENT',
+  'VARIABLE_DEFINITION',
+])
+
+/**
+ * The schema that clients see: the supergraph without what any linked spec defines or applies and without everything
+ * `@inaccessible`, however deep it stands.
+ *
+ * @throws Error when the SDL does not parse or what is left is not a valid schema.
+ */
+export function apiSchema(supergraphSdl: string): GraphQLSchema {
+  const schema = buildASTSchema(apiDocument(parse(supergraphSdl, { noLocation: true })), {
+    assumeValidSDL: true,
+  })
+  const problems = validateSchema(schema)
+  if (problems.length > 0) {
+    const shown = problems.slice(0, 5).map(problem => problem.message)
+    throw new Error(`The supergraph's API schema is not valid: ${shown.join(' ')}`)
+  }
+  return schema
+}
+
+/** The API schema as SDL: root types first, then by name; the same supergraph always gives the same text. */
+export function printApiSchema(supergraphSdl: string): string {
+  const { definitions } = apiDocument(parse(supergraphSdl, { noLocation: true }))
+  const rank = (node: DefinitionNode): string => {
+    if (node.kind === Kind.SCHEMA_DEFINITION) return '0'
+    const name = (node as TypeDefinitionNode | DirectiveDefinitionNode).name.value
+    if (node.kind === Kind.DIRECTIVE_DEFINITION) return `1${name}`
+    const root = ['Query', 'Mutation', 'Subscription'].indexOf(name)
+    return root >= 0 ? `2${root}` : `3${name}`
+  }
+  const sorted = [...definitions].sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
+  return `${print({ kind: Kind.DOCUMENT, definitions: sorted })}\n`
+}
+
+/** {@link apiSchema} as definitions. */
+export function apiDocument(supergraph: DocumentNode): DocumentNode {
+  const links = linksOf(supergraph)
+  const hidden = (node: { readonly directives?: readonly ConstDirectiveNode[] | undefined }): boolean =>
+    node.directives?.some(directive => directive.name.value === links.inaccessible) === true
+
+  const directives: DirectiveDefinitionNode[] = []
+  const types = new Map<string, TypeDefinitionNode>()
+  let schema: SchemaDefinitionNode | undefined
+  for (const definition of supergraph.definitions) {
+    if (definition.kind === Kind.SCHEMA_DEFINITION) schema = definition
+    else if (definition.kind === Kind.DIRECTIVE_DEFINITION) {
+      const executable = definition.locations.filter(location => EXECUTABLE_LOCATIONS.has(location.value))
+      if (executable.length > 0 && !links.ownsDirective(definition.name.value))
+        directives.push({
+          ...definition,
+          locations: executable,
+          arguments: (definition.arguments ?? []).filter(argument => !hidden(argument)),
+        })
+    } else if ('name' in definition && definition.kind.endsWith('TypeDefinition')) {
+      const type = definition as TypeDefinitionNode
+      if (!links.ownsType(type.name.value) && !hidden(type))
+        types.set(type.name.value, withoutHidden(type, hidden))
+    }
+  }
+  dropDangling(types)
+  const operationTypes = (schema?.operationTypes ?? conventionalRoots(types)).filter(root =>
+    types.has(root.type.name.value),
+  )
+  return {
+    kind: Kind.DOCUMENT,
+    definitions: [
+      {
+        kind: Kind.SCHEMA_DEFINITION,
+        operationTypes,
+        ...(schema?.description ? { description: schema.description } : {}),
+      },
+      ...directives.map(directive => ({
+        ...directive,
+        arguments: directive.arguments?.map(publicOnly) ?? [],
+      })),
+      ...types.values(),
+    ],
+  }
+}
+
+function conventionalRoots(types: ReadonlyMap<string, TypeDefinitionNode>): OperationTypeDefinitionNode[] {
+  return (['query', 'mutation', 'subscription'] as const).flatMap(operation => {
+    const name = operation[0]!.toUpperCase() + operation.slice(1)
+    if (!types.has(name)) return []
+    const type = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: name } } as const
+    return [{ kind: Kind.OPERATION_TYPE_DEFINITION, operation, type } as OperationTypeDefinitionNode]
+  })
+}
+
+type Hidden = (node: { readonly directives?: readonly ConstDirectiveNode[] | undefined }) => boolean
+
+/** One definition without its hidden members and without applications that clients must not see. */
+function withoutHidden(type: TypeDefinitionNode, hidden: Hidden): TypeDefinitionNode {
+  const seen = publicOnly(type)
+  switch (seen.kind) {
+    case Kind.OBJECT_TYPE_DEFINITION:
+    case Kind.INTERFACE_TYPE_DEFINITION:
+      return {
+        ...seen,
+        fields: (seen.fields ?? [])
+          .filter(field => !hidden(field))
+          .map(field => ({
+            ...publicOnly(field),
+            arguments: (field.arguments ?? []).filter(argument => !hidden(argument)).map(publicOnly),
+          })),
+      }
+    case Kind.INPUT_OBJECT_TYPE_DEFINITION:
+      return { ...seen, fields: (seen.fields ?? []).filter(field => !hidden(field)).map(publicOnly) }
+    case Kind.ENUM_TYPE_DEFINITION:
+      return { ...seen, values: (seen.values ?? []).filter(value => !hidden(value)).map(publicOnly) }
+    default:
+      return seen
+  }
+}
+
+function publicOnly<N extends { readonly directives?: readonly ConstDirectiveNode[] | undefined }>(
+  node: N,
+): N {
+  return {
+    ...node,
+    directives: (node.directives ?? []).filter(directive => PUBLIC_APPLICATIONS.has(directive.name.value)),
+  }
+}
+
+/**
+ * Removes what refers to a removed type, until nothing does: members, `implements`, fields and arguments (a field
+ * whose required argument is gone goes too), and types that this leaves empty.
+ */
+function dropDangling(types: Map<string, TypeDefinitionNode>): void {
+  const known = (type: TypeNode): boolean => {
+    const name = namedType(type)
+    return types.has(name) || BUILT_IN_SCALARS.has(name)
+  }
+  for (let changed = true; changed; ) {
+    changed = false
+    for (const [name, type] of types) {
+      const kept = withoutUnknown(type, known)
+      if (kept === undefined) types.delete(name)
+      else if (sizeOf(kept) !== sizeOf(type)) types.set(name, kept)
+      else continue
+      changed = true
+    }
+  }
+}
+
+const BUILT_IN_SCALARS: ReadonlySet<string> = new Set(['Int', 'Float', 'String', 'Boolean', 'ID'])
+
+function namedType(type: TypeNode): string {
+  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedType(type.type)
+}
+
+/** The definition without references to unknown types; undefined when nothing is left of it. */
+function withoutUnknown(
+  type: TypeDefinitionNode,
+  known: (type: TypeNode) => boolean,
+): TypeDefinitionNode | undefined {
+  switch (type.kind) {
+    case Kind.OBJECT_TYPE_DEFINITION:
+    case Kind.INTERFACE_TYPE_DEFINITION: {
+      const fields = (type.fields ?? [])
+        .filter(
+          field =>
+            known(field.type) &&
+            (field.arguments ?? []).every(argument => known(argument.type) || !isRequired(argument)),
+        )
+        .map(field => withKnownArguments(field, known))
+      if (fields.length === 0) return undefined
+      return {
+        ...type,
+        fields,
+        interfaces: (type.interfaces ?? []).filter(known),
+      } as ObjectTypeDefinitionNode
+    }
+    case Kind.INPUT_OBJECT_TYPE_DEFINITION: {
+      const fields = (type.fields ?? []).filter(field => known(field.type))
+      return fields.length === 0 ? undefined : { ...type, fields }
+    }
+    case Kind.UNION_TYPE_DEFINITION: {
+      const members = (type.types ?? []).filter(known)
+      return members.length === 0 ? undefined : { ...type, types: members }
+    }
+    case Kind.ENUM_TYPE_DEFINITION:
+      return (type.values ?? []).length === 0 ? undefined : type
+    default:
+      return type
+  }
+}
+
+function withKnownArguments(
+  field: FieldDefinitionNode,
+  known: (type: TypeNode) => boolean,
+): FieldDefinitionNode {
+  return { ...field, arguments: (field.arguments ?? []).filter(argument => known(argument.type)) }
+}
+
+function isRequired(argument: InputValueDefinitionNode): boolean {
+  return argument.type.kind === Kind.NON_NULL_TYPE && argument.defaultValue === undefined
+}
+
+/** How many members a definition has, counted so that dropping any one changes the number. */
+function sizeOf(type: TypeDefinitionNode): number {
+  switch (type.kind) {
+    case Kind.OBJECT_TYPE_DEFINITION:
+    case Kind.INTERFACE_TYPE_DEFINITION:
+      return (
+        (type.interfaces ?? []).length +
+        (type.fields ?? []).reduce((sum, field) => sum + 1 + (field.arguments ?? []).length, 0)
+      )
+    case Kind.INPUT_OBJECT_TYPE_DEFINITION:
+      return (type.fields ?? []).length
+    case Kind.UNION_TYPE_DEFINITION:
+      return (type.types ?? []).length
+    default:
+      return 0
+  }
+}

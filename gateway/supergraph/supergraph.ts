@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto'
+import { type ConstDirectiveNode, type DocumentNode, type GraphQLSchema, Kind, parse } from 'graphql'
+import { createPlanner, type Planner } from '../execution/plan.ts'
+import { apiSchema } from './api-schema.ts'
+import { type Links, linksOf } from './links.ts'
+import { type TypeFacts, typeFacts } from './type-facts.ts'
+
+export interface Subgraph {
+  readonly name: string
+  /** Empty when the supergraph gives none. */
+  readonly url: string
+}
+
+/** A supergraph ready to plan and execute operations; immutable, so that a new one is swapped in whole. */
+export interface Supergraph {
+  readonly sdl: string
+  /** SHA-256 of the SDL, hex. */
+  readonly hash: string
+  readonly apiSchema: GraphQLSchema
+  readonly types: TypeFacts
+  readonly planner: Planner
+  readonly subgraphs: readonly Subgraph[]
+}
+
+/**
+ * Reads a composed Federation 2 supergraph.
+ *
+ * @throws Error that names what is wrong: SDL that does not parse, no `join__Graph`, an invalid API schema, or a use
+ * of `@context`/`@fromContext`, which the planner would silently ignore.
+ */
+export function loadSupergraph(sdl: string): Supergraph {
+  const document = parse(sdl, { noLocation: true })
+  const links = linksOf(document)
+  refuseContext(document, links)
+  const graphs = subgraphsOf(document)
+  return {
+    sdl,
+    hash: createHash('sha256').update(sdl).digest('hex'),
+    apiSchema: apiSchema(sdl),
+    types: typeFacts(document, new Map([...graphs].map(([value, subgraph]) => [value, subgraph.name]))),
+    planner: createPlanner(sdl),
+    subgraphs: [...graphs.values()],
+  }
+}
+
+/** `join__Graph`'s values with the name and address of each. */
+function subgraphsOf(document: DocumentNode): Map<string, Subgraph> {
+  const graphs = new Map<string, Subgraph>()
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.ENUM_TYPE_DEFINITION || definition.name.value !== 'join__Graph') continue
+    for (const value of definition.values ?? []) {
+      const graph = value.directives?.find(directive => directive.name.value === 'join__graph')
+      graphs.set(value.name.value, {
+        name: stringArgument(graph, 'name') ?? value.name.value,
+        url: stringArgument(graph, 'url') ?? '',
+      })
+    }
+  }
+  if (graphs.size === 0)
+    throw new Error(
+      'Expected a composed Federation 2 supergraph, got SDL without an enum "join__Graph" that names its subgraphs',
+    )
+  return graphs
+}
+
+function stringArgument(directive: ConstDirectiveNode | undefined, name: string): string | undefined {
+  const value = directive?.arguments?.find(argument => argument.name.value === name)?.value
+  return value?.kind === Kind.STRING ? value.value : undefined
+}
+
+function refuseContext(document: DocumentNode, links: Links): void {
+  const setters: string[] = []
+  for (const definition of document.definitions) {
+    if (!('directives' in definition) || !('name' in definition) || definition.name === undefined) continue
+    const type = definition.name.value
+    if (definition.directives?.some(directive => directive.name.value === links.context)) setters.push(type)
+    for (const field of 'fields' in definition ? (definition.fields ?? []) : [])
+      if (field.directives?.some(takesContext))
+        throw new Error(
+          `${type}.${field.name.value} uses @fromContext, which is not supported: pass the value as an argument instead`,
+        )
+  }
+  if (setters.length > 0)
+    throw new Error(
+      `${setters[0]} uses @context, which is not supported: pass the value as an argument instead`,
+    )
+}
+
+function takesContext(directive: ConstDirectiveNode): boolean {
+  const given = directive.arguments?.find(argument => argument.name.value === 'contextArguments')?.value
+  return directive.name.value === 'join__field' && given?.kind === Kind.LIST && given.values.length > 0
+}

@@ -1,0 +1,91 @@
+import { type ConstDirectiveNode, type DocumentNode, Kind, parse, type SelectionSetNode } from 'graphql'
+
+/** The fields of a key, nested: `"id shop { code }"` → `{id: {}, shop: {code: {}}}`. */
+export interface FieldTree {
+  readonly [field: string]: FieldTree
+}
+
+/** What execution needs to know of the supergraph's types, inaccessible ones included. */
+export interface TypeFacts {
+  isObject(name: string): boolean
+  /** Does an object of type `typename` pass a fragment on `condition`? */
+  satisfies(typename: string, condition: string): boolean
+  /** Can a field of this name take arguments, on any type? */
+  takesArguments(field: string): boolean
+  /** The keys under which `subgraph` knows the type; empty when it is no entity there. */
+  keysOf(typename: string, subgraph: string): readonly FieldTree[]
+}
+
+/** @param subgraphNames `join__Graph` value → subgraph name. */
+export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<string, string>): TypeFacts {
+  const objects = new Set<string>()
+  const members = new Map<string, Set<string>>()
+  const keys = new Map<string, FieldTree[]>()
+  const withArguments = new Set<string>()
+  const memberOf = (abstract: string, name: string): void => {
+    const known = members.get(abstract)
+    if (known) known.add(name)
+    else members.set(abstract, new Set([name]))
+  }
+  for (const definition of supergraph.definitions) {
+    if (definition.kind === Kind.OBJECT_TYPE_DEFINITION) objects.add(definition.name.value)
+    if (
+      definition.kind === Kind.OBJECT_TYPE_DEFINITION ||
+      definition.kind === Kind.INTERFACE_TYPE_DEFINITION
+    ) {
+      const name = definition.name.value
+      for (const field of definition.fields ?? [])
+        if ((field.arguments ?? []).length > 0) withArguments.add(field.name.value)
+      for (const parent of definition.interfaces ?? []) memberOf(parent.name.value, name)
+      for (const directive of definition.directives ?? []) {
+        const applied = joinTypeOf(directive)
+        if (applied?.key === undefined) continue
+        const subgraph = subgraphNames.get(applied.graph)
+        if (subgraph === undefined) continue
+        const id = `${subgraph} ${name}`
+        const tree = treeOf(applied.key)
+        const known = keys.get(id)
+        if (known) known.push(tree)
+        else keys.set(id, [tree])
+      }
+    }
+    if (definition.kind === Kind.UNION_TYPE_DEFINITION)
+      for (const member of definition.types ?? []) memberOf(definition.name.value, member.name.value)
+  }
+  return {
+    isObject: name => objects.has(name),
+    satisfies: (typename, condition) =>
+      typename === condition || members.get(condition)?.has(typename) === true,
+    takesArguments: field => withArguments.has(field),
+    keysOf: (typename, subgraph) => keys.get(`${subgraph} ${typename}`) ?? [],
+  }
+}
+
+function joinTypeOf(directive: ConstDirectiveNode): { graph: string; key: string | undefined } | undefined {
+  if (directive.name.value !== 'join__type') return undefined
+  let graph = ''
+  let key: string | undefined
+  for (const argument of directive.arguments ?? []) {
+    if (argument.name.value === 'graph' && argument.value.kind === Kind.ENUM) graph = argument.value.value
+    if (argument.name.value === 'key' && argument.value.kind === Kind.STRING) key = argument.value.value
+  }
+  return { graph, key }
+}
+
+function treeOf(fieldSet: string): FieldTree {
+  const document = parse(`{${fieldSet}}`, { noLocation: true })
+  const operation = document.definitions[0]!
+  return operation.kind === Kind.OPERATION_DEFINITION ? treeOfSelections(operation.selectionSet) : {}
+}
+
+function treeOfSelections(set: SelectionSetNode): FieldTree {
+  const tree: Record<string, FieldTree> = {}
+  for (const selection of set.selections) {
+    if (selection.kind === Kind.FIELD) {
+      if (selection.name.value !== '__typename')
+        tree[selection.name.value] = selection.selectionSet ? treeOfSelections(selection.selectionSet) : {}
+    } else if (selection.kind === Kind.INLINE_FRAGMENT)
+      Object.assign(tree, treeOfSelections(selection.selectionSet))
+  }
+  return tree
+}
