@@ -1,0 +1,132 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { pino } from 'pino'
+import { Fault } from '../protocol/fault.ts'
+import { HttpClient } from '../protocol/http-client.ts'
+import type { SubgraphClient } from '../protocol/subgraph-client.ts'
+import { assertPoolsFit, Database } from './database.ts'
+import { createSubgraphHttpServer } from './http.ts'
+import { SUBGRAPH_NAMES, SUBGRAPHS } from './registry.ts'
+import { SUBGRAPH_VARIABLES, subgraphSettings } from './settings.ts'
+import type { Subgraph, SubgraphName } from './subgraph.ts'
+
+/** `npm run subgraph -- <name>`: one subgraph over HTTP, on an external PostgreSQL. */
+
+const BODY_BYTES_MAX = 8 * 1024 * 1024
+const START_RETRY_MS = 1_000
+
+const [name] = process.argv.slice(2)
+if (name === undefined || name === '--help' || name === '-h') {
+  console.info(help())
+  process.exit(name === undefined ? 1 : 0)
+}
+if (!isSubgraphName(name)) {
+  console.error(`expected one of ${SUBGRAPH_NAMES.join(', ')}, got ${JSON.stringify(name)}\n\n${help()}`)
+  process.exit(1)
+}
+
+try {
+  await serve(name)
+} catch (error) {
+  console.error(`spillway ${name}: ${error instanceof Error ? error.message : String(error)}`)
+  process.exit(1)
+}
+
+async function serve(name: SubgraphName): Promise<void> {
+  const { create, calls } = SUBGRAPHS[name]
+  const settings = subgraphSettings(name, calls, process.env)
+  const logger = pino({ level: settings.logLevel, base: { subgraph: name } })
+  const [identityKey] = settings.identityKeys
+  const peers = new Map<SubgraphName, SubgraphClient>()
+  for (const [peer, url] of settings.peerUrls) {
+    peers.set(
+      peer,
+      new HttpClient({
+        name: peer,
+        url,
+        sender: name,
+        ...(identityKey === undefined ? {} : { identityKey }),
+      }),
+    )
+  }
+  const database = new Database({
+    connection: settings.databaseUrl,
+    schema: name,
+    log: logger,
+    poolMax: settings.poolMax,
+  })
+  const subgraph = create({
+    database,
+    seed: settings.seed,
+    logger,
+    clientOf: peer => {
+      const client = peers.get(peer)
+      if (client === undefined) throw new Error(`${name} does not call ${peer}`)
+      return client
+    },
+  })
+  const server = createSubgraphHttpServer({
+    subgraph,
+    identityKeys: settings.identityKeys,
+    bodyBytesMax: BODY_BYTES_MAX,
+    logger,
+  })
+
+  const stopping = new AbortController()
+  let stopped: Promise<void> | undefined
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopped !== undefined) process.exit(1)
+    logger.info({ signal }, 'stopping: no new requests, finishing those under way')
+    stopping.abort()
+    stopped = (async () => {
+      await server.close()
+      await subgraph.close()
+      await Promise.all([...peers.values()].map(client => client.close()))
+      logger.info('stopped')
+    })()
+    stopped.catch(error => {
+      logger.error({ err: error }, 'did not stop cleanly')
+      process.exitCode = 1
+    })
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+
+  await startWhenReachable(subgraph, database, settings.production, stopping.signal, logger)
+  if (stopping.signal.aborted) return
+  const { port } = await server.listen(settings.port, settings.host)
+  logger.info({ port, url: `http://${settings.host}:${port}/graphql` }, `${name} is ready`)
+}
+
+/** PostgreSQL may come up after us: waits for it, and for nothing else. */
+async function startWhenReachable(
+  subgraph: Subgraph,
+  database: Database,
+  production: boolean,
+  stopping: AbortSignal,
+  logger: { warn(fields: object, message: string): void },
+): Promise<void> {
+  while (!stopping.aborted) {
+    try {
+      await database.assertDurable({ production })
+      await assertPoolsFit([database], SUBGRAPH_NAMES.length)
+      return await subgraph.start()
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'DATABASE_UNAVAILABLE') throw error
+      logger.warn({ err: error }, 'PostgreSQL cannot be reached yet; asking again')
+      await delay(START_RETRY_MS, undefined, { signal: stopping }).catch(() => {})
+    }
+  }
+}
+
+function isSubgraphName(name: string): name is SubgraphName {
+  return Object.hasOwn(SUBGRAPHS, name)
+}
+
+function help(): string {
+  return [
+    `Usage: npm run subgraph -- <${SUBGRAPH_NAMES.join('|')}>`,
+    '',
+    'Serves one subgraph over HTTP. Settings come from the environment:',
+    ...SUBGRAPH_VARIABLES.map(({ name, purpose }) => `  ${name.padEnd(22)} ${purpose}`),
+  ].join('\n')
+}

@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { booksOf, runningCampaign } from '../harness/campaigns.ts'
+import type { ClaimSeen } from '../harness/claim-load.ts'
+import { crowd, outcomes } from '../harness/crowd.ts'
+import { ask, until } from '../harness/postgres.ts'
+import { type EmbeddedStack, startEmbedded } from '../harness/stack.ts'
+
+/** I1, I2, I3, I4 under a crowd, over HTTP, against the whole product in a process of its own. */
+
+const FACE_FEN = 2_500
+let stack: EmbeddedStack
+
+beforeAll(async () => {
+  stack = await startEmbedded({ environment: { LOG_LEVEL: 'fatal' } })
+})
+afterAll(async () => {
+  await stack[Symbol.asyncDispose]()
+})
+
+/** Every acknowledged coupon is in the table under its shopper, and nobody was told of two. */
+async function expectAcknowledgedIsDurable(seen: readonly ClaimSeen[], campaignId: string): Promise<void> {
+  const durable = new Map(
+    (
+      await ask<{ shopper_id: string; id: string }>(
+        stack.database,
+        `SELECT shopper_id, replace(coupon_id::text, '-', '') AS id FROM coupon.coupon WHERE campaign_id = $1`,
+        [campaignId],
+      )
+    ).map(row => [row.shopper_id, row.id]),
+  )
+  const told = new Map<string, string>()
+  for (const { shopper, couponId } of seen) {
+    if (couponId === undefined) continue
+    expect(told.get(shopper) ?? couponId).toBe(couponId)
+    told.set(shopper, couponId)
+    expect(couponId.slice('coupon_00_'.length)).toBe(durable.get(shopper))
+  }
+  expect(told.size).toBe(durable.size)
+}
+
+test('10,000 shoppers, half of them asking twice, for 4,000 coupons: exactly 4,000, one a shopper', async () => {
+  const campaignId = await runningCampaign(stack, 4_000)
+  const seen = await crowd(stack, {
+    campaignId,
+    prefix: 'ten',
+    shoppers: 10_000,
+    twiceEvery: 2,
+    connections: 1_000,
+  }).done
+
+  // 10,000 + 10,000 / 2 requests, every one answered.
+  expect(seen).toHaveLength(15_000)
+  expect(new Set(seen.map(({ status }) => status))).toEqual(new Set([200]))
+  const counts = outcomes(seen)
+  expect(Object.keys(counts).toSorted()).toEqual(['BudgetExhausted', 'CouponAlreadyIssued', 'CouponIssued'])
+  expect(counts.CouponIssued).toBe(4_000)
+
+  expect(await booksOf(stack.database, campaignId)).toEqual({
+    coupons: 4_000,
+    shoppers: 4_000,
+    issued: 4_000,
+    issueTransfers: 4_000,
+    issueFen: 4_000 * FACE_FEN,
+  })
+  await expectAcknowledgedIsDurable(seen, campaignId)
+  await expectReadable(seen.filter(({ couponId }) => couponId !== undefined).slice(0, 100), campaignId)
+})
+
+test('4,100 shoppers for 4,000 coupons: 4,000 have one and 100 are told that the budget is gone', async () => {
+  const campaignId = await runningCampaign(stack, 4_000)
+  const seen = await crowd(stack, { campaignId, prefix: 'few', shoppers: 4_100, connections: 1_000 }).done
+  expect(outcomes(seen)).toEqual({ CouponIssued: 4_000, BudgetExhausted: 100 })
+  expect((await booksOf(stack.database, campaignId)).issued).toBe(4_000)
+})
+
+test('PostgreSQL killed in the middle: what is not known is said to be, and asking again gives the durable coupon', async () => {
+  const [durability] = await ask<{ fsync: string; commit: string }>(
+    stack.database,
+    `SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commit`,
+  )
+  expect(durability).toEqual({ fsync: 'on', commit: 'on' })
+
+  const campaignId = await runningCampaign(stack, 4_000)
+  const load = { campaignId, prefix: 'dark', shoppers: 6_000, connections: 1_000 }
+  const first = crowd(stack, load)
+  await first.answered(1_000)
+  const pid = await stack.postgresPid()
+  process.kill(pid, 'SIGKILL')
+  const seen = [...(await first.done)]
+
+  const known = new Set(['CouponIssued', 'CouponAlreadyIssued', 'BudgetExhausted'])
+  const unanswered = seen.filter(({ outcome }) => !known.has(outcome))
+  expect(unanswered.length).toBeGreaterThan(0)
+  for (const { outcome, status } of unanswered) {
+    expect(['OUTCOME_UNKNOWN', 'DATABASE_UNAVAILABLE']).toContain(outcome)
+    expect(status).toBe(503)
+  }
+  expect(unanswered.map(({ outcome }) => outcome)).toContain('OUTCOME_UNKNOWN')
+
+  await until('PostgreSQL to be started again', async () => {
+    const ready = await fetch(`${stack.url}/health/ready`)
+    return ready.status === 200 && (await stack.postgresPid()) !== pid
+  })
+  const again = await crowd(stack, load).done
+  expect(new Set(again.map(({ status }) => status))).toEqual(new Set([200]))
+
+  const books = await booksOf(stack.database, campaignId)
+  expect(books).toEqual({
+    coupons: 4_000,
+    shoppers: 4_000,
+    issued: 4_000,
+    issueTransfers: 4_000,
+    issueFen: 4_000 * FACE_FEN,
+  })
+  await expectAcknowledgedIsDurable([...seen, ...again], campaignId)
+})
+
+async function expectReadable(sample: readonly ClaimSeen[], campaignId: string): Promise<void> {
+  for (const { shopper, couponId } of sample) {
+    const wallet = await stack.shopper(shopper).persisted('MyCoupons')
+    const nodes = wallet.body.data.me.coupons.edges.map(
+      (edge: { node: { id: string; campaign: { id: string } } }) => [edge.node.id, edge.node.campaign.id],
+    )
+    expect(nodes).toEqual([[couponId, campaignId]])
+  }
+}

@@ -1,0 +1,123 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { testFolder, until } from '../harness/postgres.ts'
+import { runProgram } from '../harness/processes.ts'
+import { type EmbeddedStack, startEmbedded } from '../harness/stack.ts'
+import { CAMPAIGN } from '../harness/trip.ts'
+
+const environment = { LOG_LEVEL: 'fatal' }
+const isGone = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch {
+    return true
+  }
+}
+
+let folder: string
+let dataDir: string
+beforeEach(async () => {
+  folder = await testFolder()
+  dataDir = join(folder, 'data')
+})
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+})
+
+async function claim(stack: EmbeddedStack, shopper: string): Promise<string> {
+  const answer = await stack.shopper(shopper).persisted('ClaimCoupon', { input: { campaignId: CAMPAIGN } })
+  return answer.body.data.claimCoupon.coupon.id
+}
+
+describe('start and stop', () => {
+  test('a first start is seeded and a second start finds what the first left', async () => {
+    const first = await startEmbedded({ dataDir, environment })
+    const home = await first.anonymous().persisted('CampaignHome', { campaignId: CAMPAIGN })
+    expect(home.body.data.campaign).toMatchObject({
+      state: 'ACTIVE',
+      faceFen: 2_500,
+      issuance: { state: 'OPEN', limit: 120_000_000, issued: 0 },
+    })
+    const coupon = await claim(first, 'stays')
+    const postgresPid = await first.postgresPid()
+    expect(await first.programs[0]?.stop()).toEqual({ code: 0, signal: null })
+    expect(isGone(postgresPid)).toBe(true)
+
+    const second = await startEmbedded({ dataDir, environment })
+    expect(await claim(second, 'stays')).toBe(coupon)
+    await second[Symbol.asyncDispose]()
+  })
+
+  test('a second start while the first runs says whose data it is, and harms nothing', async () => {
+    const first = await startEmbedded({ dataDir, environment })
+    const second = runProgram('start.ts', [], { DATA_DIR: dataDir, PORT: '0', ...environment })
+    expect(await second.exited).toMatchObject({ code: 1 })
+    expect(second.output).toContain(`already running, pid ${first.programs[0]?.pid}`)
+    await claim(first, 'unharmed')
+    await first[Symbol.asyncDispose]()
+  })
+
+  test('a port that is taken is said to be, and PostgreSQL does not stay behind', async () => {
+    const first = await startEmbedded({ dataDir, environment })
+    const port = new URL(first.url).port
+    const second = runProgram('start.ts', [], { DATA_DIR: join(folder, 'other'), PORT: port, ...environment })
+    expect(await second.exited).toMatchObject({ code: 1 })
+    expect(second.output).toMatch(new RegExp(`port ${port} .*in use`))
+    await first[Symbol.asyncDispose]()
+  })
+
+  test('after kill -9 the next start takes over and loses nothing', async () => {
+    const first = await startEmbedded({ dataDir, environment })
+    const coupon = await claim(first, 'survivor')
+    const orphan = await first.postgresPid()
+    first.programs[0]?.kill('SIGKILL')
+    await first.programs[0]?.exited
+    expect(isGone(orphan)).toBe(false)
+
+    const second = await startEmbedded({ dataDir, environment })
+    expect(isGone(orphan)).toBe(true)
+    expect(await claim(second, 'survivor')).toBe(coupon)
+    await second[Symbol.asyncDispose]()
+  })
+
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s finishes what is under way', async signal => {
+    const stack = await startEmbedded({ dataDir, environment })
+    const program = stack.programs[0]
+    const graph = stack.shopper('leaving')
+    // Asked again and again, so that the signal finds requests under way.
+    const answers: number[] = []
+    const asking = Array.from({ length: 32 }, async () => {
+      for (;;) {
+        try {
+          answers.push((await graph.persisted('MyCoupons')).status)
+        } catch (error) {
+          return (error as { code?: string }).code
+        }
+      }
+    })
+    await until('requests under way', () => answers.length > 100)
+    // Ctrl-C reaches the whole process group; PostgreSQL must not take it for itself.
+    process.kill(signal === 'SIGINT' ? -(program?.pid as number) : (program?.pid as number), signal)
+    const ends = await Promise.all(asking)
+    expect(await program?.exited).toEqual({ code: 0, signal: null })
+    // Whoever was answered was answered in full; new connections are refused, none was cut.
+    expect(new Set(answers)).toEqual(new Set([200]))
+    expect(new Set(ends)).toEqual(new Set(['ECONNREFUSED']))
+    expect(program?.output).not.toMatch(/error/i)
+  })
+
+  test('PostgreSQL dying underneath is survived', async () => {
+    const stack = await startEmbedded({ dataDir, environment })
+    const coupon = await claim(stack, 'patient')
+    const pid = await stack.postgresPid()
+    process.kill(pid, 'SIGKILL')
+    await until('another PostgreSQL', async () => {
+      const ready = await fetch(`${stack.url}/health/ready`)
+      return ready.status === 200 && (await stack.postgresPid().catch(() => pid)) !== pid
+    })
+    expect(await claim(stack, 'patient')).toBe(coupon)
+    await stack[Symbol.asyncDispose]()
+  })
+})
