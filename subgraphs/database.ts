@@ -273,7 +273,7 @@ class Transaction implements Queryable {
     values: readonly unknown[] = [],
   ): Promise<Row[]> {
     if (this.#ended) throw new Error(`statement ${statement.name} came after its transaction had ended`)
-    if (this.busy)
+    if (this.#busy)
       throw new Error(`statement ${statement.name} came while another of its transaction was running`)
     this.#busy = true
     try {

@@ -1,5 +1,5 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
-import { chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir, totalmem } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -11,6 +11,7 @@ import {
   freePort,
   isAlive,
   isPostmasterOf,
+  isTaken,
   launchPostgres,
   type PostgresExit,
   PostgresNotStarted,
@@ -307,9 +308,9 @@ class OwnedServer implements EmbeddedPostgres {
       if (!file) return
       if (!isPostmasterOf(file.pid, dataDir)) {
         if (file.socketDir !== this.#socketDir) await removeSocketDir(file.socketDir)
-        // After a reboot the number may belong to any process, and PostgreSQL would refuse to start for ever. It
-        // takes its own parent's number for stale, and still checks the old shared memory block.
-        if (isAlive(file.pid)) await replacePid(dataDir, process.pid)
+        // After a reboot the number may belong to any process, or in a container to a zombie that nobody reaps, and
+        // PostgreSQL would refuse to start for ever.
+        if (isTaken(file.pid)) await removeStalePid(dataDir, file.pid)
         return
       }
       const ownerPid = await readOwnerPid(dataDir)
@@ -478,10 +479,21 @@ async function readOwnerPid(dataDir: string): Promise<number> {
   return Number(new RegExp(`${ownerPidSetting}=(\\d+)`).exec(text)?.[1] ?? 0)
 }
 
-async function replacePid(dataDir: string, pid: number): Promise<void> {
+/**
+ * Moved aside before it is judged, so that nobody else's new file is removed. Should two starters still meet, the
+ * shared memory block, whose key comes from the folder's inode, lets one server onto the data.
+ */
+async function removeStalePid(dataDir: string, stalePid: number): Promise<void> {
   const path = join(dataDir, 'postmaster.pid')
-  const [, ...rest] = (await readFile(path, 'utf8')).split('\n')
-  await writeFile(path, [String(pid), ...rest].join('\n'))
+  const aside = `${path}.${process.pid}`
+  try {
+    await rename(path, aside)
+    const found = Math.abs(Number((await readFile(aside, 'utf8')).split('\n')[0]))
+    if (found === stalePid) await rm(aside)
+    else await rename(aside, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
 }
 
 const socketDirPrefix = 'spillway-pg-'

@@ -38,8 +38,8 @@ function nativeFolder(): string {
   }
 }
 
-/** Both paths of an entry are relative to the package. Links are relative, so that the folder may move. */
-async function hydrateSymlinks(packageFolder: string): Promise<void> {
+/** Makes the links of a package's list that are not there. Both paths of an entry are relative to the package. Links are relative, so that the folder may move. */
+export async function hydrateSymlinks(packageFolder: string): Promise<void> {
   const list = await readFile(join(packageFolder, 'native/pg-symlinks.json'), 'utf8').catch(() => '[]')
   const links = JSON.parse(list) as { source: string; target: string }[]
   await Promise.all(

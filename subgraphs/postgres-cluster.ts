@@ -142,7 +142,8 @@ const ancestors = (path: string): string[] =>
 /** Folders of initialisations whose process is gone. One that lives still works in its own. */
 async function removeAbandoned(path: string, log: Logger): Promise<void> {
   const prefix = `${basename(path)}.init-`
-  for (const name of await readdir(dirname(path))) {
+  // A folder that cannot be listed may still hold a cluster that can be started.
+  for (const name of await readdir(dirname(path)).catch(() => [])) {
     if (!name.startsWith(prefix)) continue
     const pid = Number(name.slice(prefix.length).split('-')[0])
     if (pid !== process.pid && isAlive(pid)) continue

@@ -195,14 +195,20 @@ export async function readPostmasterFile(dataDir: string): Promise<PostmasterFil
   }
 }
 
-/** Whether a process exists. A zombie does not count: an orphan's may never be reaped in a container. */
-export function isAlive(pid: number): boolean {
+/** Whether the number is taken, be it by a zombie. */
+export function isTaken(pid: number): boolean {
   if (!(pid > 0)) return false
   try {
     process.kill(pid, 0)
+    return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
+}
+
+/** Whether a process lives. A zombie does not: an orphan's may never be reaped in a container. */
+export function isAlive(pid: number): boolean {
+  if (!isTaken(pid)) return false
   if (process.platform !== 'linux') return true
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmod, chown, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { type Logger, pino } from 'pino'
 import { inject } from 'vitest'
@@ -105,14 +107,15 @@ export interface OwnPostgres extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** Durable, TCP with a password, role and database `spillway`. About 1.3 s. Nothing restarts it but the test. */
+/** Durable, TCP with a password, role and database `spillway`. Nothing restarts it but the test. */
 export async function startOwnPostgres(
   options: { readonly settings?: Readonly<Record<string, string | number>> } = {},
 ): Promise<OwnPostgres> {
-  const { cluster, remove } = await makeCluster()
+  const { dataDir, remove } = await copyCluster()
+  const binaries = await locatePostgres()
+  const cluster = await prepareCluster(dataDir, binaries, silent)
   const socketDir = await mkdtemp(join(tmpdir(), 'spillway-pg-'))
   if (cluster.runAs) await chown(socketDir, cluster.runAs.uid, cluster.runAs.gid)
-  const { postgres } = await locatePostgres()
   const port = await freePort()
   const password = randomBytes(12).toString('hex')
   const connection = { host: '127.0.0.1', port, user: 'spillway', password, database: 'spillway' }
@@ -122,7 +125,7 @@ export async function startOwnPostgres(
     server = await launchAgain(() =>
       launchPostgres({
         ...cluster,
-        postgres,
+        postgres: binaries.postgres,
         port,
         socketDir,
         tcp: true,
@@ -175,14 +178,13 @@ export async function startOwnPostgres(
   }
 }
 
-async function makeCluster(): Promise<{
-  cluster: Awaited<ReturnType<typeof prepareCluster>>
-  remove: () => Promise<void>
-}> {
+/** A new cluster's data directory, as initdb leaves it; `remove` it with its folder. */
+export async function copyCluster(): Promise<{ dataDir: string; remove: () => Promise<void> }> {
   const folder = await testFolder()
-  const cluster = await prepareCluster(join(folder, 'postgres'), await locatePostgres(), silent)
+  const dataDir = join(folder, 'postgres')
+  await promisify(execFile)('cp', ['-a', inject('postgresTemplate'), dataDir])
   return {
-    cluster,
+    dataDir,
     remove: () => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }),
   }
 }
