@@ -17,7 +17,7 @@ export interface ConvoyOptions<Item, Answer> {
   readonly queueMax: number
   /** Default: every item is equal. */
   readonly priority?: (item: Item) => Priority
-  /** When the item must have its answer; default: never. Kept within {@link SWEEP_GAP_MS}. */
+  /** When the item must have its answer; default: never. Kept within 5 ms. */
   readonly deadlineMs?: (item: Item) => DeadlineMs
   /**
    * Carries one batch. Resolves with one answer an item, in the items' order. An item may be answered earlier through
@@ -28,6 +28,12 @@ export interface ConvoyOptions<Item, Answer> {
     items: readonly Item[],
     settle: (index: number, answer: Answer | Error) => void,
   ) => Promise<Answers<Answer>>
+  /**
+   * Keeps a few slow items from holding every lane. A batch that has waited `patienceMs` may leave on an extra lane, up
+   * to `lanesMax` in all, while the items in flight stay within what full lanes would carry. Default: never; a lane may
+   * stand for a lock.
+   */
+  readonly relief?: { readonly patienceMs: number; readonly lanesMax: number }
   /** What an item gets that finds the queue full or the convoy closed. Default: Fault SUBGRAPH_OVERLOADED. */
   readonly overloaded?: (item: Item, retryAfterMs: number) => Error
   /** What an item gets at its deadline; `sent`: its batch had left. Default: OUTCOME_UNKNOWN if sent, else SUBGRAPH_TIMEOUT. */
@@ -35,7 +41,7 @@ export interface ConvoyOptions<Item, Answer> {
 }
 
 /** The least time between two looks at the deadlines, hence how late an expired item may be answered. */
-export const SWEEP_GAP_MS = 5
+const SWEEP_GAP_MS = 5
 
 const RETRY_AFTER_MS_MIN = 50
 const RETRY_AFTER_MS_MAX = 10_000
@@ -84,6 +90,7 @@ export class Convoy<Item, Answer> {
   #inFlight = 0
   #itemsInFlight = 0
   #pumpScheduled = false
+  #reliefTimer: NodeJS.Timeout | undefined
   #sweepAtMs: DeadlineMs = Number.POSITIVE_INFINITY
   #sweepTimer: NodeJS.Timeout | undefined
   /** Smoothed time a lane is taken for one item, in milliseconds; zero until a batch has ended. */
@@ -143,11 +150,12 @@ export class Convoy<Item, Answer> {
     return this.#depth
   }
 
-  /** Batches in flight, that is lanes taken. */
+  /** Batches in flight, that is lanes taken, extra ones included. */
   get inFlight(): number {
     return this.#inFlight
   }
 
+  /** Items sent and not answered. */
   get itemsInFlight(): number {
     return this.#itemsInFlight
   }
@@ -207,7 +215,11 @@ export class Convoy<Item, Answer> {
   }
 
   #schedulePump(): void {
-    if (this.#pumpScheduled || this.#inFlight >= this.#lanesMax) return
+    if (this.#pumpScheduled) return
+    if (this.#inFlight >= this.#lanesMax) {
+      this.#armRelief()
+      return
+    }
     this.#pumpScheduled = true
     setImmediate(() => {
       this.#pumpScheduled = false
@@ -217,9 +229,31 @@ export class Convoy<Item, Answer> {
 
   /** Gives each free lane the oldest batch of the highest priority. */
   #pump(): void {
+    const now = nowMs()
     for (const queue of this.#waiting) {
-      while (queue.length > 0 && this.#inFlight < this.#lanesMax) queue.shift()!.dispatch()
+      while (queue.length > 0 && this.#mayLeave(queue[0]!, now)) queue.shift()!.dispatch()
     }
+    if (this.#depth > 0) this.#armRelief()
+  }
+
+  #mayLeave(batch: WaitingBatch, now: DeadlineMs): boolean {
+    if (this.#inFlight < this.#lanesMax) return true
+    const { relief, batchMax } = this.#options
+    return (
+      relief !== undefined &&
+      this.#inFlight < relief.lanesMax &&
+      now - batch.sinceMs >= relief.patienceMs &&
+      this.#itemsInFlight + batch.unsettled <= this.#lanesMax * batchMax
+    )
+  }
+
+  #armRelief(): void {
+    if (this.#options.relief === undefined || this.#reliefTimer !== undefined) return
+    this.#reliefTimer = setTimeout(() => {
+      this.#reliefTimer = undefined
+      this.#pump()
+    }, this.#options.relief.patienceMs)
+    this.#reliefTimer.unref()
   }
 
   /** DataLoader's batch function. Never rejects: every item has its own promise. */
@@ -258,7 +292,6 @@ export class Convoy<Item, Answer> {
       for (const entry of entries) this.#settle(entry, failure)
     } finally {
       this.#inFlight--
-      this.#itemsInFlight -= entries.length
       const laneMsPerItem = (nowMs() - startedMs) / entries.length
       this.#laneMsPerItem += (laneMsPerItem - this.#laneMsPerItem) / Math.min(this.#batches, 8)
       this.#schedulePump()
@@ -267,6 +300,7 @@ export class Convoy<Item, Answer> {
 
   #settle(entry: Entry<Item, Answer>, answer: Answer | Error): void {
     if (entry.state === 'settled') return
+    if (entry.state === 'sent') this.#itemsInFlight--
     entry.state = 'settled'
     if (entry.deadlineMs !== Number.POSITIVE_INFINITY) this.#unsettled.delete(entry)
     if (answer instanceof Error) entry.reject(answer)
@@ -306,6 +340,7 @@ export class Convoy<Item, Answer> {
   #finishClosing(): void {
     if (this.#closed === undefined || this.#depth > 0 || this.#inFlight > 0) return
     clearTimeout(this.#sweepTimer)
+    clearTimeout(this.#reliefTimer)
     this.#closed.resolve()
   }
 

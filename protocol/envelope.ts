@@ -26,7 +26,7 @@ export const BATCH_TYPE = 'application/vnd.spillway.batch+json'
 export const ANSWERS_TYPE = 'application/x-ndjson'
 
 /** Items in one body; more are refused whole. */
-export const BATCH_ITEMS_MAX = 1_000
+const BATCH_ITEMS_MAX = 1_000
 
 /** The longest time a sender may ask for. */
 export const REMAINING_MS_MAX = 60_000
@@ -183,7 +183,7 @@ function decodeItem(
 export const isPriority = (value: unknown): value is Priority =>
   (PRIORITIES as readonly unknown[]).includes(value)
 
-export const isRemainingMs = (value: unknown): value is number => typeof value === 'number' && value >= 0
+const isRemainingMs = (value: unknown): value is number => typeof value === 'number' && value >= 0
 
 /** Trace context is advice: a malformed one is dropped, never refused. */
 export const isTraceparent = (value: unknown): value is string =>

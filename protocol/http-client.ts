@@ -52,6 +52,8 @@ interface Trip {
   isSent: boolean
 }
 
+/** How long slow answers in every lane may keep the next batch waiting. */
+const RELIEF_AFTER_MS = 10
 const READY_MS_MAX = 5_000
 const ACCEPT = 'application/graphql-response+json, application/json;q=0.9'
 
@@ -172,6 +174,7 @@ export class HttpClient implements SubgraphClient {
       lanesMax,
       batchMax,
       queueMax: this.#options.queueMax,
+      relief: { patienceMs: RELIEF_AFTER_MS, lanesMax: this.#options.plainLanesMax },
       priority: trip => trip.request.priority,
       deadlineMs: trip => trip.request.deadlineMs,
       expired: trip => this.#timedOut(trip),

@@ -17,7 +17,7 @@ export const IDENTITY_HEADER = 'spillway-identity'
 export const EXPIRES_IN_SECONDS = 20
 
 /** The furthest expiry that is believed. */
-export const EXPIRES_IN_SECONDS_MAX = 30
+const EXPIRES_IN_SECONDS_MAX = 30
 
 const VERSION = 'v1'
 const HEADER_CHARS_MAX = 16 * 1024

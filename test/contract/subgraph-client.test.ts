@@ -104,13 +104,15 @@ describe.each(Object.entries(CLIENTS))('a subgraph client %s', (_, create) => {
     ).toEqual(Array.from({ length: 500 }, (_, n) => n))
   })
 
-  it('holds up no fast answer for a slow one', async () => {
-    const slow = client.execute(requestOf('query', { do: 'wait' }))
-    const fast = client.execute(requestOf('query', { do: 'echo' }))
-    await fast
-    await vi.waitUntil(() => subgraph.waiting === 1)
-    subgraph.release()
-    await slow
+  it('holds up no fast answer for slow ones, be they more than its lanes', async () => {
+    const slow: Promise<unknown>[] = []
+    for (let i = 1; i <= 8; i++) {
+      slow.push(client.execute(requestOf('query', { do: 'wait' })))
+      await vi.waitUntil(() => subgraph.waiting === i)
+    }
+    await client.execute(requestOf('query', { do: 'echo' }))
+    expect(subgraph.release()).toBe(8)
+    await Promise.all(slow)
   })
 
   it.each([

@@ -195,6 +195,38 @@ describe('lanes', () => {
     await Promise.all(riders)
   })
 
+  it('relieves a batch that waited behind stragglers, within its lanes and the items of full lanes', async () => {
+    const { convoy, sent, nextBatch } = byHand<number>({
+      batchMax: 3,
+      relief: { patienceMs: 5, lanesMax: 3 },
+    })
+    const loads = [convoy.load(1)]
+    await nextBatch(1)
+    const startMs = performance.now()
+    loads.push(convoy.load(2))
+    const second = await nextBatch(2)
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual(4)
+    // Two items are in flight of the three that one full lane carries: a batch of two stays, until one is answered.
+    loads.push(convoy.load(3), convoy.load(4))
+    const patience = deadlineIn(30)
+    while (performance.now() < patience) await turn()
+    expect([sent.length, convoy.inFlight, convoy.itemsInFlight]).toEqual([2, 2, 2])
+    second.settle(0, 'early')
+    const third = await nextBatch(3)
+    expect(third.items).toEqual([3, 4])
+    third.settle(0, 'early')
+    third.settle(1, 'early')
+    loads.push(convoy.load(5))
+    const lanes = deadlineIn(30)
+    while (performance.now() < lanes) await turn()
+    expect([sent.length, convoy.inFlight, convoy.itemsInFlight]).toEqual([3, 3, 1])
+    for (const batch of [...sent]) answerAll(batch)
+    answerAll(await nextBatch(4))
+    expect(await Promise.all(loads)).toEqual(['answer 1', 'early', 'early', 'early', 'answer 5'])
+    await convoy.close()
+    expect(convoy.itemsInFlight).toBe(0)
+  })
+
   it('uses more lanes as soon as it is given more', async () => {
     const { convoy, sent, nextBatch } = byHand<number>({ lanesMax: 1, batchMax: 1 })
     const loads = [1, 2, 3].map(id => convoy.load(id))
