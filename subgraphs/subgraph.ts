@@ -1,12 +1,17 @@
 import { buildSubgraphSchema, type GraphQLResolverMap } from '@apollo/subgraph'
-import { type GraphQLError, parse, validate } from 'graphql'
+import { type GraphQLError, type GraphQLSchema, parse, validate } from 'graphql'
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit'
 import type { Logger } from 'pino'
 import type { Caller } from '../protocol/caller.ts'
 import type { DeadlineMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import type { Priority } from '../protocol/priority.ts'
-import type { SubgraphAnswer, SubgraphClient, SubgraphError, SubgraphRequest } from '../protocol/subgraph-client.ts'
+import type {
+  SubgraphAnswer,
+  SubgraphClient,
+  SubgraphError,
+  SubgraphRequest,
+} from '../protocol/subgraph-client.ts'
 import type { Database } from './database.ts'
 import { DateTime, Fen } from './scalars.ts'
 
@@ -76,6 +81,7 @@ export function createSubgraph<Own extends object>(definition: SubgraphDefinitio
       resolvers: { Fen, DateTime, ...definition.resolvers } as GraphQLResolverMap<unknown>,
     },
   ])
+  settleEntities(schema)
   const compiled = new Map<string, CompiledQuery | readonly GraphQLError[]>()
 
   function compile(text: string, operationName: string | undefined): CompiledQuery | readonly GraphQLError[] {
@@ -149,6 +155,31 @@ export function createSubgraph<Own extends object>(definition: SubgraphDefinitio
       return { data: result.data ?? null, errors: result.errors.map(error => present(error, false)) }
     },
   }
+}
+
+/**
+ * Lets one entity fail alone. Two traps lie here: graphql-jit answers a promise in a list that rejects with a null pushed
+ * at the list's end and a hole in its place, and one `__resolveReference` that throws fails the whole list. So every
+ * representation is resolved by itself, and its failure becomes an Error as a value, which graphql-jit puts where it belongs.
+ */
+function settleEntities(schema: GraphQLSchema): void {
+  const field = schema.getQueryType()?.getFields()._entities
+  const resolve = field?.resolve
+  if (field === undefined || resolve === undefined) return
+  field.resolve = (source, { representations }, context, info) =>
+    (representations as readonly unknown[]).map(async representation => {
+      try {
+        const [entity] = (await resolve(
+          source,
+          { representations: [representation] },
+          context,
+          info,
+        )) as unknown[]
+        return await entity
+      } catch (error) {
+        return error instanceof Error ? error : new Error(String(error))
+      }
+    })
 }
 
 const isCompiled = (query: CompiledQuery | readonly GraphQLError[]): query is CompiledQuery =>
