@@ -1,0 +1,197 @@
+import { ApolloServer, type ApolloServerPlugin, HeaderMap } from '@apollo/server'
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled'
+import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default'
+import type {
+  GatewayExecutionResult,
+  GatewayExecutor,
+  GatewayInterface,
+} from '@apollo/server-gateway-interface'
+import { fastifyApolloHandler } from '@as-integrations/fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { Fault } from '../protocol/fault.ts'
+import { presentError } from './errors.ts'
+import { headOf, type ResponseHead } from './http.ts'
+import type { AdhocOperations } from './operations/adhoc.ts'
+import { limitsRule } from './operations/limits.ts'
+import type { RegistryLimits, ServableOperation } from './operations/registry.ts'
+import { type RequestState, refuse, run, type Stages } from './pipeline.ts'
+import type { Outcome } from './request.ts'
+import type { Supergraph } from './supergraph/supergraph.ts'
+
+export interface ApolloDoorOptions {
+  readonly stages: Stages
+  readonly supergraph: Supergraph
+  readonly adhoc: AdhocOperations
+  readonly limits: RegistryLimits
+  readonly introspection: boolean
+  /** Whether a browser at `/graphql` is given Apollo Sandbox. */
+  readonly landingPage: boolean
+}
+
+/** Apollo Server behind Fastify: it parses and validates text; what it executes is the pipeline's `run`. */
+export interface ApolloDoor {
+  readonly hasLandingPage: boolean
+  /** Answers with the body; status and headers are set on the reply. `request.admitted` must be set, but for the page. */
+  handle(request: FastifyRequest, reply: FastifyReply): Promise<string>
+  stop(): Promise<void>
+}
+
+interface ApolloContext {
+  readonly state: RequestState | undefined
+}
+
+export async function createApolloDoor(options: ApolloDoorOptions): Promise<ApolloDoor> {
+  const { stages, supergraph, limits, introspection, landingPage } = options
+  const server = new ApolloServer<ApolloContext>({
+    gateway: gatewayOf(supergraph, executorOf(options)),
+    // What a request does must not depend on variables of the environment that this process never declared.
+    nodeEnv: stages.production ? 'production' : 'development',
+    apollo: {},
+    introspection,
+    hideSchemaDetailsFromClientErrors: !introspection,
+    includeStacktraceInErrorResponses: false,
+    parseOptions: { maxTokens: limits.tokensMax },
+    validationRules: [limitsRule(limits)],
+    validationOptions: { maxErrors: 5 },
+    stopOnTerminationSignals: false,
+    csrfPrevention: true,
+    allowBatchedHttpRequests: false,
+    logger: stages.logger,
+    stringifyResult: value => JSON.stringify(value),
+    formatError: (formatted, error) => formatError(formatted, error, stages.production),
+    plugins: [
+      settleRefusals(stages),
+      landingPage
+        ? ApolloServerPluginLandingPageLocalDefault({ footer: false })
+        : ApolloServerPluginLandingPageDisabled(),
+      ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginInlineTraceDisabled(),
+      ApolloServerPluginSchemaReportingDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+    ],
+  })
+  await server.start()
+  const handler = fastifyApolloHandler(server, { context: async request => ({ state: request.admitted }) })
+  return {
+    hasLandingPage: landingPage,
+    handle: async (request, reply) => (await handler.call(request.server, request, reply)) as string,
+    stop: () => server.stop(),
+  }
+}
+
+function gatewayOf(supergraph: Supergraph, executor: GatewayExecutor): GatewayInterface {
+  return {
+    onSchemaLoadOrUpdate(callback) {
+      callback({ apiSchema: supergraph.apiSchema, coreSupergraphSdl: supergraph.sdl })
+      return () => {}
+    },
+    load: async () => ({ executor }),
+    stop: async () => {},
+  }
+}
+
+function executorOf({ stages, adhoc }: ApolloDoorOptions): GatewayExecutor {
+  return async ({ context, source, queryHash, document, operation: resolved, request }) => {
+    const state = (context as ApolloContext).state!
+    // Apollo Server leaves it to the executor to refuse a name that names nothing, and adds code and status.
+    if ((resolved as unknown) === undefined) return { errors: [unresolved(request.operationName)] }
+    let operation: ServableOperation
+    try {
+      const operationName =
+        request.operationName === undefined ? {} : { operationName: request.operationName }
+      operation = await adhoc.operationOf({
+        text: source,
+        hash: queryHash,
+        document,
+        operationName: undefined,
+        ...operationName,
+      })
+    } catch (error) {
+      return resultOf(refuse(stages, error, state))
+    }
+    return resultOf(await run(stages, state, operation, request.variables))
+  }
+}
+
+function unresolved(operationName: string | undefined): GraphQLError {
+  return new GraphQLError(
+    operationName === undefined
+      ? 'Must provide operation name if query contains multiple operations.'
+      : `Unknown operation named "${operationName}".`,
+  )
+}
+
+/** An error that a client has been told in full already. */
+class PresentedError extends GraphQLError {
+  constructor({ message, path, extensions }: GraphQLFormattedError, head: ResponseHead | undefined) {
+    const http =
+      head === undefined
+        ? {}
+        : { http: { status: head.status, headers: new HeaderMap(Object.entries(head.headers)) } }
+    super(message, { path: path ?? null, extensions: { ...extensions, ...http } })
+  }
+}
+
+/** The outcome as Apollo Server takes it: the first error carries status and headers. */
+function resultOf(outcome: Outcome): GatewayExecutionResult {
+  const { errors, ...rest } = outcome
+  if (errors === undefined) return rest as GatewayExecutionResult
+  const head = headOf(outcome)
+  return {
+    ...(rest as GatewayExecutionResult),
+    errors: errors.map(
+      (error, i) => new PresentedError(error, i === 0 && head.status !== 200 ? head : undefined),
+    ),
+  }
+}
+
+function formatError(
+  formatted: GraphQLFormattedError,
+  error: unknown,
+  production: boolean,
+): GraphQLFormattedError {
+  if (error instanceof PresentedError) return formatted
+  const fault =
+    error instanceof GraphQLError && error.originalError instanceof Fault ? error.originalError : undefined
+  const code = fault?.code ?? codeOf(formatted, error)
+  return presentError({ ...formatted, extensions: { ...fault?.extensions, code } }, production)
+}
+
+/** Apollo's code, but for what this gateway tells apart. */
+function codeOf({ message, extensions }: GraphQLFormattedError, error: unknown): unknown {
+  if (extensions?.code === 'GRAPHQL_PARSE_FAILED' && /more than \d+ tokens/.test(message))
+    return 'MAX_TOKENS_LIMIT'
+  if (
+    error instanceof GraphQLError &&
+    (error.extensions.http as { status?: number } | undefined)?.status === 405
+  ) {
+    return 'METHOD_NOT_ALLOWED'
+  }
+  return extensions?.code
+}
+
+/** What Apollo Server refuses by itself (text that does not parse or fit the schema) is counted as what `run` answers. */
+function settleRefusals(stages: Stages): ApolloServerPlugin<ApolloContext> {
+  return {
+    async requestDidStart() {
+      return {
+        async didEncounterErrors({ contextValue, errors }) {
+          const error = errors[0]!
+          if (error instanceof PresentedError) return
+          const presented = formatError(error.toJSON(), error, stages.production)
+          refuse(stages, new Fault(String(presented.extensions?.code), presented.message), contextValue.state)
+        },
+      }
+    },
+    async unexpectedErrorProcessingRequest({ error }) {
+      stages.logger.error({ err: error }, 'Apollo Server failed')
+    },
+  }
+}

@@ -1,0 +1,167 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+
+/** A process's environment, as its entry point hands it on. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Every limit on one request; each has its own error code. */
+export interface GatewayLimits {
+  /** PAYLOAD_TOO_LARGE */
+  readonly bodyBytesMax: number
+  /** HEADERS_TOO_LARGE; the path and its query count too. */
+  readonly headerBytesMax: number
+  /** MAX_TOKENS_LIMIT */
+  readonly tokensMax: number
+  /** MAX_DEPTH_LIMIT */
+  readonly depthMax: number
+  /** MAX_ROOT_FIELDS_LIMIT */
+  readonly rootFieldsMax: number
+  /** OPERATION_TOO_LARGE */
+  readonly fetchesMax: number
+  /** SUBGRAPH_TIMEOUT, or OUTCOME_UNKNOWN for a mutation that was sent. */
+  readonly requestMsMax: number
+}
+
+export const DEFAULT_LIMITS: GatewayLimits = Object.freeze({
+  bodyBytesMax: 256 * 1024,
+  headerBytesMax: 16 * 1024,
+  tokensMax: 2_000,
+  depthMax: 12,
+  rootFieldsMax: 15,
+  fetchesMax: 64,
+  requestMsMax: 10_000,
+})
+
+/** @throws RangeError naming the limit that is no positive integer, or that contradicts another. */
+export function assertLimits(limits: GatewayLimits): void {
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new RangeError(`expected the limit ${name} to be a positive integer, got ${value}`)
+    }
+  }
+  // Every level takes a field and a brace: a smaller budget of tokens would make the depth meaningless.
+  if (limits.tokensMax < limits.depthMax) {
+    throw new RangeError(
+      `expected tokensMax to be at least depthMax ${limits.depthMax}, got ${limits.tokensMax}`,
+    )
+  }
+}
+
+/** What `npm run gateway` is told. */
+export interface GatewayConfig {
+  readonly port: number
+  readonly host: string
+  readonly production: boolean
+  readonly supergraphPath: string
+  readonly operationsPath: string
+  readonly logLevel: string
+  /** Signs what goes to subgraphs. */
+  readonly identityKey: string | undefined
+  /** Addresses that stand in for the supergraph's, by subgraph name in capitals. */
+  readonly subgraphUrls: ReadonlyMap<string, string>
+  readonly file: FileConfig
+}
+
+const positive = z.int().positive()
+
+/** `CONFIG=file`, in JSON: what rarely differs between two processes. Unknown members are refused. */
+const fileSchema = z.strictObject({
+  introspection: z.boolean().optional(),
+  explorers: z.boolean().optional(),
+  corsOrigins: z.array(z.url()).max(100).optional(),
+  limits: z
+    .strictObject({
+      bodyBytesMax: positive,
+      headerBytesMax: positive,
+      tokensMax: positive,
+      depthMax: positive,
+      rootFieldsMax: positive,
+      fetchesMax: positive,
+      requestMsMax: positive,
+    } satisfies Record<keyof GatewayLimits, typeof positive>)
+    .partial()
+    .optional(),
+})
+
+export type FileConfig = {
+  readonly introspection?: boolean | undefined
+  readonly explorers?: boolean | undefined
+  readonly corsOrigins?: readonly string[] | undefined
+  readonly limits?: { readonly [Name in keyof GatewayLimits]?: number | undefined } | undefined
+}
+
+const URL_PREFIX = 'SUBGRAPH_URL_'
+const PRODUCTION = 'production'
+const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http or https URL' })
+const key = z.string().min(16, 'expected at least 16 characters')
+
+const environmentSchema = z.object({
+  NODE_ENV: z.string().optional(),
+  PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
+  HOST: z.string().default('0.0.0.0'),
+  SUPERGRAPH: z.string().default('schema/supergraph.graphql'),
+  OPERATIONS: z.string().default('schema/operations.json'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  IDENTITY_KEY: key.optional(),
+  IDENTITY_KEY_PREVIOUS: key.optional(),
+  CONFIG: z.string().optional(),
+})
+
+/**
+ * Reads the environment and the file that `CONFIG` names; an empty variable counts as absent.
+ * @throws Error that lists every variable and member that is wrong.
+ */
+export function readConfig(environment: Environment): GatewayConfig {
+  const env = parsed(environmentSchema, present(environment), 'environment')
+  const production = env.NODE_ENV === PRODUCTION
+  if (production && env.IDENTITY_KEY === undefined) {
+    throw new Error('IDENTITY_KEY: expected in production: subgraphs believe only what is signed')
+  }
+  return {
+    port: env.PORT,
+    host: env.HOST,
+    production,
+    supergraphPath: env.SUPERGRAPH,
+    operationsPath: env.OPERATIONS,
+    logLevel: env.LOG_LEVEL,
+    identityKey: env.IDENTITY_KEY,
+    subgraphUrls: subgraphUrlsOf(environment),
+    file: env.CONFIG === undefined ? {} : readFile(env.CONFIG),
+  }
+}
+
+function present(environment: Environment): Environment {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  )
+}
+
+function subgraphUrlsOf(environment: Environment): ReadonlyMap<string, string> {
+  const urls = new Map<string, string>()
+  for (const [name, value] of Object.entries(present(environment))) {
+    if (!name.startsWith(URL_PREFIX)) continue
+    urls.set(
+      name.slice(URL_PREFIX.length),
+      parsed(z.object({ [name]: httpUrl }), { [name]: value }, 'environment')[name] as string,
+    )
+  }
+  return urls
+}
+
+function readFile(path: string): FileConfig {
+  let json: unknown
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw new Error(`CONFIG: cannot read ${path} as JSON: ${(error as Error).message}`)
+  }
+  return parsed(fileSchema, json, path)
+}
+
+/** The values themselves are not shown: some are secrets. */
+function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown, source: string): z.output<Schema> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const wrong = result.error.issues.map(issue => `${issue.path.join('.') || source}: ${issue.message}`)
+  throw new Error(`${source} is not right: ${wrong.join('; ')}`)
+}

@@ -1,0 +1,32 @@
+import type { FastifyInstance } from 'fastify'
+import { ruruHTML } from 'ruru/server'
+import { getStaticFile } from 'ruru/static'
+
+const STATIC_PATH = '/explorer/static/'
+
+/** `/explorer`: GraphiQL with everything it needs served from here, for networks that reach nothing else. */
+export function explorerRoutes(app: FastifyInstance): void {
+  const page = ruruHTML({ endpoint: '/graphql', staticPath: STATIC_PATH })
+  // The page starts itself by an inline script, and its editor runs in workers made of blobs.
+  const helmet = {
+    contentSecurityPolicy: {
+      directives: {
+        'script-src': ["'self'", "'unsafe-inline'", "'unsafe-eval'", 'blob:'],
+        'worker-src': ["'self'", 'blob:'],
+        'style-src': ["'self'", "'unsafe-inline'"],
+        'upgrade-insecure-requests': null,
+      },
+    },
+  }
+  app.get('/explorer', { helmet }, async (_, reply) => reply.type('text/html; charset=utf-8').send(page))
+  app.get(`${STATIC_PATH}*`, async (request, reply) => {
+    const file = await getStaticFile({
+      staticPath: STATIC_PATH,
+      urlPath: request.url.split('?', 1)[0]!,
+      acceptEncoding: request.headers['accept-encoding'],
+      disallowDevAssets: true,
+    })
+    if (file === null) return reply.callNotFound()
+    return reply.headers(file.headers).send(file.content)
+  })
+}

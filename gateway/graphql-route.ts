@@ -1,0 +1,145 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Fault } from '../protocol/fault.ts'
+import { type AnswerType, answerType } from './accept.ts'
+import type { ApolloDoor } from './apollo-door.ts'
+import { checkCsrf, type GraphqlParams, paramsOfBody, paramsOfQuery } from './http.ts'
+import type { ServableOperation } from './operations/registry.ts'
+import { admit, type RequestState, refuse, run, type Stages } from './pipeline.ts'
+import { sendOutcome } from './reply.ts'
+import { clientNameOf, type Outcome, traceparentOf } from './request.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** An admitted request on its way through Apollo's door. */
+    admitted: RequestState | undefined
+  }
+}
+
+const PATH = '/graphql'
+
+/**
+ * `/graphql`. A request that names a persisted operation takes the express lane: nothing is parsed, validated or
+ * planned. Everything else goes through Apollo Server. The rules of HTTP are applied before the two part.
+ */
+export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: ApolloDoor): void {
+  app.decorateRequest('admitted', undefined)
+
+  app.route({
+    method: ['GET', 'POST'],
+    url: PATH,
+    exposeHeadRoute: false,
+    handler: async (request, reply) => {
+      if (apollo.hasLandingPage && wantsPage(request)) return await landingPage(request, reply)
+      const type = answerType(request.headers.accept)
+      if (type === undefined) {
+        const fault = new Fault(
+          'NOT_ACCEPTABLE',
+          'expected accept to allow application/json or application/graphql-response+json',
+        )
+        return sendOutcome(reply, refuse(stages, fault), 'application/json')
+      }
+      const params = paramsOf(request)
+      if (params instanceof Fault) return sendOutcome(reply, refuse(stages, params), type)
+      const state = await admit(stages, {
+        id: request.id,
+        door: 'http',
+        authorization: request.headers.authorization,
+        clientName: clientNameOf(request.headers),
+        traceparent: traceparentOf(request.headers),
+        hash: params.hash,
+        operation: undefined,
+      })
+      if (state instanceof Fault) return sendOutcome(reply, refuse(stages, state), type)
+      if (state.operation === undefined) return await throughApollo(request, reply, params, state, type)
+      return sendOutcome(reply, await express(request.method, state, state.operation, params), type)
+    },
+  })
+
+  app.route({
+    method: ['PUT', 'PATCH', 'DELETE', 'HEAD'],
+    url: PATH,
+    handler: async (request, reply) => {
+      const fault = new Fault('METHOD_NOT_ALLOWED', `expected GET or POST, got ${request.method}`)
+      return sendOutcome(reply, refuse(stages, fault), 'application/json').header('allow', 'GET, POST')
+    },
+  })
+
+  async function express(
+    method: string,
+    state: RequestState,
+    operation: ServableOperation,
+    params: GraphqlParams,
+  ): Promise<Outcome> {
+    if (method === 'GET' && operation.kind !== 'query') {
+      const message = `GET requests only support query operations, not ${operation.kind} operations`
+      return refuse(stages, new Fault('METHOD_NOT_ALLOWED', message), state)
+    }
+    if (params.operationName !== undefined && params.operationName !== operation.compiled.name) {
+      const message = `Unknown operation named "${params.operationName}".`
+      return refuse(stages, new Fault('OPERATION_RESOLUTION_FAILURE', message), state)
+    }
+    return await run(stages, state, operation, params.variables)
+  }
+
+  async function throughApollo(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    params: GraphqlParams,
+    state: RequestState,
+    type: AnswerType,
+  ): Promise<string> {
+    request.admitted = state
+    rewriteForApollo(request, params)
+    reply.header('cache-control', 'no-store')
+    const body = await apollo.handle(request, reply)
+    reply.header('content-type', `${type}; charset=utf-8`)
+    return body
+  }
+
+  async function landingPage(request: FastifyRequest, reply: FastifyReply): Promise<string> {
+    // The page loads Apollo's own scripts; without it nothing of this route is shown by a browser.
+    for (const header of PAGE_HEADERS) reply.raw.removeHeader(header)
+    return await apollo.handle(request, reply)
+  }
+}
+
+const PAGE_HEADERS = [
+  'content-security-policy',
+  'cross-origin-opener-policy',
+  'cross-origin-resource-policy',
+  'origin-agent-cluster',
+]
+
+function paramsOf(request: FastifyRequest): GraphqlParams | Fault {
+  if (request.method === 'POST') return paramsOfBody(request.body)
+  return checkCsrf(request.headers) ?? paramsOfQuery(request.query as Record<string, unknown>)
+}
+
+/** Apollo Server knows hashes by `extensions.persistedQuery` only, and takes no member that is null. */
+function rewriteForApollo(
+  request: FastifyRequest,
+  { query, operationName, variables, hash }: GraphqlParams,
+): void {
+  const members = Object.entries({
+    query,
+    operationName,
+    variables,
+    extensions: hash === undefined ? undefined : { persistedQuery: { version: 1, sha256Hash: hash } },
+  }).filter(([, value]) => value !== undefined)
+  if (request.method === 'POST') {
+    request.body = Object.fromEntries(members)
+    return
+  }
+  const search = new URLSearchParams(
+    Object.fromEntries(
+      members.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+    ),
+  )
+  request.raw.url = `${PATH}?${search}`
+}
+
+/** A browser at its address bar, not a program: HTML is named, JSON is not. */
+function wantsPage(request: FastifyRequest): boolean {
+  const { accept = '' } = request.headers
+  return request.method === 'GET' && accept.includes('text/html') && !accept.includes('json')
+}

@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises'
+import type { Logger } from 'pino'
+import { HttpClient } from '../protocol/http-client.ts'
+import { type GatewayConfig, readConfig } from './config.ts'
+import { type CreateClient, createGateway, type Gateway } from './gateway.ts'
+import { readTokenSettings } from './identity/settings.ts'
+import type { TokenSettings } from './identity/tokens.ts'
+import { createLogger } from './telemetry/log.ts'
+
+/** `npm run gateway`: the gateway alone, over subgraphs that answer by HTTP. */
+async function main(): Promise<void> {
+  const config = readConfig(process.env)
+  const tokens = readTokenSettings(process.env)
+  const logger = createLogger({ level: config.logLevel })
+  const gateway = await build(config, tokens, logger)
+  stopOnSignals(gateway, logger)
+  const port = await gateway.listen({ port: config.port, host: config.host })
+  logger.info({ port, subgraphs: gateway.supergraph.subgraphs.map(({ name }) => name) }, 'gateway listens')
+  if (tokens === undefined) logger.warn('no token settings: only anonymous callers are served')
+}
+
+async function build(
+  config: GatewayConfig,
+  tokens: TokenSettings | undefined,
+  logger: Logger,
+): Promise<Gateway> {
+  const { introspection, explorers, corsOrigins, limits } = config.file
+  return await createGateway({
+    supergraphSdl: await readFile(config.supergraphPath, 'utf8'),
+    manifest: await readFile(config.operationsPath, 'utf8'),
+    clients: subgraph =>
+      new HttpClient({
+        name: subgraph.name,
+        url: urlOf(subgraph, config),
+        sender: 'gateway',
+        ...(config.identityKey === undefined ? {} : { identityKey: config.identityKey }),
+      }),
+    production: config.production,
+    logger,
+    ...(tokens === undefined ? {} : { tokens }),
+    ...(introspection === undefined ? {} : { introspection }),
+    ...(explorers === undefined ? {} : { explorers }),
+    ...(corsOrigins === undefined ? {} : { corsOrigins }),
+    ...(limits === undefined ? {} : { limits: defined(limits) }),
+  })
+}
+
+function urlOf({ name, url }: Parameters<CreateClient>[0], { subgraphUrls }: GatewayConfig): string {
+  const variable = name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
+  const address = subgraphUrls.get(variable) ?? url
+  if (address !== '') return address
+  throw new Error(
+    `SUBGRAPH_URL_${variable}: expected, since the supergraph gives no address for the subgraph ${name}`,
+  )
+}
+
+function defined<Members extends object>(
+  members: Members,
+): { [Name in keyof Members]?: Exclude<Members[Name], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never
+}
+
+function stopOnSignals(gateway: Gateway, logger: Logger): void {
+  let isStopping = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      // A second one does not wait.
+      if (isStopping) process.exit(1)
+      isStopping = true
+      logger.info({ signal }, 'gateway stops')
+      gateway.close().then(
+        () => process.exit(0),
+        error => {
+          logger.error({ err: error }, 'gateway did not stop cleanly')
+          process.exit(1)
+        },
+      )
+    })
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`gateway: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+})

@@ -1,0 +1,46 @@
+import { ANONYMOUS, type Caller } from '../../protocol/caller.ts'
+import { Fault } from '../../protocol/fault.ts'
+import { admit, type Incoming, refuse, run, type Stages } from '../pipeline.ts'
+import type { Outcome } from '../request.ts'
+import { sentenceOf } from './sentences.ts'
+import type { Tool } from './tools.ts'
+
+/** What a tool answers: one text, since some clients read nothing else. */
+export interface ToolAnswer {
+  // The protocol's type is open: other members may be added by its library.
+  [member: string]: unknown
+  content: [{ type: 'text'; text: string }]
+  isError: boolean
+}
+
+/**
+ * Calls a tool through the same pipeline as every door. The text is the whole GraphQL answer on one line, then one
+ * sentence in Chinese and one in English. An answer that something went other than hoped (paused, sold out, a place
+ * kept) is an answer; an error is one only when nothing of it came back.
+ */
+export async function callTool(
+  stages: Stages,
+  tool: Tool,
+  args: Readonly<Record<string, unknown>>,
+  incoming: Incoming,
+): Promise<ToolAnswer> {
+  const state = await admit(stages, { ...incoming, operation: tool.operation })
+  if (state instanceof Fault) return answer(refuse(stages, state), ANONYMOUS)
+  const unknown = Object.keys(args).filter(name => !Object.hasOwn(tool.inputSchema.properties, name))
+  if (unknown.length > 0) {
+    const known = Object.keys(tool.inputSchema.properties).join(', ') || 'none'
+    const fault = new Fault(
+      'BAD_INPUT',
+      `expected the arguments ${known}, got ${unknown.join(', ').slice(0, 200)}`,
+    )
+    return answer(refuse(stages, fault, state), state.caller)
+  }
+  return answer(await run(stages, state, tool.operation, tool.variablesOf(args)), state.caller)
+}
+
+function answer(outcome: Outcome, caller: Caller): ToolAnswer {
+  const { errors, data } = outcome
+  const { zh, en } = sentenceOf(outcome, caller)
+  const isError = errors !== undefined && Object.values(data ?? {}).every(root => root === null)
+  return { content: [{ type: 'text', text: `${JSON.stringify(outcome)}\n${zh}\n${en}` }], isError }
+}

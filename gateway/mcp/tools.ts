@@ -1,0 +1,101 @@
+import {
+  type GraphQLSchema,
+  getNamedType,
+  isInputObjectType,
+  Kind,
+  type OperationDefinitionNode,
+} from 'graphql'
+import type { ServableOperation } from '../operations/registry.ts'
+import { type InputSchema, toolInput } from './input-schema.ts'
+
+/** One persisted operation as a tool. */
+export interface Tool {
+  readonly name: string
+  readonly description: string
+  readonly inputSchema: InputSchema
+  readonly annotations: ToolAnnotations
+  readonly operation: ServableOperation
+  variablesOf(args: Readonly<Record<string, unknown>>): Record<string, unknown>
+}
+
+/** What a client may show or ask before it calls the tool. */
+export interface ToolAnnotations {
+  readonly title: string
+  readonly readOnlyHint: boolean
+  readonly destructiveHint: boolean
+  readonly idempotentHint: boolean
+  /** Everything happens inside this graph. */
+  readonly openWorldHint: false
+}
+
+/** A tool in the form that OpenAI's and Qwen's chat interfaces take. */
+export interface FunctionTool {
+  readonly type: 'function'
+  readonly function: { readonly name: string; readonly description: string; readonly parameters: InputSchema }
+}
+
+/** Mutations of these names only add something that can be let go of; all others count as destructive. */
+const ADDITIVE = /^(claim|quote|place|create|add)/
+/** Mutations of these names set a state: doing it twice is doing it once. */
+const STATE_SETTING = /^(claim|cancel|pause|resume|set|upsert)/
+
+/** One tool for each operation that names one, in the manifest's order. */
+export function createTools(
+  schema: GraphQLSchema,
+  operations: Iterable<ServableOperation>,
+): ReadonlyMap<string, Tool> {
+  const tools = new Map<string, Tool>()
+  for (const operation of operations) {
+    if (operation.tool === undefined) continue
+    const { schema: inputSchema, variablesOf } = toolInput(schema, operation.definition)
+    tools.set(operation.tool, {
+      name: operation.tool,
+      description: operation.description ?? `Runs the operation ${operation.name}.`,
+      inputSchema,
+      annotations: annotationsOf(schema, operation),
+      operation,
+      variablesOf,
+    })
+  }
+  return tools
+}
+
+export function functionTools(tools: ReadonlyMap<string, Tool>): readonly FunctionTool[] {
+  return [...tools.values()].map(({ name, description, inputSchema }) => ({
+    type: 'function',
+    function: { name, description, parameters: inputSchema },
+  }))
+}
+
+function annotationsOf(
+  schema: GraphQLSchema,
+  { name, kind, definition }: ServableOperation,
+): ToolAnnotations {
+  const title = name.replace(/(?!^)([A-Z])/g, ' $1')
+  if (kind === 'query') {
+    return { title, readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false }
+  }
+  const fields = rootFields(definition)
+  return {
+    title,
+    readOnlyHint: false,
+    destructiveHint: !fields.every(field => ADDITIVE.test(field)),
+    idempotentHint: fields.every(field => STATE_SETTING.test(field) || takesIdempotencyKey(schema, field)),
+    openWorldHint: false,
+  }
+}
+
+function rootFields(definition: OperationDefinitionNode): readonly string[] {
+  return definition.selectionSet.selections.flatMap(selection =>
+    selection.kind === Kind.FIELD ? [selection.name.value] : [],
+  )
+}
+
+/** Whoever takes a key derives one when none is given. */
+function takesIdempotencyKey(schema: GraphQLSchema, field: string): boolean {
+  const args = schema.getMutationType()?.getFields()[field]?.args ?? []
+  return args.some(({ type }) => {
+    const named = getNamedType(type)
+    return isInputObjectType(named) && named.getFields().idempotencyKey !== undefined
+  })
+}

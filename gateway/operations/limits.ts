@@ -1,0 +1,110 @@
+import {
+  type DocumentNode,
+  type FragmentDefinitionNode,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+  type ValidationRule,
+} from 'graphql'
+import { Fault } from '../../protocol/fault.ts'
+
+/** How large an operation may be before anything is planned. Root introspection fields count towards neither. */
+export interface OperationLimits {
+  /** Fields on a path from the root. */
+  readonly depthMax: number
+  /** Root fields; the same field under two aliases counts twice. */
+  readonly rootFieldsMax: number
+}
+
+/** What is wrong with an operation's size, or `undefined`. Fragments are measured once, not once a spread. */
+export function checkLimits(
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  limits: OperationLimits,
+): Fault | undefined {
+  const fragments = new Map<string, FragmentDefinitionNode>()
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
+  }
+  const rootFields = rootFieldsOf(operation.selectionSet, fragments)
+  if (rootFields > limits.rootFieldsMax) {
+    return new Fault(
+      'MAX_ROOT_FIELDS_LIMIT',
+      `expected at most ${limits.rootFieldsMax} root fields, got ${rootFields}`,
+    )
+  }
+  const depth = depthOf(operation.selectionSet, fragments)
+  if (depth > limits.depthMax) {
+    return new Fault('MAX_DEPTH_LIMIT', `expected at most ${limits.depthMax} levels of fields, got ${depth}`)
+  }
+  return undefined
+}
+
+/** The limits as a validation rule, so that the Apollo door refuses before it plans. */
+export function limitsRule(limits: OperationLimits): ValidationRule {
+  return context => ({
+    OperationDefinition(operation) {
+      const fault = checkLimits(context.getDocument(), operation, limits)
+      if (fault !== undefined) context.reportError(fault)
+    },
+  })
+}
+
+type Fragments = ReadonlyMap<string, FragmentDefinitionNode>
+
+/** Memoised by fragment; a cycle, which validation refuses by itself, counts as nothing. */
+function rootFieldsOf(
+  set: SelectionSetNode,
+  fragments: Fragments,
+  known: Map<string, number> = new Map(),
+): number {
+  let count = 0
+  for (const selection of set.selections) {
+    if (selection.kind === Kind.FIELD) count += isIntrospection(selection.name.value) ? 0 : 1
+    else if (selection.kind === Kind.INLINE_FRAGMENT)
+      count += rootFieldsOf(selection.selectionSet, fragments, known)
+    else
+      count += inFragment(selection.name.value, fragments, known, inner =>
+        rootFieldsOf(inner, fragments, known),
+      )
+  }
+  return count
+}
+
+function depthOf(
+  set: SelectionSetNode,
+  fragments: Fragments,
+  known: Map<string, number> = new Map(),
+): number {
+  let deepest = 0
+  for (const selection of set.selections) {
+    let depth = 0
+    if (selection.kind === Kind.FIELD) {
+      if (isIntrospection(selection.name.value)) continue
+      depth =
+        1 + (selection.selectionSet === undefined ? 0 : depthOf(selection.selectionSet, fragments, known))
+    } else if (selection.kind === Kind.INLINE_FRAGMENT)
+      depth = depthOf(selection.selectionSet, fragments, known)
+    else depth = inFragment(selection.name.value, fragments, known, inner => depthOf(inner, fragments, known))
+    if (depth > deepest) deepest = depth
+  }
+  return deepest
+}
+
+function inFragment(
+  name: string,
+  fragments: Fragments,
+  known: Map<string, number>,
+  measure: (set: SelectionSetNode) => number,
+): number {
+  const before = known.get(name)
+  if (before !== undefined) return before
+  const fragment = fragments.get(name)
+  if (fragment === undefined) return 0
+  known.set(name, 0)
+  const measured = measure(fragment.selectionSet)
+  known.set(name, measured)
+  return measured
+}
+
+const isIntrospection = (name: string): boolean => name.startsWith('__')

@@ -1,0 +1,107 @@
+import {
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  validate,
+} from 'graphql'
+import type { Priority } from '../../protocol/priority.ts'
+import { type CompiledOperation, compileOperation } from '../execution/operation.ts'
+import type { Supergraph } from '../supergraph/supergraph.ts'
+import { checkLimits, type OperationLimits } from './limits.ts'
+import type { ManifestOperation } from './manifest.ts'
+
+/** An operation that can be run: persisted, or made of a client's text. */
+export interface ServableOperation {
+  /** SHA-256 of its text; `undefined` unless persisted. */
+  readonly id: string | undefined
+  /** Its name in logs and metrics; `adhoc` unless persisted. */
+  readonly name: string
+  readonly kind: 'query' | 'mutation'
+  readonly priority: Priority
+  readonly tool: string | undefined
+  readonly description: string | undefined
+  readonly definition: OperationDefinitionNode
+  readonly compiled: CompiledOperation
+}
+
+/** Persisted operations by the names that clients call them. */
+export interface OperationRegistry {
+  readonly operations: readonly ServableOperation[]
+  /** The client's own operation of this id, else everybody's. */
+  find(id: string, clientName: string | undefined): ServableOperation | undefined
+}
+
+export interface RegistryLimits extends OperationLimits {
+  readonly tokensMax: number
+}
+
+/**
+ * Compiles every persisted operation, so that a request never parses, validates or plans one.
+ * @throws Error that names the operation that does not parse, is invalid, or is too large.
+ */
+export function createRegistry(
+  supergraph: Supergraph,
+  manifest: readonly ManifestOperation[],
+  limits: RegistryLimits,
+): OperationRegistry {
+  const everybodys = new Map<string, ServableOperation>()
+  const ofClients = new Map<string, ServableOperation>()
+  const operations = manifest.map(entry => {
+    const operation = register(supergraph, entry, limits)
+    if (entry.clientName === undefined) everybodys.set(entry.id, operation)
+    else ofClients.set(clientKey(entry.id, entry.clientName), operation)
+    return operation
+  })
+  return {
+    operations,
+    find(id, clientName) {
+      const own =
+        clientName === undefined || ofClients.size === 0
+          ? undefined
+          : ofClients.get(clientKey(id, clientName))
+      return own ?? everybodys.get(id)
+    },
+  }
+}
+
+/** An id is of fixed length, so that no client's name can run into it. */
+const clientKey = (id: string, clientName: string): string => `${id} ${clientName}`
+
+function register(
+  supergraph: Supergraph,
+  entry: ManifestOperation,
+  limits: RegistryLimits,
+): ServableOperation {
+  const { id, body, priority, tool, description } = entry
+  try {
+    const document = parse(body, { maxTokens: limits.tokensMax, noLocation: true })
+    const definition = onlyOperation(document)
+    refuseInvalid(supergraph.apiSchema, document)
+    const tooLarge = checkLimits(document, definition, limits)
+    if (tooLarge !== undefined) throw tooLarge
+    const compiled = compileOperation(supergraph, document)
+    const name = compiled.name ?? id.slice(0, 12)
+    return { id, name, kind: compiled.kind, priority, tool, description, definition, compiled }
+  } catch (error) {
+    throw new Error(`persisted operation ${nameIn(body)} (${id}): ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}
+
+function onlyOperation(document: DocumentNode): OperationDefinitionNode {
+  const found = document.definitions.filter(definition => definition.kind === Kind.OPERATION_DEFINITION)
+  if (found.length !== 1) throw new GraphQLError(`expected one operation, got ${found.length}`)
+  return found[0]!
+}
+
+function refuseInvalid(schema: GraphQLSchema, document: DocumentNode): void {
+  const errors = validate(schema, document, undefined, { maxErrors: 5 })
+  if (errors.length > 0) throw new GraphQLError(errors.map(error => error.message).join(' '))
+}
+
+/** For an error before there is a document. */
+const nameIn = (body: string): string => /\b(?:query|mutation)\s+(\w+)/.exec(body)?.[1] ?? 'without a name'

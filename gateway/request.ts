@@ -1,0 +1,46 @@
+import type { GraphQLFormattedError } from 'graphql'
+import { codeOf, statusOf } from './errors.ts'
+
+/** What a client is answered. `data` absent: nothing was executed. */
+export interface Outcome {
+  readonly data?: Readonly<Record<string, unknown>> | null
+  readonly errors?: readonly GraphQLFormattedError[]
+  readonly extensions?: Readonly<Record<string, unknown>>
+}
+
+/** An outcome in one word: `OK`, `PARTIAL` for data with errors, else the code that decided it. */
+export function outcomeCode(outcome: Outcome): string {
+  if (outcome.errors === undefined || outcome.errors.length === 0) return 'OK'
+  const deciding = decidingError(outcome)
+  return deciding === undefined ? 'PARTIAL' : codeOf(deciding)
+}
+
+/** Of an outcome without data, the first error whose code is ours, else the first. */
+export function decidingError({ data, errors }: Outcome): GraphQLFormattedError | undefined {
+  if (errors === undefined || (data !== undefined && data !== null)) return undefined
+  return errors.find(error => statusOf(codeOf(error)) !== 200) ?? errors[0]
+}
+
+/** What a client's headers are believed to say. */
+const CLIENT_NAME = /^[\x20-\x7e]{1,128}$/
+const REQUEST_ID = /^[\w.:-]{1,64}$/
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+export function clientNameOf(headers: Headers): string | undefined {
+  return matching(headers['apollographql-client-name'] ?? headers['graphql-client-name'], CLIENT_NAME)
+}
+
+/** Malformed ones are dropped: whoever sent one starts no trace of ours. */
+export function traceparentOf(headers: Headers): string | undefined {
+  return matching(headers.traceparent, TRACEPARENT)
+}
+
+export function requestIdOf(headers: Headers): string | undefined {
+  return matching(headers['x-request-id'], REQUEST_ID)
+}
+
+function matching(value: string | string[] | undefined, form: RegExp): string | undefined {
+  return typeof value === 'string' && form.test(value) ? value : undefined
+}

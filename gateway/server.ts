@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
+import { Fault } from '../protocol/fault.ts'
+import type { GatewayLimits } from './config.ts'
+import { ERRORS } from './errors.ts'
+import { refuse, type Stages } from './pipeline.ts'
+import { sendOutcome } from './reply.ts'
+import { requestIdOf } from './request.ts'
+
+export interface AppOptions {
+  readonly stages: Stages
+  readonly limits: GatewayLimits
+  readonly corsOrigins: readonly string[]
+  /** Once it is closing, what arrives on open connections is sent elsewhere. */
+  readonly lifecycle: { readonly isClosing: boolean }
+}
+
+/** Fastify with the limits, headers and errors that hold on every path. */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { stages, limits, corsOrigins, lifecycle } = options
+  const app = fastify({
+    logger: false,
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: limits.requestMsMax,
+    http: { maxHeaderSize: limits.headerBytesMax },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    genReqId: requestIds(),
+    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket as Socket),
+  })
+  app.removeContentTypeParser('text/plain')
+
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id)
+    if (!lifecycle.isClosing || request.url.startsWith('/health/')) return done()
+    const fault = new Fault('SHUTTING_DOWN', 'this process is stopping; ask again', { retryAfterMs: 1_000 })
+    sendOutcome(reply.header('connection', 'close'), refuse(stages, fault), 'application/json')
+  })
+  app.setErrorHandler((error: FastifyError, _request, reply) =>
+    sendOutcome(reply, refuse(stages, faultOf(error, limits)), 'application/json'),
+  )
+  app.setNotFoundHandler((request, reply) =>
+    sendOutcome(
+      reply,
+      refuse(stages, new Fault('NOT_FOUND', `there is nothing at ${request.method} ${pathOf(request.url)}`)),
+      'application/json',
+    ),
+  )
+  await app.register(helmet)
+  if (corsOrigins.length > 0) {
+    await app.register(cors, {
+      origin: [...corsOrigins],
+      methods: ['GET', 'POST'],
+      exposedHeaders: ['retry-after', 'x-request-id'],
+      maxAge: 600,
+    })
+  }
+  return app
+}
+
+/** Ids that differ between processes and ascend within one; a well-formed `x-request-id` is kept. */
+function requestIds(): (request: { headers: Record<string, string | string[] | undefined> }) => string {
+  const boot = randomBytes(4).toString('hex')
+  let count = 0
+  return request => requestIdOf(request.headers) ?? `${boot}-${(++count).toString(36)}`
+}
+
+/** What Fastify itself refuses or what a handler threw. */
+function faultOf(error: FastifyError, limits: GatewayLimits): unknown {
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new Fault('PAYLOAD_TOO_LARGE', `expected a body of at most ${limits.bodyBytesMax} bytes`)
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new Fault('UNSUPPORTED_MEDIA_TYPE', 'expected the content type application/json')
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return new Fault('BAD_REQUEST', 'expected the body to be JSON, got nothing')
+    default:
+      if (error.statusCode === 400)
+        return new Fault('BAD_REQUEST', `expected the body to be JSON: ${error.message}`)
+      return error
+  }
+}
+
+/** What Node cannot read as HTTP never becomes a request; it is answered on the bare socket. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const code =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? 'HEADERS_TOO_LARGE'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 'REQUEST_TIMEOUT'
+        : 'BAD_REQUEST'
+  const { status, meaning } = ERRORS[code]!
+  const body = JSON.stringify({ errors: [{ message: meaning, extensions: { code } }] })
+  socket.end(
+    `HTTP/1.1 ${status} ${code}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  )
+}
+
+const pathOf = (url: string): string => url.split('?', 1)[0]!.slice(0, 200)

@@ -1,0 +1,87 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
+import { ERRORS } from '../errors.ts'
+
+/** One answered request. */
+export interface Sample {
+  readonly door: string
+  /** A persisted operation's name, `adhoc`, or `none` when it never came to one. */
+  readonly operation: string
+  /** `OK`, `PARTIAL` for data with errors, else the deciding error's code. */
+  readonly code: string
+  readonly durationMs: number
+}
+
+export interface Metrics {
+  /** What `/metrics` gives its media type. */
+  readonly contentType: string
+  observe(sample: Sample): void
+  text(): Promise<string>
+}
+
+const OUTCOMES: ReadonlySet<string> = new Set(['OK', 'PARTIAL'])
+/** Label values of one label at most; more of them share `other`. */
+const OPERATIONS_MAX = 1_000
+const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+/** Getters that a client may have beside its contract, in the order of their metrics. */
+const CLIENT_GAUGES = [
+  ['depth', 'spillway_convoy_depth', 'Operations waiting for a lane to a subgraph.'],
+  ['inFlight', 'spillway_convoy_in_flight', 'Requests to a subgraph in flight.'],
+  [
+    'waitMs',
+    'spillway_convoy_wait_ms',
+    'Age of the oldest operation waiting for a subgraph, in milliseconds.',
+  ],
+] as const
+
+/** The gateway's own registry: nothing is shared between two gateways of one process. */
+export function createMetrics(clients: Iterable<SubgraphClient>): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const requests = new Counter({
+    name: 'spillway_requests_total',
+    help: 'Requests answered, by door, operation and outcome.',
+    labelNames: ['door', 'operation', 'code'],
+    registers: [registry],
+  })
+  const seconds = new Histogram({
+    name: 'spillway_request_seconds',
+    help: 'Time from admission to answer, by operation.',
+    labelNames: ['operation'],
+    buckets: DURATION_BUCKETS_SECONDS,
+    registers: [registry],
+  })
+  addClientGauges(registry, [...clients])
+  const operations = new Set<string>()
+
+  return {
+    contentType: registry.contentType,
+    observe({ door, operation, code, durationMs }) {
+      const name = operations.has(operation) || operations.size < OPERATIONS_MAX ? operation : 'other'
+      operations.add(name)
+      const outcome = OUTCOMES.has(code) || ERRORS[code] !== undefined ? code : 'OTHER'
+      requests.inc({ door, operation: name, code: outcome })
+      seconds.observe({ operation: name }, durationMs / 1_000)
+    },
+    text: () => registry.metrics(),
+  }
+}
+
+function addClientGauges(registry: Registry, clients: readonly SubgraphClient[]): void {
+  for (const [member, name, help] of CLIENT_GAUGES) {
+    const measured = clients.filter(client => typeof client[member as keyof SubgraphClient] === 'number')
+    if (measured.length === 0) continue
+    new Gauge({
+      name,
+      help,
+      labelNames: ['subgraph'],
+      registers: [registry],
+      collect() {
+        for (const client of measured) {
+          this.set({ subgraph: client.name }, client[member as keyof SubgraphClient] as unknown as number)
+        }
+      },
+    })
+  }
+}
