@@ -193,6 +193,7 @@ export class Database implements Queryable {
     return this.#closing
   }
 
+  /** BEGIN changes nothing: tried until every connection that died idle is out of the pool. */
   async #begin(): Promise<pg.PoolClient> {
     for (let attempt = 1; ; attempt++) {
       const client = await this.#acquire()
@@ -202,7 +203,7 @@ export class Database implements Queryable {
       } catch (error) {
         client.release(true)
         if (!isConnectionLost(error)) throw busyOr(error)
-        if (attempt === attemptsMax) throw databaseUnavailable('its connection was lost', error)
+        if (attempt > this.poolMax) throw databaseUnavailable('its connection was lost', error)
       }
     }
   }

@@ -264,6 +264,7 @@ class OwnedServer implements EmbeddedPostgres {
   async #bringUp(): Promise<void> {
     const { listen, log, connectionsMax } = this.#options
     const giveUpMs = performance.now() + startWaitMsMax
+    let told = false
     for (;;) {
       await this.#clearTheWay()
       if (listen.kind === 'tcp' && this.#process === undefined) this.#port = listen.port ?? (await freePort())
@@ -290,6 +291,8 @@ class OwnedServer implements EmbeddedPostgres {
           performance.now() > giveUpMs
         )
           throw error
+        if (!told) log.warn({ reason: error.exit.lastLines }, 'PostgreSQL cannot start yet; trying again')
+        told = true
         await delay(50)
       }
       this.#stopping.signal.throwIfAborted()

@@ -68,8 +68,9 @@ export class PostgresNotStarted extends Error {
 }
 
 const linesKept = 20
-/** What a server says to each of its clients whenever it starts or stops. */
-const whileStopping = /administrator command|database system is (starting up|shutting down|not yet accepting)/
+/** What a server says whenever it starts or stops: to each of its clients, and of a predecessor not gone yet. */
+const whileStopping =
+  /administrator command|database system is (starting up|shutting down|not yet accepting)|is still in use|already exists/
 
 /**
  * Starts `postgres` and resolves when it accepts connections; rejects with PostgresNotStarted when it ends instead.

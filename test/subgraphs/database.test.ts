@@ -291,6 +291,14 @@ describe('a connection lost', () => {
     })
   }
 
+  /** Waits until the server has none of its sessions: a signal sent is not yet a session ended. */
+  async function gone(database: Database): Promise<void> {
+    await until('its sessions to be gone', async () => {
+      const open = 'SELECT 1 FROM pg_stat_activity WHERE application_name = $1'
+      return (await ask(test.connection, open, [`spillway-${database.schema}`])).length === 0
+    })
+  }
+
   it('during a write is an unknown outcome', async () => {
     await using database = open()
     const writing = database.query(sql('SELECT pg_sleep(60)')).catch(error => error)
@@ -362,11 +370,28 @@ describe('a connection lost', () => {
     await database.ping()
   })
 
+  it('inside a transaction, between two statements, ends the transaction and not the process', async () => {
+    await using database = open({ poolMax: 1 })
+    const error = await database
+      .transaction(async tx => {
+        await tx.query(sql('SELECT 1'))
+        await terminate(database, 'SELECT 1')
+        await gone(database)
+        // The end of the connection is read in the meantime, when no statement could be told of it.
+        await ask(test.connection, 'SELECT 1')
+        await tx.query(sql('SELECT 2'))
+      })
+      .catch(error => error)
+    expect(error).toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
+    await database.ping()
+  })
+
   it('while idle hurts nobody: neither the process nor the next caller', async () => {
     await using database = open({ poolMax: 3 })
     for (let round = 0; round < 20; round++) {
       await Promise.all([database.ping(), database.ping(), database.ping()])
       await terminate(database, 'SELECT 1')
+      await gone(database)
       await database.transaction(tx => tx.query(sql('SELECT 1')))
     }
   })

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { chmod, chown, cp, lstat, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { pino } from 'pino'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Database } from '../../subgraphs/database.ts'
 import {
@@ -316,6 +317,29 @@ describe('after kill -9 of the owner', () => {
     const server = await start(dataDir)
     expect(await rows(server.connection)).toEqual([{ n: 1 }])
     expect(isAlive(stranger.pid!)).toBe(true)
+  })
+
+  it('and of the postmaster waits while one of its backends still holds the memory', async () => {
+    const dataDir = await freshCluster()
+    const owner = spawnOwner(dataDir)
+    const { ready } = await owner.outcome()
+    await createRow(ready!.connection)
+    const [backend] = await ask<{ pid: number }>(
+      ready!.admin,
+      "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'",
+    )
+    process.kill(backend!.pid, 'SIGSTOP')
+    cleanups.push(async () => isAlive(backend!.pid) && process.kill(backend!.pid, 'SIGKILL'))
+    await owner.kill9()
+    process.kill(ready!.pid, 'SIGKILL')
+    await until('the postmaster to be gone', () => !isAlive(ready!.pid))
+    const said: string[] = []
+    const starting = start(dataDir, { log: pino({ level: 'warn' }, { write: line => void said.push(line) }) })
+    await until('the start to be refused the memory', () =>
+      /memory block .* is still in use/.test(said.join()),
+    )
+    process.kill(backend!.pid, 'SIGKILL')
+    expect(await rows((await starting).connection)).toEqual([{ n: 1 }])
   })
 })
 
