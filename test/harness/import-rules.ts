@@ -143,6 +143,7 @@ export const PARTS: readonly Part[] = [
   { name: 'subgraphs/payment', files: /^subgraphs\/payment\//, may: [...SHARED, 'subgraphs'] },
   { name: 'subgraphs', files: /^subgraphs\//, may: SHARED },
 
+  { name: 'deploy', files: /^deploy\//, may: [] },
   { name: 'tools', files: /^[\w.-]+\.config\.ts$/, may: [] },
 ]
 
