@@ -261,13 +261,16 @@ describe('nothingLeftOver', () => {
 })
 
 describe('testsMirror', () => {
-  it('accepts a mirror, a further file of it, and kinds that mirror nothing', () =>
+  it('accepts a mirror of a file or of its folder, a further file of it, and kinds that mirror nothing', () =>
     expect(
       testsMirror(
         tree({
           'gateway/http.ts': '',
           'test/gateway/http.test.ts': '',
           'test/gateway/http.misuse.test.ts': '',
+          'gateway/cost/estimate.ts': '',
+          'test/gateway/cost/cost.test.ts': '',
+          'test/gateway/cost/cost.accuracy.test.ts': '',
           'test/stack/trip.test.ts': '',
         }),
       ),

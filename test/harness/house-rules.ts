@@ -61,7 +61,11 @@ export const entriesOwnTheProcess: HouseRule = tree => [
 ]
 
 /** They offer `listen` to an entry, or ask the system for a free port. */
-const LISTENERS: ReadonlySet<string> = new Set(['subgraphs/http.ts', 'subgraphs/postgres-process.ts'])
+const LISTENERS: ReadonlySet<string> = new Set([
+  'gateway/gateway.ts',
+  'subgraphs/http.ts',
+  'subgraphs/postgres-process.ts',
+])
 
 export const foldersSayWhat: HouseRule = tree =>
   [...tree.keys()]
@@ -91,19 +95,20 @@ export const nothingLeftOver: HouseRule = tree =>
 
 const TEST_KINDS = ['contract', 'stack', 'fault', 'harness', 'bench', 'browser', 'deploy']
 
-/** test/<folder>/<file>.test.ts mirrors <folder>/<file>.ts; <file>.<aspect>.test.ts is a further file of its tests. */
+/**
+ * test/<folder>/<file>.test.ts mirrors <folder>/<file>.ts, or the folder when it is called as the folder is;
+ * <file>.<aspect>.test.ts is a further file of its tests.
+ */
 export const testsMirror: HouseRule = tree =>
   [...tree.keys()].flatMap(path => {
-    const match = /^test\/(.+)\.test\.ts$/.exec(path)
-    if (match === null || path === 'test/tidy.test.ts' || TEST_KINDS.includes(path.split('/')[1]!)) return []
-    const subject = match[1]!
-    const sources = [
-      `${subject}.ts`,
-      `${posix.join(posix.dirname(subject), posix.basename(subject).split('.')[0]!)}.ts`,
-    ]
-    return sources.some(source => tree.has(source))
+    const match = /^test\/(.+)\/([\w-]+)(?:\.[\w-]+)?\.test\.ts$/.exec(path)
+    if (match === null || TEST_KINDS.includes(path.split('/')[1]!)) return []
+    const [, folder = '', subject = ''] = match
+    const isOfFolder =
+      posix.basename(folder) === subject && [...tree.keys()].some(other => other.startsWith(`${folder}/`))
+    return isOfFolder || tree.has(`${folder}/${subject}.ts`)
       ? []
-      : [`${path} tests ${sources[0]}, which does not exist`]
+      : [`${path} tests ${folder}/${subject}.ts, which does not exist`]
   })
 
 export const versionsExact: HouseRule = tree => {

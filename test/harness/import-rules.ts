@@ -49,6 +49,7 @@ export const PARTS: readonly Part[] = [
       'gateway',
       'gateway/identity',
       'gateway/config',
+      'gateway/telemetry',
       'subgraphs',
       'subgraphs/registry',
       'subgraphs/entry',
