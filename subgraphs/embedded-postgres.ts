@@ -1,24 +1,30 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
-import { chown, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
-import { tmpdir, totalmem } from 'node:os'
-import { basename, join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { totalmem } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { locatePostgres, type PostgresBinaries } from './postgres-binaries.ts'
 import { type Cluster, prepareCluster } from './postgres-cluster.ts'
 import {
+  AlreadyRunning,
+  askHolder,
+  clearTheWay,
+  makeSocketDir,
+  ownerLock,
+  ownerName,
+  ownerPidSetting,
+} from './postgres-ownership.ts'
+import {
   freePort,
   isAlive,
-  isPostmasterOf,
-  isTaken,
   launchPostgres,
   type PostgresExit,
   PostgresNotStarted,
   type PostgresProcess,
-  type PostmasterFile,
-  readPostmasterFile,
 } from './postgres-process.ts'
+
+export { AlreadyRunning } from './postgres-ownership.ts'
 
 /** Where a server is found, in the words of `pg`. `host` is an address, or a socket's folder. */
 export interface PostgresConnection {
@@ -63,27 +69,10 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>
 }
 
-/** Another live process owns this data directory. */
-export class AlreadyRunning extends Error {
-  /** The owner: the Node process, not PostgreSQL. */
-  readonly pid: number
-  constructor(pid: number, dataDir: string) {
-    super(`already running, pid ${pid} (it owns ${dataDir})`)
-    this.name = 'AlreadyRunning'
-    this.pid = pid
-  }
-}
-
 /**
  * Starts a real PostgreSQL 18 on `dataDir` and owns it until `stop()`.
  *
- * Who owns a data directory is said in three places, each true at its own moment:
- * - the owner's session holds an advisory lock: the lock falls when the owner dies, however it dies;
- * - the server's own command line carries `spillway.owner_pid`, readable from `postmaster.opts` when nobody can
- *   connect, and from the first instant, before the owner could take the lock;
- * - `postmaster.pid` lets one postmaster at a time onto the data.
- * Held → AlreadyRunning. Free, and the owner gone → the server is an orphan: it gets SIGINT and we start our own. An
- * orphan is never adopted: its port, settings and log pipe are its dead parent's.
+ * Who owns the data is decided in postgres-ownership.ts.
  *
  *     start ── orphan? ── SIGINT, wait ──┐
  *       └── nobody ──────────────────────┴→ launch → lock → up ⇄ down (died: again after 0.1 … 5 s)
@@ -141,16 +130,8 @@ export function serverSettings(connectionsMax: number): Record<string, string | 
 }
 
 const ownedHere = new Set<string>()
-const ownerPidSetting = 'spillway.owner_pid'
-const ownerName = 'spillway-owner'
-/** "SPIL": the two halves of the owner's advisory lock in database `postgres`. */
-const ownerLock = [0x5350494c, 1] as const
 const socketPort = 5432
 const startWaitMsMax = 60_000
-/** A live owner that holds no lock is between two sessions; past this its pid is somebody else's. */
-const ownerGraceMs = 5_000
-/** A dead owner's server that cannot be asked may just be starting under a new owner. */
-const silentGraceMs = 1_000
 const backoffMsMin = 100
 const backoffMsMax = 5_000
 /** Having been up this long, the next death starts the backoff afresh. */
@@ -266,7 +247,12 @@ class OwnedServer implements EmbeddedPostgres {
     const giveUpMs = performance.now() + startWaitMsMax
     let told = false
     for (;;) {
-      await this.#clearTheWay()
+      await clearTheWay({
+        dataDir: this.#cluster.dataDir,
+        socketDir: this.#socketDir,
+        log,
+        signal: this.#stopping.signal,
+      })
       if (listen.kind === 'tcp' && this.#process === undefined) this.#port = listen.port ?? (await freePort())
       try {
         this.#process = await launchPostgres({
@@ -298,65 +284,6 @@ class OwnedServer implements EmbeddedPostgres {
       this.#stopping.signal.throwIfAborted()
     }
     await this.#takeLock(giveUpMs)
-  }
-
-  /** Returns when no postmaster runs on the data; evicts an orphan; throws AlreadyRunning when the owner lives. */
-  async #clearTheWay(): Promise<void> {
-    const { dataDir } = this.#cluster
-    const { log } = this.#options
-    const startedMs = performance.now()
-    let silentSinceMs: number | undefined
-    for (;;) {
-      const file = await readPostmasterFile(dataDir)
-      if (!file) return
-      if (!isPostmasterOf(file.pid, dataDir)) {
-        if (file.socketDir !== this.#socketDir) await removeSocketDir(file.socketDir)
-        // After a reboot the number may belong to any process, or in a container to a zombie that nobody reaps, and
-        // PostgreSQL would refuse to start for ever.
-        if (isTaken(file.pid)) await removeStalePid(dataDir, file.pid)
-        return
-      }
-      const ownerPid = await readOwnerPid(dataDir)
-      const ownerLives = ownerPid !== process.pid && isAlive(ownerPid)
-      const waitedMs = performance.now() - startedMs
-      const asked = await askHolder(file)
-      if (asked.kind === 'held') {
-        // A lock whose owner is dead falls as soon as the server has read the end of its session.
-        if (isAlive(asked.ownerPid) || waitedMs > ownerGraceMs)
-          throw new AlreadyRunning(asked.ownerPid, dataDir)
-      } else if (ownerPid === 0) {
-        throw new Error(
-          `PostgreSQL pid ${file.pid} runs on ${dataDir} and was not started by us: stop it first`,
-        )
-      } else if (asked.kind === 'free') {
-        if (!ownerLives || waitedMs > ownerGraceMs) {
-          log.warn(
-            { pid: file.pid, ownerPid },
-            'taking over from an owner that is gone: stopping its PostgreSQL',
-          )
-          await evict(file, dataDir)
-          if (file.socketDir !== this.#socketDir) await removeSocketDir(file.socketDir)
-          return
-        }
-      } else {
-        silentSinceMs ??= performance.now()
-        if (!ownerLives && performance.now() - silentSinceMs > silentGraceMs) {
-          log.warn({ pid: file.pid, ownerPid }, 'stopping an orphaned PostgreSQL that answers nobody')
-          await evict(file, dataDir)
-          await removeSocketDir(file.socketDir)
-          return
-        }
-        if (waitedMs > startWaitMsMax) {
-          throw new Error(
-            `PostgreSQL pid ${file.pid} of pid ${ownerPid} runs on ${dataDir} and does not answer`,
-            {
-              cause: asked.cause,
-            },
-          )
-        }
-      }
-      await delay(50, undefined, { signal: this.#stopping.signal })
-    }
   }
 
   /** Opens the owner's session, takes the lock, and makes sure that role, password and database are there. */
@@ -424,101 +351,6 @@ function mayPass(exit: PostgresExit, listen: EmbeddedPostgresOptions['listen']):
   if (/lock file "postmaster.pid" already exists/.test(exit.lastLines)) return true
   if (/received (fast|smart) shutdown request/.test(exit.lastLines)) return true
   return listen.kind === 'tcp' && listen.port === undefined && /Address already in use/.test(exit.lastLines)
-}
-
-type Holder =
-  | { readonly kind: 'held'; readonly ownerPid: number }
-  | { readonly kind: 'free' }
-  | { readonly kind: 'silent'; readonly cause: unknown }
-
-/** Asks a running server who holds the owner's lock, without taking it. */
-async function askHolder(server: Pick<PostmasterFile, 'port' | 'socketDir'>): Promise<Holder> {
-  const client = new pg.Client({
-    host: server.socketDir,
-    port: server.port,
-    ssl: false,
-    user: 'postgres',
-    database: 'postgres',
-    connectionTimeoutMillis: 2_000,
-    query_timeout: 2_000,
-  })
-  client.on('error', () => {})
-  try {
-    await client.connect()
-    const { rows } = await client.query<{ name: string }>(
-      `SELECT a.application_name AS name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-        WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1 AND l.objid = $2`,
-      [...ownerLock],
-    )
-    if (!rows[0]) return { kind: 'free' }
-    return { kind: 'held', ownerPid: Number(rows[0].name.slice(ownerName.length)) }
-  } catch (cause) {
-    return { kind: 'silent', cause }
-  } finally {
-    await client.end().catch(() => {})
-  }
-}
-
-/** Fast shutdown of a server that is nobody's, immediate when it takes too long: both lose nothing committed. */
-async function evict(file: PostmasterFile, dataDir: string): Promise<void> {
-  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
-    try {
-      process.kill(file.pid, signal)
-    } catch {
-      // Gone already.
-    }
-    const giveUpMs = performance.now() + 30_000
-    while (performance.now() < giveUpMs) {
-      if (!isPostmasterOf(file.pid, dataDir)) return
-      await delay(20)
-    }
-  }
-  throw new Error(`the orphaned PostgreSQL pid ${file.pid} on ${dataDir} does not end: stop it by hand`)
-}
-
-/** The owner that the running server was started with: its command line, as PostgreSQL keeps it. 0: not one of ours. */
-async function readOwnerPid(dataDir: string): Promise<number> {
-  const text = await readFile(join(dataDir, 'postmaster.opts'), 'utf8').catch(() => '')
-  return Number(new RegExp(`${ownerPidSetting}=(\\d+)`).exec(text)?.[1] ?? 0)
-}
-
-/**
- * Moved aside before it is judged, so that nobody else's new file is removed. Should two starters still meet, the
- * shared memory block, whose key comes from the folder's inode, lets one server onto the data.
- */
-async function removeStalePid(dataDir: string, stalePid: number): Promise<void> {
-  const path = join(dataDir, 'postmaster.pid')
-  const aside = `${path}.${process.pid}`
-  try {
-    await rename(path, aside)
-    const found = Math.abs(Number((await readFile(aside, 'utf8')).split('\n')[0]))
-    if (found === stalePid) await rm(aside)
-    else await rename(aside, path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  }
-}
-
-const socketDirPrefix = 'spillway-pg-'
-/** sun_path holds 104 bytes on macOS, 108 on Linux. */
-const socketPathBytesMax = 103
-
-/** A new folder under the temporary one, 0700: a socket's path must be short, and DATA_DIR's may be long. */
-async function makeSocketDir({ runAs }: Cluster): Promise<string> {
-  const roomFor = (folder: string): number =>
-    Buffer.byteLength(join(folder, `${socketDirPrefix}XXXXXX/.s.PGSQL.65535.lock`))
-  const parent = roomFor(tmpdir()) <= socketPathBytesMax ? tmpdir() : '/tmp'
-  const folder = await mkdtemp(join(parent, socketDirPrefix)).catch((cause: Error) => {
-    throw new Error(`cannot make a folder for PostgreSQL's socket in ${parent}: ${cause.message}`, { cause })
-  })
-  if (runAs) await chown(folder, runAs.uid, runAs.gid)
-  return folder
-}
-
-/** Only a folder that makeSocketDir named: the path comes from a file. */
-async function removeSocketDir(folder: string): Promise<void> {
-  if (basename(folder).startsWith(socketDirPrefix))
-    await rm(folder, { recursive: true, force: true }).catch(() => {})
 }
 
 /** RFC 5803's stored form, so that the password itself never reaches the server's log or its activity view. */
