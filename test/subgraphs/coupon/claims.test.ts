@@ -1,0 +1,338 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sliceOf } from '../../../protocol/slice.ts'
+import { createTestDatabase, type TestDatabase, until } from '../../harness/postgres.ts'
+import {
+  CLAIM,
+  type Claimed,
+  call,
+  expectBalanced,
+  FACE_FEN,
+  type OpenCoupon,
+  openCoupon,
+  operator,
+  shopper,
+  VALID_UNTIL,
+} from './open-coupon.ts'
+
+let owned: TestDatabase
+let coupon: OpenCoupon
+/** A second replica on the same schema. */
+let replica: OpenCoupon
+beforeAll(async () => {
+  owned = await createTestDatabase()
+  coupon = await openCoupon(owned.connection)
+  replica = await openCoupon(owned.connection, {}, coupon)
+})
+afterAll(async () => {
+  await coupon[Symbol.asyncDispose]()
+  await replica[Symbol.asyncDispose]()
+  await owned.close()
+})
+
+let campaigns = 0
+const newCampaign = (): string => `campaign_claims-${++campaigns}`
+
+const names = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
+
+const tally = (answers: readonly Claimed[]): Record<string, number> => {
+  const counts: Record<string, number> = {}
+  for (const { code } of answers) counts[code] = (counts[code] ?? 0) + 1
+  return counts
+}
+
+describe('a budget', () => {
+  it('is issued to the last coupon and not one more by two replicas at once, half of the claims sent twice', async () => {
+    const campaignId = newCampaign()
+    await coupon.open(campaignId, 400)
+    // 1,000 shoppers, the even ones ask both replicas: 1,500 claims for 400 coupons.
+    const shoppers = names('crowd', 1_000)
+    const asked = shoppers.flatMap((shopperId, index) =>
+      index % 2 === 0
+        ? [coupon.claim(shopperId, campaignId), replica.claim(shopperId, campaignId)]
+        : [(index % 4 === 1 ? coupon : replica).claim(shopperId, campaignId)],
+    )
+    const answers = await Promise.all(asked)
+    const counts = tally(answers)
+    expect(counts.COUPON_ISSUED).toBe(400)
+    expect(Object.keys(counts).sort()).toEqual(['BUDGET_EXHAUSTED', 'COUPON_ALREADY_ISSUED', 'COUPON_ISSUED'])
+    const accounts = await expectBalanced(coupon, campaignId)
+    expect(accounts).toEqual({ available: 0, liability: 400 * FACE_FEN, expense: 0, returned: 0 })
+    const [held] = await coupon.sql<{ shoppers: string }>(
+      'SELECT count(DISTINCT shopper_id) AS shoppers FROM coupon WHERE campaign_id = $1',
+      [campaignId],
+    )
+    expect(Number(held?.shoppers)).toBe(400)
+  })
+
+  it('of 50 meets 60 shoppers with exactly 10 BudgetExhausted', async () => {
+    const campaignId = newCampaign()
+    await coupon.open(campaignId, 50)
+    const answers = await Promise.all(names('sixty', 60).map(name => coupon.claim(name, campaignId)))
+    expect(tally(answers)).toEqual({ COUPON_ISSUED: 50, BUDGET_EXHAUSTED: 10 })
+    const exhausted = answers.find(answer => answer.__typename === 'BudgetExhausted')
+    expect(exhausted).toMatchObject({ retryable: false, retryAfterMs: null })
+  })
+
+  it('never reads as more than was allotted while it is being issued', async () => {
+    const campaignId = newCampaign()
+    await coupon.open(campaignId, 300)
+    const claims = Promise.all(names('read', 400).map(name => coupon.claim(name, campaignId)))
+    let done = false
+    void claims.finally(() => {
+      done = true
+    })
+    const seen: number[] = []
+    do {
+      const { issuance } = await readIssuance(campaignId)
+      seen.push(issuance.issued)
+      const { availableFen, liabilityFen, expenseFen, returnedFen, allottedFen } = issuance
+      expect(availableFen + liabilityFen + expenseFen + returnedFen).toBe(allottedFen)
+      expect(issuance.issued + issuance.remaining).toBe(300)
+      expect(issuance.issued).toBeLessThanOrEqual(300)
+    } while (!done)
+    await claims
+    expect(seen).toEqual([...seen].sort((a, b) => a - b))
+  })
+})
+
+const ISSUANCE = `query($representations: [_Any!]!) { _entities(representations: $representations) { ... on Campaign {
+  issuance { state limit issued remaining allottedFen availableFen liabilityFen expenseFen returnedFen noticeZh version } } } }`
+
+async function readIssuance(campaignId: string): Promise<{
+  issuance: Record<string, number> & {
+    issued: number
+    remaining: number
+    availableFen: number
+    liabilityFen: number
+    expenseFen: number
+    returnedFen: number
+    allottedFen: number
+  }
+}> {
+  const read = await coupon.data<{ _entities: [{ issuance: never }] }>(
+    ISSUANCE,
+    { representations: [{ __typename: 'Campaign', id: campaignId }] },
+    operator,
+  )
+  return read._entities[0]
+}
+
+describe('a shopper', () => {
+  it('gets one coupon however often it asks, in one batch or in many, and always the same', async () => {
+    const campaignId = newCampaign()
+    await coupon.open(campaignId, 100)
+    const together = await Promise.all(Array.from({ length: 10 }, () => coupon.claim('again', campaignId)))
+    const later = await replica.claim('again', campaignId)
+    expect(tally([...together, later])).toEqual({ COUPON_ISSUED: 1, COUPON_ALREADY_ISSUED: 10 })
+    expect(new Set([...together, later].map(answer => answer.coupon?.id)).size).toBe(1)
+  })
+
+  it('gets a coupon id in its own slice and sees the coupon in its wallet at once', async () => {
+    const campaignId = newCampaign()
+    await coupon.open(campaignId, 1)
+    const claimed = await coupon.claim('reader', campaignId)
+    expect(claimed.coupon?.id).toMatch(
+      new RegExp(`^coupon_${sliceOf('reader').toString(16).padStart(2, '0')}_[0-9a-f]{32}$`),
+    )
+    const { me } = await replica.data<{ me: { coupons: { edges: { node: { id: string } }[] } } }>(
+      '{ me { coupons { edges { node { id } } } } }',
+      {},
+      shopper('reader'),
+    )
+    expect(me.coupons.edges.map(({ node }) => node.id)).toEqual([claimed.coupon?.id])
+  })
+
+  it('whose coupon was revoked cannot claim another', async () => {
+    const campaignId = newCampaign()
+    await coupon.open(campaignId, 5)
+    const { coupon: issued } = await coupon.claim('revoked', campaignId)
+    await coupon.data(
+      'mutation($input: RevokeCouponInput!) { revokeCoupon(input: $input) { ... on ShopperMessage { code } } }',
+      { input: { couponId: issued?.id, reason: 'fraud' } },
+      operator,
+    )
+    expect(await coupon.claim('revoked', campaignId)).toMatchObject({
+      __typename: 'NotEligible',
+      reason: 'COUPON_REVOKED',
+      retryable: false,
+    })
+  })
+})
+
+describe('the window', () => {
+  const opensAt = new Date('2026-02-01T00:00:00.000Z')
+  const closesAt = new Date('2026-02-10T00:00:00.000Z')
+
+  it.each([
+    ['one millisecond before it opens', new Date(opensAt.getTime() - 1), 'CAMPAIGN_NOT_OPEN', 'NOT_YET_OPEN'],
+    ['when it opens', opensAt, 'COUPON_ISSUED', undefined],
+    ['one millisecond before it closes', new Date(closesAt.getTime() - 1), 'COUPON_ISSUED', undefined],
+    ['when it closes', closesAt, 'CAMPAIGN_NOT_OPEN', 'CLOSED'],
+  ])('%s', async (_, now, code, reason) => {
+    await using own = await openCoupon(owned.connection)
+    await own.open('campaign_window', 10, { opensAt, closesAt })
+    await own.setClock(now)
+    const answer = await own.claim('early', 'campaign_window')
+    expect(answer.code).toBe(code)
+    expect(answer.reason).toBe(reason)
+    if (reason === 'NOT_YET_OPEN') {
+      expect(answer).toMatchObject({ retryable: true, retryAfterMs: 1, opensAt: opensAt.toISOString() })
+      expect(answer.messageZh).toContain('2026年2月1日 08:00')
+    }
+  })
+
+  it('does not hide a coupon that the shopper has', async () => {
+    await using own = await openCoupon(owned.connection)
+    await own.open('campaign_window', 10, { opensAt, closesAt })
+    await own.setClock(opensAt)
+    await own.claim('keeper', 'campaign_window')
+    await own.setClock(closesAt)
+    expect((await own.claim('keeper', 'campaign_window')).code).toBe('COUPON_ALREADY_ISSUED')
+  })
+
+  it('answers UNKNOWN_CAMPAIGN until issuance is opened, and issues right after', async () => {
+    const campaignId = newCampaign()
+    expect(await coupon.claim('eager', campaignId)).toMatchObject({ reason: 'UNKNOWN_CAMPAIGN' })
+    await coupon.open(campaignId, 1)
+    expect((await coupon.claim('eager', campaignId)).code).toBe('COUPON_ISSUED')
+  })
+})
+
+describe('words', () => {
+  it('name the face and the last valid day, in both languages', async () => {
+    const campaignId = newCampaign()
+    await coupon.open(campaignId, 1)
+    const answer = await coupon.claim('words', campaignId)
+    expect(VALID_UNTIL.toISOString()).toBe('2027-02-28T16:00:00.000Z')
+    expect(answer.messageZh).toBe('领取成功：25元优惠券已放入您的卡包，有效期至2027年2月28日（含当日）。')
+    expect(answer.messageEn).toBe('Your 25-yuan coupon is in your wallet, valid through February 28, 2027.')
+  })
+})
+
+describe('bad data', () => {
+  it('fails its own claim and none of the batch it rides in', async () => {
+    await using own = await openCoupon(owned.connection)
+    await own.open('campaign_poison', 500)
+    // A row that the database refuses, as a type or constraint that the code does not know of would.
+    await own.sql("ALTER TABLE coupon ADD CHECK (shopper_id NOT LIKE 'poison%')")
+    const shoppers = [...names('good', 120), 'poison-1', 'poison-2']
+    const answers = await Promise.all(
+      shoppers.map(name => own.execute(CLAIM, { input: { campaignId: 'campaign_poison' } }, shopper(name))),
+    )
+    expect(answers.slice(120).map(answer => answer.errors?.[0]?.extensions?.code)).toEqual([
+      'BAD_INPUT',
+      'BAD_INPUT',
+    ])
+    expect(answers.slice(0, 120).filter(answer => answer.errors !== undefined)).toEqual([])
+    expect((await expectBalanced(own, 'campaign_poison')).liability).toBe(120 * FACE_FEN)
+  })
+
+  it.each([
+    '',
+    'campaign_',
+    'campaign_UPPER',
+    `campaign_${'a'.repeat(49)}`,
+    "campaign_a'; --",
+    'coupon_a',
+    'campaign_\0',
+  ])('as campaign id %j is BAD_ID', async campaignId => {
+    const answer = await coupon.execute(CLAIM, { input: { campaignId } }, shopper('x'))
+    expect(answer.errors?.[0]?.extensions?.code).toBe('BAD_ID')
+  })
+})
+
+describe('who may claim', () => {
+  it('is a shopper whose token has the scope', async () => {
+    const input = { campaignId: newCampaign() }
+    const refused = async (caller: Parameters<OpenCoupon['execute']>[2]): Promise<unknown> =>
+      (await coupon.execute(CLAIM, { input }, caller)).errors?.[0]?.extensions?.code
+    expect(await refused(operator)).toBe('UNAUTHENTICATED')
+    expect(await refused(shopper('scopeless', ['order:place']))).toBe('FORBIDDEN')
+  })
+})
+
+describe('a deadline', () => {
+  it('that passes in the queue answers SUBGRAPH_TIMEOUT and issues nothing', async () => {
+    await using own = await openCoupon(owned.connection)
+    await own.open('campaign_slow', 10)
+    await own.claim('warm', 'campaign_slow')
+    // Somebody holds the bucket: the first batch waits for it, the second in the queue behind.
+    const held = Promise.withResolvers<void>()
+    const holding = own.database.transaction(async transaction => {
+      await transaction.query({ name: 'test_hold', text: 'SELECT 1 FROM bucket FOR UPDATE' })
+      await held.promise
+    })
+    const input = { campaignId: 'campaign_slow' }
+    const first = own.execute(CLAIM, { input }, shopper('first'))
+    await until('the first batch to wait for the bucket', async () => {
+      const waiting = await own.sql(
+        'SELECT 1 FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())',
+      )
+      return waiting.length > 0
+    })
+    const lapsed = await own.execute(CLAIM, { input }, shopper('lapsed'), 50).finally(held.resolve)
+    await holding
+    expect(lapsed.errors?.[0]?.extensions?.code).toBe('SUBGRAPH_TIMEOUT')
+    expect((await first).errors).toBeUndefined()
+    await own.claim('after', 'campaign_slow')
+    const rows = await own.sql<{ shopper_id: string }>('SELECT shopper_id FROM coupon ORDER BY shopper_id')
+    expect(rows.map(row => row.shopper_id)).toEqual(['after', 'first', 'warm'])
+  })
+})
+
+describe('pausing', () => {
+  it('under load issues nothing after its acknowledgement, and says why in both languages', async () => {
+    const campaignId = newCampaign()
+    await coupon.open(campaignId, 100_000)
+    let paused = false
+    const answers: Claimed[] = []
+    const afterwards: Claimed[] = []
+    // 64 claimers, each a new shopper at a time, on two replicas.
+    const claimers = Array.from({ length: 64 }, async (_, claimer) => {
+      for (let round = 0; ; round++) {
+        const sentAfter = paused
+        const answer = await (claimer % 2 === 0 ? coupon : replica).claim(
+          `pause-${claimer}-${round}`,
+          campaignId,
+        )
+        answers.push(answer)
+        if (sentAfter) {
+          afterwards.push(answer)
+          return
+        }
+      }
+    })
+    while (answers.length < 500) await Promise.race([...claimers, new Promise(setImmediate)])
+    const acknowledged = await coupon.campaign.setIssuance(
+      {
+        campaignId,
+        version: 3,
+        paused: true,
+        noticeZh: '今天到此为止，请明天再来',
+        noticeEn: 'Please come back tomorrow',
+      },
+      call(),
+    )
+    const issuedAtPause = (await readIssuance(campaignId)).issuance.issued
+    paused = true
+    await Promise.all(claimers)
+    expect(acknowledged).toMatchObject({ version: 3, state: 'PAUSED' })
+    expect(new Set(afterwards.map(answer => answer.code))).toEqual(new Set(['ISSUANCE_PAUSED']))
+    expect((await readIssuance(campaignId)).issuance.issued).toBe(issuedAtPause)
+    expect(afterwards[0]).toMatchObject({
+      noticeZh: '今天到此为止，请明天再来',
+      noticeEn: 'Please come back tomorrow',
+      issuedValidUntil: VALID_UNTIL.toISOString(),
+      retryable: true,
+      messageZh: '今天到此为止，请明天再来。已领取的优惠券不受影响，有效期至2027年2月28日（含当日）。',
+      messageEn: 'Please come back tomorrow. Your coupons stay valid through February 28, 2027.',
+    })
+    await coupon.campaign.setIssuance(
+      { campaignId, version: 4, paused: false, noticeZh: null, noticeEn: null },
+      call(),
+    )
+    expect((await coupon.claim('pause-after', campaignId)).code).toBe('COUPON_ISSUED')
+    await expectBalanced(coupon, campaignId)
+  })
+})
