@@ -28,6 +28,7 @@ export interface EmbeddedStack extends Stack {
 
 const SERVICES = ['coupon', 'catalog', 'campaign', 'payment'] as const
 const READY = /ready at (http:\/\/\S+)/
+const GATEWAY_READY = /"port":(\d+).*gateway listens/
 const SERVICE_READY = /"url":"(http:[^"]+)"/
 
 /** `npm start` on a data folder of its own, or on `dataDir`, which then stays. */
@@ -97,11 +98,11 @@ export async function startServices(database: {
       ...urls,
     })
     programs.push(gateway)
-    const [, url] = await gateway.says(SERVICE_READY)
+    const [, port] = await gateway.says(GATEWAY_READY)
     return {
       programs: programs.toReversed(),
       database: database.connection,
-      ...clientsOf(new URL(url as string).origin, secret),
+      ...clientsOf(`http://127.0.0.1:${port}`, secret),
       [Symbol.asyncDispose]: close,
     }
   } catch (error) {

@@ -107,7 +107,7 @@ const REFUSED: readonly [string, () => Promise<GraphAnswer>, number, string][] =
   ['NUL in a string', () => alice().persisted('SearchProducts', { query: 'tea\0' }), 400, 'BAD_INPUT'],
   [
     'a lone surrogate in a string',
-    () => alice().post('{"documentId":"' + claimId + '","variables":{"input":{"campaignId":"\\ud800"}}}'),
+    () => alice().post(`{"documentId":"${claimId}","variables":{"input":{"campaignId":"\\ud800"}}}`),
     400,
     'BAD_INPUT',
   ],
