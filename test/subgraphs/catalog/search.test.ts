@@ -234,6 +234,14 @@ describe('searchProducts', () => {
     expect(again.searchProducts.edges.map(edge => edge.node.id)).toEqual(['product_new'])
   })
 
+  test('behind the last full match comes nothing, and no partial one', async () => {
+    const query = 'pearl milk tea'
+    const { searchProducts } = await catalog.data<Found>(SEARCH, { query })
+    expect(searchProducts.edges).toHaveLength(2)
+    const after = searchProducts.pageInfo.endCursor
+    expect((await catalog.data<Found>(SEARCH, { query, after })).searchProducts.edges).toEqual([])
+  })
+
   test('reads one page with its shops and variants in three statements', async () => {
     catalog.statements.length = 0
     await catalog.data(
