@@ -84,7 +84,9 @@ export class Saga {
       throw new Error(`expected at most ${STEPS_MAX} steps, stands at ${current.state}/${current.step}`)
     } catch (error) {
       await this.#postpone(current, error)
-      return current
+      // A late worker fails because another has moved the order on.
+      const { database } = this.#options
+      return (await store.findOrder(database, current).catch(() => undefined)) ?? current
     }
   }
 

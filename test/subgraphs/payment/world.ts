@@ -4,17 +4,17 @@ import { Fault } from '../../../protocol/fault.ts'
 import { newId } from '../../../protocol/ids.ts'
 import type { SubgraphClient, SubgraphRequest } from '../../../protocol/subgraph-client.ts'
 import { Database, type Queryable, type Statement } from '../../../subgraphs/database.ts'
-import type { OrderRow, QuoteRow } from '../../../subgraphs/payment/order.ts'
+import { type OrderRow, type QuoteRow, sha256 } from '../../../subgraphs/payment/order.ts'
 import { Orders } from '../../../subgraphs/payment/orders.ts'
 import type { Outcome } from '../../../subgraphs/payment/outcomes.ts'
 import type { PaymentProvider } from '../../../subgraphs/payment/provider.ts'
 import { type QuoteOptions, quoteOrder } from '../../../subgraphs/payment/quotes.ts'
-import { Saga } from '../../../subgraphs/payment/saga.ts'
+import { LEASE_MS, Saga } from '../../../subgraphs/payment/saga.ts'
 import { createSandboxProvider } from '../../../subgraphs/payment/sandbox-provider.ts'
 import { createPaymentSubgraphWith } from '../../../subgraphs/payment/subgraph.ts'
 import { type CatalogPeer, type CouponPeer, catalogPeer, couponPeer } from '../../../subgraphs/peers.ts'
 import type { Subgraph } from '../../../subgraphs/subgraph.ts'
-import { ask, createTestDatabase, shiftClock, silent } from '../../harness/postgres.ts'
+import { createTestDatabase, shiftClock, silent } from '../../harness/postgres.ts'
 
 /** What happens around one call of a peer or the provider. Throwing `after` means: applied, and the answer lost. */
 export type Trouble = (what: string, when: 'before' | 'after', deadlineMs: number) => Promise<void> | void
@@ -304,7 +304,8 @@ export class World implements AsyncDisposable {
     text: string,
     values: unknown[] = [],
   ): Promise<Row[]> {
-    return await ask<Row>(this.#test.connection, text, values)
+    // On the pool: a session for each of thousands of questions would take longer than what is tested.
+    return await this.database.query<Row>({ name: `ask_${sha256(text)}`.slice(0, 60), text }, values)
   }
 
   /** Time passes for the database, and so for every rule. */
@@ -313,7 +314,7 @@ export class World implements AsyncDisposable {
     await shiftClock(this.#test.connection, 'payment', this.#shiftMs)
   }
 
-  /** Sweeps on a new instance, past every lease and pause, until nothing but unpaid orders is left to do. */
+  /** Sweeps on a new instance, each time past the lease, until nothing but unpaid orders is left to do. */
   async recover(): Promise<void> {
     const { saga } = this.instance()
     for (let rounds = 0; rounds < 50; rounds++) {
@@ -322,7 +323,7 @@ export class World implements AsyncDisposable {
           WHERE step <> 'DONE' AND (step <> 'AWAIT' OR payment_open)`,
       )
       if (open[0]!.n === 0) return
-      await this.pass(61_000)
+      await this.pass(LEASE_MS + 1_000)
       while (await saga.sweep(new AbortController().signal));
     }
     throw new Error('orders are still open after 50 rounds')
