@@ -15,6 +15,7 @@ import type {
   RequiresSelection,
 } from './plan.ts'
 import { compileRepresentations } from './representations.ts'
+import { type RepairedAlias, withRequiredKeys } from './required-keys.ts'
 import { compileRewrites, renamedKeys } from './rewrites.ts'
 import type { Run, Step } from './run.ts'
 import {
@@ -38,7 +39,12 @@ export interface CompiledPlan {
 }
 
 /** Turns a plan into closures, once; `execute` only calls them. */
-export function compilePlan(plan: QueryPlan, operation: NormalizedOperation, types: TypeFacts): CompiledPlan {
+export function compilePlan(
+  planned: QueryPlan,
+  operation: NormalizedOperation,
+  types: TypeFacts,
+): CompiledPlan {
+  const plan = withRequiredKeys(planned, types)
   const spine = emptySpine()
   if (plan.node) growSpine(plan.node, spine)
   let fetchCount = 0
@@ -139,7 +145,7 @@ interface Gathered {
 
 function compileEntityField(
   field: { key: string; variable: string; paths: readonly (readonly FlattenNodePathSegment[])[] },
-  requires: readonly RequiresSelection[],
+  requiresByPath: readonly (readonly RequiresSelection[])[],
   rewrites: { input: readonly FetchRewrite[] | undefined; output: readonly FetchRewrite[] | undefined },
   service: string,
   spine: Spine,
@@ -147,7 +153,9 @@ function compileEntityField(
 ): EntityField {
   const walks = field.paths.map(path => compileWalk(path, types))
   const merges = field.paths.map(path => compileMerge(addToSpine(spine, path), types))
-  const { represent, identify } = compileRepresentations(requires, rewrites.input, service, types)
+  const compiled = requiresByPath.map(requires =>
+    compileRepresentations(requires, rewrites.input, service, types),
+  )
   // Paths of output rewrites begin at the fetch's data, as for a root fetch.
   const rewrite = compileRewrites(rewrites.output, types)
   return {
@@ -161,6 +169,7 @@ function compileEntityField(
       for (let p = 0; p < walks.length; p++) {
         const found: Data[] = []
         walks[p]!(run.data, found)
+        const { represent, identify } = compiled[p]!
         const kept: Data[] = []
         const keptSlots: number[] = []
         for (let i = 0; i < found.length; i++) {
@@ -210,7 +219,7 @@ function compileEntityFetch(
   const fetch = compileFetch(node, operation)
   const field = compileEntityField(
     { key: '_entities', variable: 'representations', paths: [path] },
-    node.requires ?? [],
+    [node.requires ?? []],
     { input: node.inputRewrites, output: node.outputRewrites },
     fetch.service,
     spine,
@@ -232,11 +241,11 @@ function compileBatchFetch(
   types: TypeFacts,
 ): Step {
   const fetch = compileFetch(node, operation)
-  const { aliases } = node.entityBatch
+  const aliases: readonly RepairedAlias[] = node.entityBatch.aliases
   const fields = aliases.map(alias =>
     compileEntityField(
       { key: alias.alias, variable: alias.representationsVariableName, paths: alias.paths },
-      alias.requires,
+      alias.requiresByPath ?? alias.paths.map(() => alias.requires),
       { input: alias.inputRewrites, output: alias.outputRewrites },
       fetch.service,
       spine,

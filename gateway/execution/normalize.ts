@@ -34,6 +34,8 @@ export interface NormalizedOperation {
   readonly selections: readonly SelectionNode[]
   /** Operation text for selections out of {@link selections}, with the variables that they use. */
   textOf(selections: readonly SelectionNode[]): string
+  /** Definitions of the variables that selections use, under their names in a plan. */
+  variableDefinitionsOf(selections: readonly SelectionNode[]): readonly VariableDefinitionNode[]
   /** The client's name of a variable in a plan. */
   clientVariable(name: string): string
   /** Root `__schema` and `__type` fields as the client wrote them. */
@@ -151,6 +153,18 @@ export function normalize(
     }
   }
 
+  function variableDefinitionsOf(chosen: readonly SelectionNode[]): VariableDefinitionNode[] {
+    const used = new Set<string>()
+    for (const selection of chosen) collectVariables(selection, used)
+    return (operation.variableDefinitions ?? []).flatMap(definition => {
+      const client = definition.variable.name.value
+      const name = renamed.get(client) ?? client
+      if (!used.has(name)) return []
+      const variable = { ...definition.variable, name: { kind: Kind.NAME, value: name } } as const
+      return [{ ...definition, directives: [], variable }]
+    })
+  }
+
   const selections = selectionsOf([operation.selectionSet], root)
   const clientNames = new Map([...renamed].map(([client, ours]) => [ours, client]))
   return {
@@ -158,28 +172,14 @@ export function normalize(
     selections,
     introspection,
     clientVariable: name => clientNames.get(name) ?? name,
-    textOf(chosen) {
-      const used = new Set<string>()
-      for (const selection of chosen) collectVariables(selection, used)
-      const variableDefinitions = (operation.variableDefinitions ?? []).flatMap(definition => {
-        const name = renamed.get(definition.variable.name.value) ?? definition.variable.name.value
-        return used.has(name)
-          ? [
-              {
-                ...definition,
-                directives: [],
-                variable: { ...definition.variable, name: { kind: Kind.NAME, value: name } },
-              } as VariableDefinitionNode,
-            ]
-          : []
-      })
-      return print({
+    variableDefinitionsOf,
+    textOf: chosen =>
+      print({
         kind: Kind.OPERATION_DEFINITION,
         operation: kind,
-        variableDefinitions,
+        variableDefinitions: variableDefinitionsOf(chosen),
         selectionSet: { kind: Kind.SELECTION_SET, selections: [...chosen] },
-      } as OperationDefinitionNode)
-    },
+      } as OperationDefinitionNode),
   }
 }
 

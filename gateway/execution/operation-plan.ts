@@ -1,6 +1,8 @@
 import { Kind, type SelectionNode } from 'graphql'
+import type { Supergraph } from '../supergraph/supergraph.ts'
+import { deferRequires } from './defer-requires.ts'
 import type { NormalizedOperation } from './normalize.ts'
-import type { Planner, QueryPlan, Rollout } from './plan.ts'
+import type { PlanNode, QueryPlan, Rollout } from './plan.ts'
 import { responseKeyOf } from './response-key.ts'
 
 /** One shape's plan: stages run one after another, each finished, with its follow-up fetches, before the next begins. */
@@ -20,33 +22,58 @@ export interface Stage {
  * earlier one, which then might read what the later one wrote.
  */
 export function planOperation(
-  planner: Planner,
+  supergraph: Supergraph,
   operation: NormalizedOperation,
   rollout: Rollout,
 ): OperationPlan {
-  if (operation.selections.length === 0) return { stages: [] }
-  const whole = planner.plan(operation.textOf(operation.selections), rollout)
-  if (isOneStage(operation, whole)) return { stages: [stageOf(operation.selections, whole)] }
-  return {
-    stages: operation.selections.map(root =>
-      stageOf([root], planner.plan(operation.textOf([root]), rollout)),
-    ),
+  const { selections } = operation
+  if (selections.length === 0) return { stages: [] }
+  const plan = (chosen: readonly SelectionNode[]): QueryPlan => {
+    try {
+      return supergraph.planner.plan(operation.textOf(chosen), rollout)
+    } catch (error) {
+      return planDeferred(supergraph, operation, chosen, rollout, error)
+    }
   }
+  const whole = plan(selections)
+  if (isOneStage(operation, whole)) return { stages: [stageOf(selections, whole)] }
+  return { stages: selections.map(root => stageOf([root], plan([root]))) }
 }
 
 /** {@link planOperation} off the event loop. */
 export async function planOperationAsync(
-  planner: Planner,
+  supergraph: Supergraph,
   operation: NormalizedOperation,
   rollout: Rollout,
 ): Promise<OperationPlan> {
-  if (operation.selections.length === 0) return { stages: [] }
-  const whole = await planner.planAsync(operation.textOf(operation.selections), rollout)
-  if (isOneStage(operation, whole)) return { stages: [stageOf(operation.selections, whole)] }
-  const plans = await Promise.all(
-    operation.selections.map(root => planner.planAsync(operation.textOf([root]), rollout)),
-  )
-  return { stages: operation.selections.map((root, i) => stageOf([root], plans[i]!)) }
+  const { selections } = operation
+  if (selections.length === 0) return { stages: [] }
+  const plan = async (chosen: readonly SelectionNode[]): Promise<QueryPlan> => {
+    try {
+      return await supergraph.planner.planAsync(operation.textOf(chosen), rollout)
+    } catch (error) {
+      return planDeferred(supergraph, operation, chosen, rollout, error)
+    }
+  }
+  const whole = await plan(selections)
+  if (isOneStage(operation, whole)) return { stages: [stageOf(selections, whole)] }
+  const plans = await Promise.all(selections.map(root => plan([root])))
+  return { stages: selections.map((root, i) => stageOf([root], plans[i]!)) }
+}
+
+/** A second attempt, without the fields that the planner may have stumbled over; throws the first one's reason. */
+function planDeferred(
+  { planner, apiSchema, types, subgraphs }: Supergraph,
+  operation: NormalizedOperation,
+  chosen: readonly SelectionNode[],
+  rollout: Rollout,
+  reason: unknown,
+): QueryPlan {
+  const deferred = deferRequires(apiSchema, types, subgraphs, operation, chosen)
+  if (!deferred) throw reason
+  const { node } = planner.plan(operation.textOf(deferred.selections), rollout)
+  const after: PlanNode = { kind: 'Parallel', nodes: [...deferred.fetches] }
+  return { kind: 'QueryPlan', node: { kind: 'Sequence', nodes: node ? [node, after] : [after] } }
 }
 
 function isOneStage(operation: NormalizedOperation, plan: QueryPlan): boolean {

@@ -64,7 +64,7 @@ export function compileOperation(
     const normalized = normalizeShape(source, shape)
     shapes.set(
       shape,
-      compileShape(source, shape, normalized, planOperation(supergraph.planner, normalized, source.rollout)),
+      compileShape(source, shape, normalized, planOperation(supergraph, normalized, source.rollout)),
     )
   }
   return operationOf(source, shapes)
@@ -109,7 +109,8 @@ function operationIn(document: DocumentNode, name: string | null | undefined): O
   const operations = document.definitions.filter(definition => definition.kind === Kind.OPERATION_DEFINITION)
   const wanted = name ? operations.filter(operation => operation.name?.value === name) : operations
   if (wanted.length === 1) return wanted[0]!
-  if (name) throw new Fault('OPERATION_RESOLUTION_FAILURE', `Expected an operation named "${name}" in the document`)
+  if (name)
+    throw new Fault('OPERATION_RESOLUTION_FAILURE', `Expected an operation named "${name}" in the document`)
   throw new Fault(
     'OPERATION_RESOLUTION_FAILURE',
     `Expected one operation, or operationName to choose one, got ${operations.length}`,
@@ -129,7 +130,7 @@ async function compileShapeAsync(source: Source, shape: number): Promise<Compile
     source,
     shape,
     normalized,
-    await planOperationAsync(source.supergraph.planner, normalized, source.rollout),
+    await planOperationAsync(source.supergraph, normalized, source.rollout),
   )
 }
 

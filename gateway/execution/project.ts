@@ -186,9 +186,8 @@ export function compileProjection(
         return completed === undefined ? mistyped(value, leaf.expected, coordinate, at) : completed
       }
     }
-    if (!isCompositeType(named))
-      throw new Error(`Expected an output type at ${coordinate}, got ${named.name}`)
-    const { name } = named as GraphQLCompositeType
+    const { name } = named
+    if (!isCompositeType(named)) throw new Error(`Expected an output type at ${coordinate}, got ${name}`)
     const project = isAbstractType(named) ? compileAbstract(named, sets) : compileConcrete(named, sets)
     return (value, at) => {
       if (value === null || value === undefined) return null

@@ -14,6 +14,8 @@ export interface TypeFacts {
   takesArguments(field: string): boolean
   /** The keys under which `subgraph` knows the type; empty when it is no entity there. */
   keysOf(typename: string, subgraph: string): readonly FieldTree[]
+  /** What `subgraph` requires of others to compute a field, as written in `@requires`. */
+  requiresOf(typename: string, field: string, subgraph: string): SelectionSetNode | undefined
 }
 
 /** @param subgraphNames `join__Graph` value → subgraph name. */
@@ -22,6 +24,7 @@ export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<s
   const members = new Map<string, Set<string>>()
   const keys = new Map<string, FieldTree[]>()
   const withArguments = new Set<string>()
+  const requires = new Map<string, SelectionSetNode>()
   const memberOf = (abstract: string, name: string): void => {
     const known = members.get(abstract)
     if (known) known.add(name)
@@ -34,16 +37,23 @@ export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<s
       definition.kind === Kind.INTERFACE_TYPE_DEFINITION
     ) {
       const name = definition.name.value
-      for (const field of definition.fields ?? [])
+      for (const field of definition.fields ?? []) {
         if ((field.arguments ?? []).length > 0) withArguments.add(field.name.value)
+        for (const directive of field.directives ?? []) {
+          const applied = applicationOf(directive, 'join__field', 'requires')
+          const subgraph = applied && subgraphNames.get(applied.graph)
+          if (applied?.fieldSet !== undefined && subgraph !== undefined)
+            requires.set(`${subgraph} ${name}.${field.name.value}`, selectionsOf(applied.fieldSet))
+        }
+      }
       for (const parent of definition.interfaces ?? []) memberOf(parent.name.value, name)
       for (const directive of definition.directives ?? []) {
-        const applied = joinTypeOf(directive)
-        if (applied?.key === undefined) continue
+        const applied = applicationOf(directive, 'join__type', 'key')
+        if (applied?.fieldSet === undefined) continue
         const subgraph = subgraphNames.get(applied.graph)
         if (subgraph === undefined) continue
         const id = `${subgraph} ${name}`
-        const tree = treeOf(applied.key)
+        const tree = treeOfSelections(selectionsOf(applied.fieldSet))
         const known = keys.get(id)
         if (known) known.push(tree)
         else keys.set(id, [tree])
@@ -58,24 +68,32 @@ export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<s
       typename === condition || members.get(condition)?.has(typename) === true,
     takesArguments: field => withArguments.has(field),
     keysOf: (typename, subgraph) => keys.get(`${subgraph} ${typename}`) ?? [],
+    requiresOf: (typename, field, subgraph) => requires.get(`${subgraph} ${typename}.${field}`),
   }
 }
 
-function joinTypeOf(directive: ConstDirectiveNode): { graph: string; key: string | undefined } | undefined {
-  if (directive.name.value !== 'join__type') return undefined
+/** An application's graph and one of its field sets; undefined for other directives. */
+function applicationOf(
+  directive: ConstDirectiveNode,
+  name: string,
+  fieldSetName: string,
+): { graph: string; fieldSet: string | undefined } | undefined {
+  if (directive.name.value !== name) return undefined
   let graph = ''
-  let key: string | undefined
+  let fieldSet: string | undefined
   for (const argument of directive.arguments ?? []) {
     if (argument.name.value === 'graph' && argument.value.kind === Kind.ENUM) graph = argument.value.value
-    if (argument.name.value === 'key' && argument.value.kind === Kind.STRING) key = argument.value.value
+    if (argument.name.value === fieldSetName && argument.value.kind === Kind.STRING)
+      fieldSet = argument.value.value
   }
-  return { graph, key }
+  return { graph, fieldSet }
 }
 
-function treeOf(fieldSet: string): FieldTree {
-  const document = parse(`{${fieldSet}}`, { noLocation: true })
-  const operation = document.definitions[0]!
-  return operation.kind === Kind.OPERATION_DEFINITION ? treeOfSelections(operation.selectionSet) : {}
+function selectionsOf(fieldSet: string): SelectionSetNode {
+  const [operation] = parse(`{${fieldSet}}`, { noLocation: true }).definitions
+  if (operation?.kind !== Kind.OPERATION_DEFINITION)
+    throw new Error(`Expected a field set, got "${fieldSet}"`)
+  return operation.selectionSet
 }
 
 function treeOfSelections(set: SelectionSetNode): FieldTree {
