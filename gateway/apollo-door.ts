@@ -166,7 +166,10 @@ function formatError(
 
 /** Apollo's code, but for what this gateway tells apart. */
 function codeOf({ message, extensions }: GraphQLFormattedError, error: unknown): unknown {
-  if (extensions?.code === 'GRAPHQL_PARSE_FAILED' && /more than \d+ tokens/.test(message))
+  if (
+    extensions?.code === 'GRAPHQL_PARSE_FAILED' &&
+    /^Syntax Error: Document contains more tha\w \d+ tokens/.test(message)
+  )
     return 'MAX_TOKENS_LIMIT'
   if (
     error instanceof GraphQLError &&

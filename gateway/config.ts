@@ -103,7 +103,6 @@ const environmentSchema = z.object({
   OPERATIONS: z.string().default('schema/operations.json'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   IDENTITY_KEY: key.optional(),
-  IDENTITY_KEY_PREVIOUS: key.optional(),
   CONFIG: z.string().optional(),
 })
 

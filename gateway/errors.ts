@@ -53,6 +53,7 @@ export const ERRORS: Readonly<Record<string, ErrorEntry>> = Object.freeze({
     'The document has no operation of this name, or several and none was named.',
   ),
   OPERATION_NOT_SUPPORTED: entry(400, false, 'The operation uses what this gateway does not serve.'),
+  PLAN_FAILED: entry(500, false, 'The operation cannot be planned over the subgraphs.'),
   OPERATION_TOO_LARGE: entry(
     400,
     false,
@@ -61,10 +62,10 @@ export const ERRORS: Readonly<Record<string, ErrorEntry>> = Object.freeze({
   MAX_TOKENS_LIMIT: entry(400, false, 'The text has too many tokens.'),
   MAX_DEPTH_LIMIT: entry(400, false, 'The operation nests too deep.'),
   MAX_ROOT_FIELDS_LIMIT: entry(400, false, 'The operation has too many root fields, aliases counted.'),
+  MAX_FETCHES_LIMIT: entry(400, false, 'The operation would take too many subgraph fetches.'),
 
   // What it was given.
   BAD_INPUT: entry(400, false, 'A variable or argument is not what the schema or the service expects.'),
-  BAD_USER_INPUT: entry(400, false, 'A variable is not what the schema expects.'),
   BAD_ID: entry(400, false, 'An id is malformed, of another type, or of another shopper.'),
 
   // What became of it.
@@ -73,10 +74,23 @@ export const ERRORS: Readonly<Record<string, ErrorEntry>> = Object.freeze({
     true,
     'The change may or may not have been made. Asking again, unchanged, returns what is durable.',
   ),
+  PENDING: entry(
+    503,
+    true,
+    'The change is recorded and not yet in force everywhere; it is being carried through.',
+  ),
+  IDEMPOTENCY_IN_FLIGHT: entry(
+    409,
+    true,
+    'An earlier request with the same idempotency key is still being worked on.',
+  ),
+  ORDER_BUSY: entry(409, true, 'Other requests keep changing the same order.'),
+  OVERLOADED: entry(503, true, 'Too many requests of this kind are waiting; nothing was done.'),
   SUBGRAPH_UNREACHABLE: entry(503, true, 'A subgraph cannot be reached.'),
   SUBGRAPH_OVERLOADED: entry(503, true, 'Too much is waiting for a subgraph.'),
   SUBGRAPH_TIMEOUT: entry(504, true, 'A subgraph did not answer within the time that the request had.'),
   SUBGRAPH_BAD_ANSWER: entry(502, false, 'A subgraph answered with something that is not a GraphQL answer.'),
+  SUBGRAPH_ERROR: entry(502, false, 'A subgraph failed and gave no code of its own.'),
   DATABASE_UNAVAILABLE: entry(503, true, 'The database cannot be reached; nothing was changed.'),
   INTERNAL_SERVER_ERROR: entry(
     500,
@@ -106,7 +120,7 @@ export interface RawError {
 /**
  * An error as a client sees it.
  * - A registered code speaks for itself: message and extensions pass, without internals.
- * - A foreign subgraph's own code passes; in production its message does not.
+ * - A code that is not ours, or a subgraph's error without one: in production only the code passes.
  * - Anything else is a defect: one masked message, always.
  */
 export function presentError(error: RawError, production: boolean): GraphQLFormattedError {
@@ -124,10 +138,11 @@ export function presentError(error: RawError, production: boolean): GraphQLForma
     }
   }
   const extensions = withoutInternals(error.extensions!)
-  if (ERRORS[code] !== undefined || !production) return { message: error.message, ...place, extensions }
+  if ((ERRORS[code] !== undefined && code !== 'SUBGRAPH_ERROR') || !production)
+    return { message: error.message, ...place, extensions }
   const service = error.extensions?.service
   return {
-    message: `the ${typeof service === 'string' ? service : 'called'} service refused`,
+    message: `the ${typeof service === 'string' ? service : 'called'} service failed`,
     ...place,
     extensions: { code, ...(typeof service === 'string' ? { service } : {}) },
   }

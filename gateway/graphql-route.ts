@@ -58,10 +58,12 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
   app.route({
     method: ['PUT', 'PATCH', 'DELETE', 'HEAD'],
     url: PATH,
-    handler: async (request, reply) => {
+    // Before the body, which decides nothing here.
+    onRequest: async (request, reply) => {
       const fault = new Fault('METHOD_NOT_ALLOWED', `expected GET or POST, got ${request.method}`)
       return sendOutcome(reply, refuse(stages, fault), 'application/json').header('allow', 'GET, POST')
     },
+    handler: async () => undefined,
   })
 
   async function express(

@@ -110,14 +110,19 @@ function faultOf(error: unknown): Fault {
   if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
     return refuse('no key of its issuer matches')
   }
-  if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid)
-    return refuse('it is malformed')
-  // All else is the way to the issuer's keys: the token may be good, we cannot tell.
+  if (error instanceof errors.JOSEError && !isAboutKeys(error)) return refuse('it is malformed')
+  // The way to the issuer's keys failed: the token may be good, we cannot tell.
   return new Fault('TOKEN_KEYS_UNREACHABLE', "the token issuer's keys cannot be read now", {
     retryAfterMs: 1_000,
     cause: error,
   })
 }
+
+/** A JWKS that is late or not one; jose gives other statuses than 200 its generic code. */
+const isAboutKeys = (error: errors.JOSEError): boolean =>
+  error instanceof errors.JWKSTimeout ||
+  error instanceof errors.JWKSInvalid ||
+  error.code === 'ERR_JOSE_GENERIC'
 
 /** What is said of a token never shows it. */
 function refuse(reason: string): Fault {

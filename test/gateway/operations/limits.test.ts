@@ -1,0 +1,41 @@
+import { type OperationDefinitionNode, parse } from 'graphql'
+import { expect, test } from 'vitest'
+import { checkLimits } from '../../../gateway/operations/limits.ts'
+
+const check = (text: string, depthMax: number, rootFieldsMax: number): string | undefined => {
+  const document = parse(text)
+  const operation = document.definitions[0] as OperationDefinitionNode
+  return checkLimits(document, operation, { depthMax, rootFieldsMax })?.message
+}
+
+test.each([
+  ['a field is one level', '{ a }', 1, 1],
+  ['siblings do not add up', '{ a { b c d { e } } }', 3, 1],
+  ['an inline fragment is no level', '{ a { ... on A { b } } }', 2, 1],
+  ['a spread is as deep as its fragment', '{ a { ...F } } fragment F on A { b { c } }', 3, 1],
+  ['aliases are root fields each', '{ a b: a c: a }', 1, 3],
+  ['root fields in fragments count', '{ ...F ... { c } } fragment F on Query { a b }', 1, 3],
+])('%s', (_, text, depth, rootFields) => {
+  expect(check(text, depth, rootFields)).toBeUndefined()
+  if (depth > 1)
+    expect(check(text, depth - 1, rootFields)).toBe(
+      `expected at most ${depth - 1} levels of fields, got ${depth}`,
+    )
+  if (rootFields > 1) {
+    expect(check(text, depth, rootFields - 1)).toBe(
+      `expected at most ${rootFields - 1} root fields, got ${rootFields}`,
+    )
+  }
+})
+
+test('introspection is neither deep nor many', () => {
+  const text =
+    '{ __typename __schema { types { fields { type { ofType { name } } } } } t: __type(name: "A") { name } a }'
+  expect(check(text, 1, 1)).toBeUndefined()
+})
+
+test('fragments are measured once each, and circles end', () => {
+  const doubling = Array.from({ length: 60 }, (_, i) => `fragment f${i} on A { ...f${i + 1} ...f${i + 1} }`)
+  expect(check(`{ ...f0 } ${doubling.join(' ')} fragment f60 on A { a }`, 1, 2 ** 60)).toBeUndefined()
+  expect(check('{ ...F } fragment F on A { a { ...F } }', 5, 5)).toBeUndefined()
+})
