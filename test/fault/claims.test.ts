@@ -1,8 +1,9 @@
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { booksOf, runningCampaign } from '../harness/campaigns.ts'
 import type { ClaimSeen } from '../harness/claim-load.ts'
 import { crowd, outcomes } from '../harness/crowd.ts'
-import { ask, until } from '../harness/postgres.ts'
+import { ask, killPostgres, until } from '../harness/postgres.ts'
 import { type EmbeddedStack, startEmbedded } from '../harness/stack.ts'
 
 /** I1, I2, I3, I4 under a crowd, over HTTP, against the whole product in a process of its own. */
@@ -85,7 +86,7 @@ test('PostgreSQL killed in the middle: what is not known is said to be, and aski
   const first = crowd(stack, load)
   await first.answered(1_000)
   const pid = await stack.postgresPid()
-  process.kill(pid, 'SIGKILL')
+  await killWithABatchUnderWay(campaignId, pid)
   const seen = [...(await first.done)]
 
   const known = new Set(['CouponIssued', 'CouponAlreadyIssued', 'BudgetExhausted'])
@@ -114,6 +115,23 @@ test('PostgreSQL killed in the middle: what is not known is said to be, and aski
   })
   await expectAcknowledgedIsDurable([...seen, ...again], campaignId)
 })
+
+/** Holds the budget's row until a batch waits for it, then kills the server and every backend. */
+async function killWithABatchUnderWay(campaignId: string, pid: number): Promise<void> {
+  const holder = new pg.Client(stack.database)
+  holder.on('error', () => {})
+  await holder.connect()
+  await holder.query('BEGIN')
+  await holder.query('SELECT FROM coupon.bucket WHERE campaign_id = $1 FOR UPDATE', [campaignId])
+  await until('a batch that waits for the budget', async () => {
+    const waiting = await ask(
+      stack.database,
+      `SELECT FROM pg_stat_activity WHERE application_name = 'spillway-coupon' AND wait_event_type = 'Lock'`,
+    )
+    return waiting.length > 0
+  })
+  await killPostgres(pid)
+}
 
 async function expectReadable(sample: readonly ClaimSeen[], campaignId: string): Promise<void> {
   for (const { shopper, couponId } of sample) {

@@ -6,7 +6,8 @@ import { tokenFor } from './tokens.ts'
  *
  *     node test/harness/claim-load.ts '<ClaimLoad as JSON>'
  *
- * Sends every request at once over `connections` and prints one `ClaimSeen` a line, in the order of the answers.
+ * Keeps a request under way on each of `connections` until all are sent, and prints one `ClaimSeen` a line, in the order
+ * of the answers.
  */
 export interface ClaimLoad {
   readonly url: string
@@ -54,11 +55,13 @@ async function run(load: ClaimLoad): Promise<void> {
     documentId: `sha256:${load.operationId}`,
     variables: { input: { campaignId: load.campaignId } },
   })
-  process.stdout.write(`"ready"\n`)
+  let next = 0
   await Promise.all(
-    requests.map(async ({ shopper, token }) => {
-      const seen = await claim(pool, shopper, token, body)
-      process.stdout.write(`${JSON.stringify(seen)}\n`)
+    Array.from({ length: load.connections }, async () => {
+      for (let request = requests[next++]; request !== undefined; request = requests[next++]) {
+        const seen = await claim(pool, request.shopper, request.token, body)
+        process.stdout.write(`${JSON.stringify(seen)}\n`)
+      }
     }),
   )
   await pool.close()

@@ -36,8 +36,7 @@ export function crowd(
   let ended = false
   const lines = createInterface({ input: child.stdout })
   lines.on('line', line => {
-    const value: unknown = JSON.parse(line)
-    if (typeof value === 'object') seen.push(value as ClaimSeen)
+    seen.push(JSON.parse(line) as ClaimSeen)
     for (const look of waiting) look()
   })
   const done = once(lines, 'close').then(() => {

@@ -160,15 +160,7 @@ export async function startOwnPostgres(
     },
     async kill9() {
       const postmaster = running()
-      const backends = await childrenOf(postmaster.pid)
-      postmaster.kill('SIGKILL')
-      for (const pid of backends) {
-        try {
-          process.kill(pid, 'SIGKILL')
-        } catch {
-          // It ended with its parent.
-        }
-      }
+      await killPostgres(postmaster.pid)
       await postmaster.exited
     },
     start,
@@ -206,6 +198,18 @@ async function launchAgain(launch: () => Promise<PostgresProcess>): Promise<Post
       throw error
     }
   })
+}
+
+/** SIGKILL to a postmaster and every backend, as a power cut would. */
+export async function killPostgres(postmasterPid: number): Promise<void> {
+  const backends = await childrenOf(postmasterPid)
+  for (const pid of [postmasterPid, ...backends]) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It ended with its parent.
+    }
+  }
 }
 
 async function childrenOf(pid: number): Promise<number[]> {
