@@ -66,6 +66,15 @@ describe('gramsOf', () => {
       )
       return rows.map(row => row.grams)
     }
+    // Node and PostgreSQL each bring a Unicode of their own: what only one of them knows is left out.
+    const unassigned = await catalog.database.query<{ point: number }>({
+      name: 'test_unassigned',
+      text: `SELECT point FROM generate_series(1, 1114111) AS point
+              WHERE point NOT BETWEEN 55296 AND 57343 AND NOT unicode_assigned(chr(point))`,
+    })
+    const disputed = new Set(
+      unassigned.map(row => String.fromCodePoint(row.point)).filter(one => /\P{Cn}/u.test(one)),
+    )
     const between = (from: number, to: number): fc.Arbitrary<string> =>
       fc.integer({ min: from, max: to }).map(point => String.fromCodePoint(point))
     const character = fc.oneof(
@@ -81,13 +90,13 @@ describe('gramsOf', () => {
       fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }).filter(text => text !== '\0'),
       fc.constantFrom('ς', 'Σ', 'İ', 'ı', 'ß', 'ẞ', 'ǅ', '々', 'ー', '・', 'が', 'ｶﾞ', '각', '한'),
     )
-    const texts = fc.array(
-      fc.array(character, { maxLength: 12 }).map(parts => parts.join('')),
-      {
-        minLength: 50,
-        maxLength: 50,
-      },
-    )
+    const text = fc
+      .array(
+        character.filter(one => !disputed.has(one)),
+        { maxLength: 12 },
+      )
+      .map(parts => parts.join(''))
+    const texts = fc.array(text, { minLength: 50, maxLength: 50 })
     await fc.assert(
       fc.asyncProperty(texts, async values => {
         const found = await grams(values)
