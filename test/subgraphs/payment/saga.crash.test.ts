@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Caller } from '../../../protocol/caller.ts'
-import { Fault } from '../../../protocol/fault.ts'
 import type { Outcome } from '../../../subgraphs/payment/outcomes.ts'
-import { type Around, call, type Instance, MILK_TEA, quoted, shopper, World } from './world.ts'
+import { LEASE_MS } from '../../../subgraphs/payment/saga.ts'
+import { call, type Instance, MILK_TEA, Mortal, quoted, shopper, World } from './world.ts'
 
 /**
  * A process dies before or after each call that leaves it (a statement, a peer, the provider), at every point of every
@@ -14,34 +14,6 @@ beforeAll(async () => {
   world = await World.open()
 })
 afterAll(() => world[Symbol.asyncDispose]())
-
-/** An instance whose `at`th call is its last: `before` it is made, or `after` it took effect and before anyone knew. */
-class Mortal {
-  readonly #at: number
-  readonly #when: 'before' | 'after'
-  calls = 0
-  last = ''
-
-  constructor(at: number, when: 'before' | 'after') {
-    this.#at = at
-    this.#when = when
-  }
-
-  readonly around: Around = async (what, act) => {
-    if (this.dead) throw new Fault('DEAD', 'the process is gone')
-    this.calls++
-    const dying = this.calls === this.#at
-    if (dying) this.last = what
-    if (dying && this.#when === 'before') throw new Fault('DEAD', 'the process is gone')
-    const answer = await act()
-    if (dying) throw new Fault('DEAD', 'the process is gone')
-    return answer
-  }
-
-  get dead(): boolean {
-    return this.calls >= this.#at
-  }
-}
 
 interface Trip {
   readonly name: string
@@ -119,6 +91,10 @@ describe.each(TRIPS)('a crash anywhere in: $name', trip => {
 
       const mortal = new Mortal(at, when)
       await trip.walk(world.instance(mortal.around), caller, quote.id).catch(() => {})
+      // Whoever takes over dies too, a little later each time.
+      await world.pass(LEASE_MS + 1_000)
+      const heir = world.instance(new Mortal(at, when).around)
+      await heir.saga.sweep(new AbortController().signal).catch(() => {})
       await world.recover()
       const where = `${trip.name}: died ${when} call ${at} (${mortal.last})`
       expect(await world.check(), `${where}, swept`).toEqual([])

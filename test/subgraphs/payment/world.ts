@@ -226,6 +226,35 @@ export type Around = <T>(what: string, act: () => Promise<T>) => Promise<T>
 
 export const direct: Around = (_, act) => act()
 
+/** An instance whose `at`th call is its last: `before` it is made, or `after` it took effect and before anyone knew. */
+export class Mortal {
+  readonly #at: number
+  readonly #when: 'before' | 'after'
+  calls: number = 0
+  /** The call that it died of. */
+  last: string = ''
+
+  constructor(at: number, when: 'before' | 'after') {
+    this.#at = at
+    this.#when = when
+  }
+
+  readonly around: Around = async (what, act) => {
+    if (this.dead) throw new Fault('DEAD', 'the process is gone')
+    this.calls++
+    const dying = this.calls === this.#at
+    if (dying) this.last = what
+    if (dying && this.#when === 'before') throw new Fault('DEAD', 'the process is gone')
+    const answer = await act()
+    if (dying) throw new Fault('DEAD', 'the process is gone')
+    return answer
+  }
+
+  get dead(): boolean {
+    return this.calls >= this.#at
+  }
+}
+
 /** An instance of payment without its door: what a process holds, sharing database, peers and provider with others. */
 export interface Instance {
   readonly orders: Orders
@@ -243,6 +272,7 @@ export class World implements AsyncDisposable {
   providerTrouble: Trouble = () => {}
   readonly #test: Awaited<ReturnType<typeof createTestDatabase>>
   #shiftMs = 0
+  #passing: Promise<void> = Promise.resolve()
 
   private constructor(test: Awaited<ReturnType<typeof createTestDatabase>>) {
     this.#test = test
@@ -311,7 +341,10 @@ export class World implements AsyncDisposable {
   /** Time passes for the database, and so for every rule. */
   async pass(ms: number): Promise<void> {
     this.#shiftMs += ms
-    await shiftClock(this.#test.connection, 'payment', this.#shiftMs)
+    // One after another: PostgreSQL refuses to replace a function twice at once.
+    const earlier = this.#passing
+    this.#passing = earlier.then(() => shiftClock(this.#test.connection, 'payment', this.#shiftMs))
+    await this.#passing
   }
 
   /** Sweeps on a new instance, each time past the lease, until nothing but unpaid orders is left to do. */
