@@ -17,7 +17,7 @@ import {
   print,
   type SelectionSetNode,
 } from 'graphql'
-import { directivesOf, namedType } from './inherit.ts'
+import { directivesOf, namedType } from './nodes.ts'
 import type { SubgraphSource } from './sources.ts'
 
 /** What the rules look at: the parts, the whole, and what clients see of it. */

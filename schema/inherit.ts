@@ -1,17 +1,16 @@
 import {
-  type ConstDirectiveNode,
   type DocumentNode,
   type FieldDefinitionNode,
   type InputValueDefinitionNode,
   Kind,
   type ObjectTypeDefinitionNode,
   type StringValueNode,
-  type TypeNode,
 } from 'graphql'
+import { namedType } from './nodes.ts'
 
 /**
  * Fills in the descriptions that the SDLs leave to be said once: a field's of an implementing type from its interface,
- * and those of a root field's `input` argument from the input type. What is written by hand stays.
+ * and that of an argument called `input` from its input type. What is written by hand stays.
  */
 export function inheritDescriptions(document: DocumentNode): DocumentNode {
   const ofInterface = new Map<string, ReadonlyMap<string, StringValueNode>>()
@@ -63,17 +62,4 @@ export function inheritDescriptions(document: DocumentNode): DocumentNode {
         : definition,
     ),
   }
-}
-
-/** The name beneath a type's list and non-null wrappers. */
-export function namedType(type: TypeNode): string {
-  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedType(type.type)
-}
-
-/** The directive of this name, however often it is repeated. */
-export function directivesOf(
-  node: { readonly directives?: readonly ConstDirectiveNode[] | undefined },
-  name: string,
-): readonly ConstDirectiveNode[] {
-  return node.directives?.filter(directive => directive.name.value === name) ?? []
 }
