@@ -27,7 +27,7 @@ export function queryGramsOf(query: string): readonly string[] {
   return [...cut(query, false)].slice(0, QUERY_GRAMS_MAX)
 }
 
-export const QUERY_CHARACTERS_MAX = 100
+const QUERY_CHARACTERS_MAX = 100
 export const QUERY_GRAMS_MAX = 64
 
 /** Latin with its extensions, Greek and Cyrillic, folded: letters that make words. */
