@@ -1,0 +1,17 @@
+import { run as claims } from './claims.ts'
+
+/** `npm run bench [-- name]`: side-by-side figures; raw results under test/bench/results/. */
+
+const BENCHES: Readonly<Record<string, { readonly run: () => Promise<void>; readonly what: string }>> = {
+  claims: { run: claims, what: 'durable claims and paid orders over HTTP, beside the bare SQL function' },
+}
+
+const [name] = process.argv.slice(2)
+const chosen =
+  name === undefined ? Object.values(BENCHES) : [BENCHES[name]].filter(bench => bench !== undefined)
+if (chosen.length === 0) {
+  console.error('Usage: npm run bench [-- name]\n')
+  for (const [known, { what }] of Object.entries(BENCHES)) console.error(`  ${known.padEnd(10)} ${what}`)
+  process.exit(name === '--help' || name === '-h' ? 0 : 1)
+}
+for (const { run } of chosen) await run()
