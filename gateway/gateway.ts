@@ -60,6 +60,7 @@ const VERSION = '1.0.0'
 
 /** Beyond the time of one request, before what is still open is cut off. */
 const CLOSE_GRACE_MS = 2_000
+const CLOSE_IDLE_EVERY_MS = 50
 
 /**
  * Builds a gateway; nothing listens yet.
@@ -120,12 +121,15 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let closed: Promise<void> | undefined
   async function closeNow(): Promise<void> {
     lifecycle.isClosing = true
+    // A client keeps its connection open after its last answer; it must not keep us.
+    const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS)
     const cutOff = setTimeout(() => app.server.closeAllConnections(), limits.requestMsMax + CLOSE_GRACE_MS)
     try {
       await app.close()
       await apollo.stop()
       await Promise.all([...clients.values()].map(client => client.close()))
     } finally {
+      clearInterval(idle)
       clearTimeout(cutOff)
     }
   }

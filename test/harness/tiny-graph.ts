@@ -70,7 +70,7 @@ const WALLET = `
     paymentToken: String
   }
   "An address."
-  input Address { city: String!, within: Address }
+  input Address { city: String! }
   enum Method { "From the balance." WALLET CARD }
   union ClaimResult = Issued | Paused
   interface ShopperMessage { code: String!, messageZh: String!, messageEn: String!, retryAfterMs: Int }

@@ -1,0 +1,82 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readConfig } from '../../gateway/config.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'config-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function file(text: string): string {
+  const path = join(folder, 'config.json')
+  writeFileSync(path, text)
+  return path
+}
+
+test('an empty environment gives the defaults, and an empty variable counts as absent', () => {
+  const defaults = {
+    port: 4000,
+    host: '0.0.0.0',
+    production: false,
+    supergraphPath: 'schema/supergraph.graphql',
+    operationsPath: 'schema/operations.json',
+    logLevel: 'info',
+    identityKey: undefined,
+    subgraphUrls: new Map(),
+    file: {},
+  }
+  expect(readConfig({})).toEqual(defaults)
+  expect(readConfig({ PORT: '', SUPERGRAPH: '', IDENTITY_KEY: '', SUBGRAPH_URL_COUPON: '' })).toEqual(
+    defaults,
+  )
+})
+
+test('what is set is read', () => {
+  const environment = {
+    PORT: '0',
+    NODE_ENV: 'production',
+    IDENTITY_KEY: 'k'.repeat(16),
+    SUBGRAPH_URL_COUPON: 'http://coupon:4001/graphql',
+    CONFIG: file('{"introspection": true, "corsOrigins": ["https://a.example"], "limits": {"depthMax": 5}}'),
+    UNRELATED: 'x',
+  }
+  expect(readConfig(environment)).toMatchObject({
+    port: 0,
+    production: true,
+    identityKey: 'k'.repeat(16),
+    subgraphUrls: new Map([['COUPON', 'http://coupon:4001/graphql']]),
+    file: { introspection: true, corsOrigins: ['https://a.example'], limits: { depthMax: 5 } },
+  })
+})
+
+describe('what is wrong is named, and no value shown', () => {
+  test.each([
+    [{ PORT: '70000' }, /^environment is not right: PORT: /],
+    [{ PORT: 'http' }, /PORT: /],
+    [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL: /],
+    [
+      { IDENTITY_KEY: 'hunter2' },
+      /^environment is not right: IDENTITY_KEY: expected at least 16 characters$/,
+    ],
+    [{ NODE_ENV: 'production' }, /^IDENTITY_KEY: expected in production/],
+    [{ SUBGRAPH_URL_COUPON: 'coupon:4001' }, /SUBGRAPH_URL_COUPON: expected an http or https URL/],
+    [{ CONFIG: '/nowhere.json' }, /^CONFIG: cannot read \/nowhere.json as JSON/],
+    [{ PORT: '-1', LOG_LEVEL: 'loud' }, /PORT: .*; LOG_LEVEL: /],
+  ])('%j', (environment, message) => {
+    expect(() => readConfig(environment)).toThrow(message)
+  })
+
+  test.each([
+    ['{', /as JSON/],
+    ['[]', /config.json is not right/],
+    ['{"intropsection": true}', /intropsection/],
+    ['{"limits": {"depthMax": 0}}', /limits.depthMax/],
+    ['{"limits": {"depth": 1}}', /depth/],
+    ['{"corsOrigins": ["*"]}', /corsOrigins.0/],
+  ])('the file %s', (text, message) => {
+    expect(() => readConfig({ CONFIG: file(text) })).toThrow(message)
+  })
+})
