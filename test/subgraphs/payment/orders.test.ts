@@ -453,6 +453,31 @@ describe('cancelOrder', () => {
     })
     expect(await pay(orderId)).toMatchObject({ __typename: 'OrderStateConflict', state: 'CANCELLED' })
   })
+
+  test('money that arrives while the release is still to be done is paid back after it', async () => {
+    const { id: orderId } = await placed(payment, ALICE)
+    const charging = gate()
+    const charged = gate()
+    world.providerTrouble = async (what, when) => {
+      if (what === 'close') throw new Error('the line is dead')
+      if (what !== 'charge' || when !== 'after') return
+      charging.open()
+      await charged.opened
+    }
+    world.peers.trouble = what => (what === 'releaseStock' ? Promise.reject(unreachable(what)) : undefined)
+    const paying = pay(orderId)
+    await charging.opened
+    expect(await payment.orders.cancel(ALICE, { orderId }, call())).toMatchObject({
+      __typename: 'OrderCancelled',
+      order: { step: 'RELEASE', paymentOpen: true },
+    })
+    charged.open()
+    expect(await paying).toMatchObject({ __typename: 'OrderStateConflict', state: 'CANCELLED' })
+    world.peers.trouble = () => {}
+    await world.recover()
+    const rows = await world.ask('SELECT state FROM payment.refunds WHERE order_id = $1', [orderId])
+    expect(rows).toEqual([{ state: 'SUCCEEDED' }])
+  })
 })
 
 describe('refundOrder', () => {

@@ -412,6 +412,8 @@ export class World implements AsyncDisposable {
           (SELECT coalesce(sum(amount_fen), 0) FROM payment.sandbox_trades WHERE state = 'SUCCEEDED') AS taken,
           (SELECT coalesce(sum(amount_fen), 0) FROM payment.sandbox_refunds) AS given) m
         WHERE captured <> taken OR refunded <> given
+      UNION ALL SELECT 'no refund row of ' || o.id FROM payment.orders o
+        WHERE o.refund_id IS NOT NULL AND NOT EXISTS (SELECT FROM payment.refunds r WHERE r.id = o.refund_id)
       UNION ALL SELECT 'key in flight ' || key FROM payment.idempotency_keys WHERE outcome IS NULL
       UNION ALL SELECT 'payment undecided ' || id FROM payment.payments WHERE state = 'WAIT_BUYER_PAY'
       UNION ALL SELECT 'refund pending ' || id FROM payment.refunds WHERE state = 'PENDING'`)) {
