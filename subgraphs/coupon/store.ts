@@ -57,7 +57,7 @@ const COUPONS_BY_ID: Statement = {
   text: `SELECT ${COUPON}
            FROM ${AT_NOW}, unnest($1::smallint[], $2::uuid[]) AS a (slice_no, coupon_id)
           CROSS JOIN LATERAL (
-            SELECT * FROM coupon WHERE slice_no = a.slice_no AND coupon_id = a.coupon_id LIMIT 1
+            SELECT * FROM coupon WHERE coupon_id = a.coupon_id AND slice_no = a.slice_no LIMIT 1
           ) c JOIN issuance i USING (campaign_id)`,
 }
 

@@ -267,7 +267,7 @@ describe('a deadline', () => {
     const first = own.execute(CLAIM, { input }, shopper('first'))
     await until('the first batch to wait for the bucket', async () => {
       const waiting = await own.sql(
-        'SELECT 1 FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())',
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
       )
       return waiting.length > 0
     })
