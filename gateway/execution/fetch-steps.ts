@@ -1,12 +1,12 @@
 import { Fault } from '../../protocol/fault.ts'
 import type { SubgraphAnswer } from '../../protocol/subgraph-client.ts'
 import type { TypeFacts } from '../supergraph/type-facts.ts'
+import { withOwnVariables } from './batch-variables.ts'
 import { compileEntityField, type EntityField, type Gathered } from './entity-field.ts'
 import { compileFetch, type Fetch } from './fetch.ts'
 import type { NormalizedOperation } from './normalize.ts'
 import type { BatchFetchNode, FetchNode, FlattenNodePathSegment } from './plan.ts'
 import { compileReport, FETCH_ERRORS_MAX, type Report } from './report.ts'
-import type { RepairedAlias } from './required-keys.ts'
 import { compileRewrites } from './rewrites.ts'
 import type { Run, Step } from './run.ts'
 import { compileMerge, type Data, locate, type Path, type Spine } from './tree.ts'
@@ -69,13 +69,13 @@ export function compileEntityFetch(
 
 /** Several entity fetches of one subgraph in one request, an alias each. */
 export function compileBatchFetch(
-  node: BatchFetchNode,
+  planned: BatchFetchNode,
   spine: Spine,
   operation: NormalizedOperation,
   types: TypeFacts,
 ): Step {
+  const { node, aliases } = withOwnVariables(planned)
   const fetch = compileFetch(node, operation)
-  const aliases: readonly RepairedAlias[] = node.entityBatch.aliases
   const fields = aliases.map(alias =>
     compileEntityField(
       { key: alias.alias, variable: alias.representationsVariableName, paths: alias.paths },
@@ -103,6 +103,8 @@ function entitiesStep(
   report: Report,
   types: TypeFacts,
 ): Step {
+  /** The first field that sends the same representations. */
+  const sharedWith = fields.map(({ variable }) => fields.findIndex(other => other.variable === variable))
   const placesOf = (run: Run, gathered: Gathered, f: number, index: number | undefined): Path[] => {
     const places: Path[] = []
     for (let p = 0; p < paths[f]!.length && places.length < FETCH_ERRORS_MAX; p++) {
@@ -124,12 +126,15 @@ function entitiesStep(
     })
 
   return run => {
-    const gathered = fields.map(field => field.gather(run))
+    const gathered: Gathered[] = []
     let entities = 0
     const variables: Record<string, unknown> = {}
     for (let f = 0; f < fields.length; f++) {
-      entities += gathered[f]!.representations.length
-      variables[fields[f]!.variable] = gathered[f]!.representations
+      const same = sharedWith[f]!
+      const own = same < f ? gathered[same]! : fields[f]!.gather(run)
+      gathered.push(own)
+      entities += own.representations.length
+      variables[fields[f]!.variable] = own.representations
     }
     if (entities === 0) return undefined
     if (entities > run.entitiesMax) {

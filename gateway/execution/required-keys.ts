@@ -39,8 +39,14 @@ export interface RepairedAlias extends EntityBatchAlias {
   readonly requiresByPath?: readonly RequiresSelection[][]
 }
 
-/** Place → key → what was fetched under it, as "name(arguments)". Types are disregarded, so there may be several. */
-type Produced = Map<string, Map<string, Set<string>>>
+/** What was fetched at a place: under which key, as "name(arguments)", and for which type if only for one. */
+interface Fetched {
+  readonly key: string
+  readonly call: string
+  readonly type: string | undefined
+}
+
+type Produced = Map<string, Fetched[]>
 
 function mentionsAlias(node: PlanNode): boolean {
   if (node.kind === 'Sequence' || node.kind === 'Parallel') return node.nodes.some(mentionsAlias)
@@ -73,14 +79,12 @@ function produce(
   operation: Operation,
   produced: Produced,
 ): void {
-  for (const field of operation.fieldsOf(set)) {
-    let keys = produced.get(place)
-    if (!keys) produced.set(place, (keys = new Map()))
-    const key = keyOf(field)
-    const known = keys.get(key)
-    if (known) known.add(callOf(field))
-    else keys.set(key, new Set([callOf(field)]))
-    produce(field.selectionSet, `${place}.${key}`, operation, produced)
+  for (const [type, field] of operation.typedFieldsOf(set, undefined)) {
+    const fetched: Fetched = { key: keyOf(field), call: callOf(field), type }
+    const known = produced.get(place)
+    if (known) known.push(fetched)
+    else produced.set(place, [fetched])
+    produce(field.selectionSet, `${place}.${fetched.key}`, operation, produced)
   }
 }
 
@@ -92,14 +96,16 @@ function repaired(node: PlanNode, place: string | undefined, produced: Produced,
   if (node.kind === 'Fetch' && place !== undefined && node.requires) {
     const operation = readOperation(node.operation)
     const needed = neededBy(operation, operation.fieldsOf(operation.root), node.serviceName, types)
-    return { ...node, requires: matched(node.requires, needed, place, produced) }
+    return { ...node, requires: matched(node.requires, needed, place, undefined, produced, types) }
   }
   if (node.kind === 'BatchFetch') {
     const operation = readOperation(node.operation)
     const aliases = node.entityBatch.aliases.map(entry => {
       const fields = operation.fieldsOf(operation.root).filter(field => keyOf(field) === entry.alias)
       const needed = neededBy(operation, fields, node.serviceName, types)
-      const requiresByPath = entry.paths.map(path => matched(entry.requires, needed, placeOf(path), produced))
+      const requiresByPath = entry.paths.map(path =>
+        matched(entry.requires, needed, placeOf(path), undefined, produced, types),
+      )
       return { ...entry, requiresByPath }
     })
     return { ...node, entityBatch: { ...node.entityBatch, aliases } }
@@ -129,11 +135,15 @@ function matched(
   requires: readonly RequiresSelection[],
   needed: readonly FieldNode[],
   place: string,
+  typename: string | undefined,
   produced: Produced,
+  types: TypeFacts,
 ): RequiresSelection[] {
   return requires.map((selection): RequiresSelection => {
-    if (selection.kind === 'InlineFragment')
-      return { ...selection, selections: matched(selection.selections, needed, place, produced) }
+    if (selection.kind === 'InlineFragment') {
+      const { typeCondition, selections } = selection
+      return { ...selection, selections: matched(selections, needed, place, typeCondition, produced, types) }
+    }
     if (selection.kind !== 'Field') return selection
     const name = selection.alias ?? selection.name
     const wanted = needed.filter(field => field.name.value === name)
@@ -145,21 +155,27 @@ function matched(
         `One fetch requires "${name}" with different arguments: ${[...calls].join(' and ')}`,
       )
     const [call] = calls
-    const keys = produced.get(place)
-    const fits = (key: string): boolean => keys?.get(key)?.has(call!) === true
-    const key = fits(selection.name)
-      ? selection.name
-      : ([...(keys?.keys() ?? [])].find(fits) ?? selection.name)
+    const fitting = (produced.get(place) ?? [])
+      .filter(fetched => fetched.call === call && isFor(fetched, typename, types))
+      .map(fetched => fetched.key)
+      // A client's key may be missing where the planner relied on its own.
+      .filter(key => key === name || key.startsWith(PLANNERS_ALIAS))
+    const key = fitting.includes(selection.name) ? selection.name : (fitting[0] ?? selection.name)
     const nested = wanted.flatMap(field => fieldsIn(field.selectionSet))
+    const { selections } = selection
     return {
-      ...selection,
+      kind: 'Field',
       name: key,
       ...(key === name ? {} : { alias: name }),
-      ...(selection.selections
-        ? { selections: matched(selection.selections, nested, `${place}.${key}`, produced) }
+      ...(selections
+        ? { selections: matched(selections, nested, `${place}.${key}`, undefined, produced, types) }
         : {}),
     }
   })
+}
+
+function isFor({ type }: Fetched, typename: string | undefined, types: TypeFacts): boolean {
+  return type === undefined || typename === undefined || types.satisfies(typename, type)
 }
 
 interface Operation {

@@ -535,6 +535,50 @@ test('two fields that require one field with different arguments, delivered by a
   })
 })
 
+test("a required field beside the same field of another type under a client's alias", async () => {
+  const { query } = world({
+    a: {
+      sdl: `type Query { items: [Item!]! }
+        interface Item { id: ID!  price(in: String): Int }
+        type P implements Item @key(fields: "id") { id: ID!  price(in: String): Int }
+        type Q implements Item { id: ID!  price(in: String): Int }`,
+      resolvers: {
+        Query: {
+          items: () =>
+            ['P', 'Q'].map(type => ({
+              __typename: type,
+              id: type,
+              price: (args: { in?: string }) => (args.in ?? 'x').length,
+            })),
+        },
+        Item: { __resolveType: (value: { __typename: string }) => value.__typename },
+      },
+    },
+    b: {
+      sdl: `type P @key(fields: "id") { id: ID!  price(in: String): Int @external
+        yuan: String @requires(fields: "price(in: \\"CNY\\")")  euro: String @requires(fields: "price(in: \\"E\\")") }`,
+      resolvers: {
+        P: {
+          yuan: ({ price }: { price: number }) => `¥${price}`,
+          euro: ({ price }: { price: number }) => `€${price}`,
+        },
+      },
+    },
+  })
+  const answer = await query(
+    '{ items { ... on P { yuan euro } ... on Q { p: price(in: "E") } price(in: "four") } }',
+  )
+  expect(answer).toEqual({
+    data: {
+      items: [
+        { yuan: '¥3', euro: '€1', price: 4 },
+        { p: 1, price: 4 },
+      ],
+    },
+    errors: [],
+  })
+})
+
 test('a rollout label moves an overridden field', async () => {
   const { supergraph, query, sent } = world({
     old: {

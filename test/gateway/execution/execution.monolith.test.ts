@@ -94,6 +94,6 @@ test('a random query over the subgraphs equals the same query on one schema', as
         expect(answer.errors.length > 0, context).toBe((expected.errors ?? []).length > 0)
       },
     ),
-    { numRuns: 500, seed: 20_260_217 },
+    { numRuns: 400, seed: 20_260_217 },
   )
 })
