@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { ruruHTML } from 'ruru/server'
 import { getStaticFile } from 'ruru/static'
+import { asPage } from './reply.ts'
 
 const STATIC_PATH = '/explorer/static/'
 
@@ -18,7 +19,7 @@ export function explorerRoutes(app: FastifyInstance): void {
       },
     },
   }
-  app.get('/explorer', { helmet }, async (_, reply) => reply.type('text/html; charset=utf-8').send(page))
+  app.get('/explorer', async (_, reply) => asPage(reply, helmet).send(page))
   app.get(`${STATIC_PATH}*`, async (request, reply) => {
     const file = await getStaticFile({
       staticPath: STATIC_PATH,
@@ -27,6 +28,7 @@ export function explorerRoutes(app: FastifyInstance): void {
       disallowDevAssets: true,
     })
     if (file === null) return reply.callNotFound()
-    return reply.headers(file.headers).send(file.content)
+    // A worker obeys the policy of its own script, and the page's is enough.
+    return reply.removeHeader('content-security-policy').headers(file.headers).send(file.content)
   })
 }

@@ -5,7 +5,7 @@ import type { ApolloDoor } from './apollo-door.ts'
 import { checkCsrf, type GraphqlParams, paramsOfBody, paramsOfQuery } from './http.ts'
 import type { ServableOperation } from './operations/registry.ts'
 import { admit, type RequestState, refuse, run, type Stages } from './pipeline.ts'
-import { sendOutcome } from './reply.ts'
+import { asPage, sendOutcome } from './reply.ts'
 import { clientNameOf, type Outcome, traceparentOf } from './request.ts'
 
 declare module 'fastify' {
@@ -98,19 +98,16 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
     return body
   }
 
+  /** It loads Apollo's own scripts and frames, which no policy of ours could name. */
   async function landingPage(request: FastifyRequest, reply: FastifyReply): Promise<string> {
-    // The page loads Apollo's own scripts; without it nothing of this route is shown by a browser.
-    for (const header of PAGE_HEADERS) reply.raw.removeHeader(header)
+    asPage(reply, {
+      contentSecurityPolicy: false,
+      crossOriginOpenerPolicy: false,
+      crossOriginResourcePolicy: false,
+    })
     return await apollo.handle(request, reply)
   }
 }
-
-const PAGE_HEADERS = [
-  'content-security-policy',
-  'cross-origin-opener-policy',
-  'cross-origin-resource-policy',
-  'origin-agent-cluster',
-]
 
 function paramsOf(request: FastifyRequest): GraphqlParams | Fault {
   if (request.method === 'POST') return paramsOfBody(request.body)

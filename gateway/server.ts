@@ -7,7 +7,7 @@ import { Fault } from '../protocol/fault.ts'
 import type { GatewayLimits } from './config.ts'
 import { ERRORS } from './errors.ts'
 import { refuse, type Stages } from './pipeline.ts'
-import { sendOutcome } from './reply.ts'
+import { ANSWER_HEADERS, sendOutcome } from './reply.ts'
 import { requestIdOf } from './request.ts'
 
 export interface AppOptions {
@@ -34,7 +34,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.removeContentTypeParser('text/plain')
 
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id)
+    reply.headers(ANSWER_HEADERS).header('x-request-id', request.id)
     if (!lifecycle.isClosing || request.url.startsWith('/health/')) return done()
     const fault = new Fault('SHUTTING_DOWN', 'this process is stopping; ask again', { retryAfterMs: 1_000 })
     sendOutcome(reply.header('connection', 'close'), refuse(stages, fault), 'application/json')
@@ -49,7 +49,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       'application/json',
     ),
   )
-  await app.register(helmet)
+  await app.register(helmet, { global: false })
   if (corsOrigins.length > 0) {
     await app.register(cors, {
       origin: [...corsOrigins],
