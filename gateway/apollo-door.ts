@@ -189,7 +189,11 @@ function settleRefusals(stages: Stages): ApolloServerPlugin<ApolloContext> {
           const error = errors[0]!
           if (error instanceof PresentedError) return
           const presented = formatError(error.toJSON(), error, stages.production)
-          refuse(stages, new Fault(String(presented.extensions?.code), presented.message), contextValue.state)
+          refuse(
+            stages,
+            new Fault(String(presented.extensions?.code), presented.message),
+            contextValue.state ?? {},
+          )
         },
       }
     },

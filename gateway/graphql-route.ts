@@ -36,10 +36,10 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
           'NOT_ACCEPTABLE',
           'expected accept to allow application/json or application/graphql-response+json',
         )
-        return sendOutcome(reply, refuse(stages, fault), 'application/json')
+        return sendOutcome(reply, refuse(stages, fault, { id: request.id }), 'application/json')
       }
       const params = paramsOf(request)
-      if (params instanceof Fault) return sendOutcome(reply, refuse(stages, params), type)
+      if (params instanceof Fault) return sendOutcome(reply, refuse(stages, params, { id: request.id }), type)
       const state = await admit(stages, {
         id: request.id,
         door: 'http',
@@ -49,7 +49,7 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
         hash: params.hash,
         operation: undefined,
       })
-      if (state instanceof Fault) return sendOutcome(reply, refuse(stages, state), type)
+      if (state instanceof Fault) return sendOutcome(reply, refuse(stages, state, { id: request.id }), type)
       if (state.operation === undefined) return await throughApollo(request, reply, params, state, type)
       return sendOutcome(reply, await express(request.method, state, state.operation, params), type)
     },
@@ -61,7 +61,10 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
     // Before the body, which decides nothing here.
     onRequest: async (request, reply) => {
       const fault = new Fault('METHOD_NOT_ALLOWED', `expected GET or POST, got ${request.method}`)
-      return sendOutcome(reply, refuse(stages, fault), 'application/json').header('allow', 'GET, POST')
+      return sendOutcome(reply, refuse(stages, fault, { id: request.id }), 'application/json').header(
+        'allow',
+        'GET, POST',
+      )
     },
     handler: async () => undefined,
   })

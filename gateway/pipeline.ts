@@ -80,9 +80,9 @@ export async function run(
   return settle(stages, state, operation, outcomeOf(stages, executed))
 }
 
-/** The answer to a request that a step, or its door, has refused. */
-export function refuse(stages: Stages, reason: unknown, state?: RequestState): Outcome {
-  return settle(stages, state, state?.operation, refusal(stages, reason))
+/** The answer to a request that a step, or its door, has refused; `state` is what is known of it by then. */
+export function refuse(stages: Stages, reason: unknown, state: Partial<RequestState>): Outcome {
+  return settle(stages, state, state.operation, refusal(stages, reason))
 }
 
 // The steps
@@ -155,24 +155,25 @@ function present({ logger, production }: Stages, error: RawError): GraphQLFormat
 
 function settle(
   { metrics, logger }: Stages,
-  state: RequestState | undefined,
+  state: Partial<RequestState>,
   operation: ServableOperation | undefined,
   outcome: Outcome,
 ): Outcome {
+  const { id, caller, startedMs } = state
   const code = outcomeCode(outcome)
   const sample = {
-    door: state === undefined ? 'none' : doorOf(state),
-    operation: operation?.name ?? (state === undefined ? 'none' : 'adhoc'),
+    door: caller === undefined ? 'none' : doorOf(state),
+    operation: operation?.name ?? (caller === undefined ? 'none' : 'adhoc'),
     code,
-    durationMs: state === undefined ? 0 : nowMs() - state.startedMs,
+    durationMs: startedMs === undefined ? 0 : nowMs() - startedMs,
   }
   metrics.observe(sample)
   const level = code === 'OK' ? 'debug' : 'info'
-  if (!logger.isLevelEnabled(level)) return outcome
-  const { kind, client } = state?.caller ?? {}
-  logger[level]({ requestId: state?.id, ...sample, kind, client }, 'request')
+  if (logger.isLevelEnabled(level)) {
+    logger[level]({ requestId: id, ...sample, kind: caller?.kind, client: caller?.client }, 'request')
+  }
   return outcome
 }
 
-const doorOf = ({ door, operation }: RequestState): string =>
+const doorOf = ({ door, operation }: Partial<RequestState>): string =>
   door === 'mcp' ? 'mcp' : operation === undefined ? 'apollo' : 'express'

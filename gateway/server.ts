@@ -37,15 +37,21 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     reply.headers(ANSWER_HEADERS).header('x-request-id', request.id)
     if (!lifecycle.isClosing || request.url.startsWith('/health/')) return done()
     const fault = new Fault('SHUTTING_DOWN', 'this process is stopping; ask again', { retryAfterMs: 1_000 })
-    sendOutcome(reply.header('connection', 'close'), refuse(stages, fault), 'application/json')
+    sendOutcome(
+      reply.header('connection', 'close'),
+      refuse(stages, fault, { id: request.id }),
+      'application/json',
+    )
   })
-  app.setErrorHandler((error: FastifyError, _request, reply) =>
-    sendOutcome(reply, refuse(stages, faultOf(error, limits)), 'application/json'),
+  app.setErrorHandler((error: FastifyError, request, reply) =>
+    sendOutcome(reply, refuse(stages, faultOf(error, limits), { id: request.id }), 'application/json'),
   )
   app.setNotFoundHandler((request, reply) =>
     sendOutcome(
       reply,
-      refuse(stages, new Fault('NOT_FOUND', `there is nothing at ${request.method} ${pathOf(request.url)}`)),
+      refuse(stages, new Fault('NOT_FOUND', `there is nothing at ${request.method} ${pathOf(request.url)}`), {
+        id: request.id,
+      }),
       'application/json',
     ),
   )

@@ -25,7 +25,7 @@ export async function callTool(
   incoming: Incoming,
 ): Promise<ToolAnswer> {
   const state = await admit(stages, { ...incoming, operation: tool.operation })
-  if (state instanceof Fault) return answer(refuse(stages, state), ANONYMOUS)
+  if (state instanceof Fault) return answer(refuse(stages, state, { id: incoming.id }), ANONYMOUS)
   const unknown = Object.keys(args).filter(name => !Object.hasOwn(tool.inputSchema.properties, name))
   if (unknown.length > 0) {
     const known = Object.keys(tool.inputSchema.properties).join(', ') || 'none'

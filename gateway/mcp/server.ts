@@ -50,10 +50,10 @@ export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
   app.post('/mcp', async (request, reply) => {
     const { authorization } = request.headers
     const caller = await stages.identify(authorization)
-    if (caller instanceof Fault) return send(reply, refuse(stages, caller))
+    if (caller instanceof Fault) return send(reply, refuse(stages, caller, { id: request.id }))
     if (Array.isArray(request.body)) {
       const fault = new Fault('BAD_REQUEST', 'batching is not supported: send one message a request')
-      return send(reply, refuse(stages, fault))
+      return send(reply, refuse(stages, fault, { id: request.id }))
     }
     const incoming: Incoming = {
       id: request.id,
@@ -83,12 +83,12 @@ export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
     method: ['GET', 'DELETE'],
     url: '/mcp',
     exposeHeadRoute: false,
-    handler: async (_, reply) => {
+    handler: async (request, reply) => {
       const fault = new Fault(
         'METHOD_NOT_ALLOWED',
         'expected a POST: this server keeps no sessions and opens no streams',
       )
-      return send(reply, refuse(stages, fault))
+      return send(reply, refuse(stages, fault, { id: request.id }))
     },
   })
 

@@ -65,6 +65,6 @@ test('a request leaves one line that says what became of it, and nothing that it
     ['request-1', 'apollo', 'adhoc', 'BAD_INPUT'],
     ['request-1', 'apollo', 'adhoc', 'GRAPHQL_VALIDATION_FAILED'],
     ['request-1', 'apollo', 'adhoc', 'INTERNAL_SERVER_ERROR'],
-    [undefined, 'none', 'none', 'UNAUTHENTICATED'],
+    ['request-1', 'none', 'none', 'UNAUTHENTICATED'],
   ])
 })
