@@ -34,6 +34,8 @@ const SWEEP_ROWS = 10
 /** Between two pushes of one campaign. */
 const PUSH_AGAIN_MS = 2_000
 const PUSH_MS_MAX = 2_000
+/** What is left of a request's time to answer PENDING in. */
+const ANSWER_MS = 100
 const PENDING_RETRY_AFTER_MS = 1_000
 
 export interface ChangeRequest {
@@ -101,7 +103,7 @@ export class Campaigns {
     const written = await this.write(request)
     if (written.kind !== 'changed') return written
     try {
-      await this.#push(written.campaign, call)
+      await this.#push(written.campaign, { ...call, deadlineMs: call.deadlineMs - ANSWER_MS })
     } catch (error) {
       this.#logger.warn(
         { err: error, campaignId: request.campaignId },

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deadlineIn } from '../../../protocol/deadline.ts'
 import { sliceOf } from '../../../protocol/slice.ts'
+import { Claims } from '../../../subgraphs/coupon/claims.ts'
 import { createTestDatabase, type TestDatabase, until } from '../../harness/postgres.ts'
 import {
   CLAIM,
@@ -278,6 +280,31 @@ describe('a deadline', () => {
     await own.claim('after', 'campaign_slow')
     const rows = await own.sql<{ shopper_id: string }>('SELECT shopper_id FROM coupon ORDER BY shopper_id')
     expect(rows.map(row => row.shopper_id)).toEqual(['after', 'first', 'warm'])
+  })
+})
+
+describe('a full queue', () => {
+  it('refuses one claim too many with OVERLOADED, at once, and answers all that it took', async () => {
+    await using own = await openCoupon(owned.connection)
+    await own.open('campaign_full', 10)
+    await own.claim('same', 'campaign_full')
+    const claims = new Claims(own.database)
+    const request = {
+      campaignId: 'campaign_full',
+      deadlineMs: deadlineIn(50_000),
+      priority: 'CLAIM',
+    } as const
+    // All in one tick, so that none is answered before the last has come.
+    const taken = Array.from({ length: 16_384 }, () => claims.claim({ ...request, shopperId: 'same' }))
+    expect(claims.underWay).toBe(16_384)
+    await expect(claims.claim({ ...request, shopperId: 'late' })).rejects.toMatchObject({
+      code: 'OVERLOADED',
+      extensions: { retryAfterMs: expect.any(Number) },
+    })
+    expect((await Promise.all(taken)).every(answer => answer?.row.state === 'ISSUED')).toBe(true)
+    expect(claims.underWay).toBe(0)
+    await claims.close()
+    expect((await own.claim('late', 'campaign_full')).code).toBe('COUPON_ISSUED')
   })
 })
 
