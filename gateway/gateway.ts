@@ -1,4 +1,6 @@
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
@@ -51,12 +53,19 @@ export interface Gateway {
   readonly supergraph: Supergraph
   /** Resolves with the port that it listens on; port 0: any free one. */
   listen(address: { port: number; host?: string }): Promise<number>
-  /** Stops accepting, finishes what is under way for as long as a request may take, and closes the clients. */
+  /** Refuses what is new, finishes what is under way for as long as a request may take, and closes the clients. */
   close(): Promise<void>
 }
 
 /** Version of the interface that tools see; raised when they change incompatibly. */
 const VERSION = '1.0.0'
+
+/**
+ * How long a stopping gateway tells whoever still asks to go elsewhere (SHUTTING_DOWN, `connection: close`) before it
+ * closes connections itself: a request that meets a closing connection is lost to a reset.
+ */
+const CLOSE_NOTICE_MS = 250
+const CLOSE_POLL_MS = 10
 
 /** Beyond the time of one request, before what is still open is cut off. */
 const CLOSE_GRACE_MS = 2_000
@@ -121,6 +130,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let closed: Promise<void> | undefined
   async function closeNow(): Promise<void> {
     lifecycle.isClosing = true
+    await connectionsGone(app.server, CLOSE_NOTICE_MS)
     // A client keeps its connection open after its last answer; it must not keep us.
     const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS)
     const cutOff = setTimeout(() => app.server.closeAllConnections(), limits.requestMsMax + CLOSE_GRACE_MS)
@@ -143,6 +153,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     },
     close: () => (closed ??= closeNow()),
   }
+}
+
+/** Resolves when nobody is connected any more, and after `waitMsMax` all the same. */
+async function connectionsGone(server: Server, waitMsMax: number): Promise<void> {
+  const count = promisify(server.getConnections.bind(server))
+  const endMs = performance.now() + waitMsMax
+  while (performance.now() < endMs && (await count()) > 0) await delay(CLOSE_POLL_MS)
 }
 
 function clientsOf(

@@ -43,7 +43,10 @@ describe('closing', () => {
       const closing = graph.gateway.close().then(() => {
         isClosed = true
       })
-      await expect(ask(url, 'Who')).rejects.toThrow()
+      const late = await ask(url, 'Who')
+      expect(late.status).toBe(503)
+      expect(late.headers.get('connection')).toBe('close')
+      expect(await late.json()).toMatchObject({ errors: [{ extensions: { code: 'SHUTTING_DOWN' } }] })
       expect(isClosed).toBe(false)
       graph.release()
       expect(await (await slow).json()).toEqual({ data: { slow: 'done' } })
