@@ -260,11 +260,14 @@ describe('a deadline', () => {
     await own.open('campaign_slow', 10)
     await own.claim('warm', 'campaign_slow')
     // Somebody holds the bucket: the first batch waits for it, the second in the queue behind.
+    const locked = Promise.withResolvers<void>()
     const held = Promise.withResolvers<void>()
     const holding = own.database.transaction(async transaction => {
       await transaction.query({ name: 'test_hold', text: 'SELECT 1 FROM bucket FOR UPDATE' })
+      locked.resolve()
       await held.promise
     })
+    await locked.promise
     const input = { campaignId: 'campaign_slow' }
     const first = own.execute(CLAIM, { input }, shopper('first'))
     await until('the first batch to wait for the bucket', async () => {
