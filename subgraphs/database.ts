@@ -337,7 +337,9 @@ function clientConfig(options: DatabaseOptions): pg.ClientConfig {
   return {
     ...(typeof connection === 'string' ? { connectionString: connection } : { ...connection, ssl: false }),
     application_name: `spillway-${schema}`,
-    options: `-c search_path=${schema},pg_temp`,
+    // Every statement of ours has its index. Planned while a table is small, it may get a sequential scan, and a prepared
+    // statement keeps that plan while the table grows under a surge, until statistics are gathered.
+    options: `-c search_path=${schema},pg_temp -c enable_seqscan=off`,
     types: columnTypes as pg.CustomTypesConfig,
     statement_timeout: statementMsMax,
     lock_timeout: lockWaitMsMax,
