@@ -1,5 +1,5 @@
 import { buildSubgraphSchema, type GraphQLResolverMap } from '@apollo/subgraph'
-import { type GraphQLError, type GraphQLSchema, parse, validate } from 'graphql'
+import { type GraphQLError, type GraphQLSchema, getOperationAST, parse, validate } from 'graphql'
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit'
 import type { Logger } from 'pino'
 import type { Caller } from '../protocol/caller.ts'
@@ -13,6 +13,8 @@ import type {
   SubgraphRequest,
 } from '../protocol/subgraph-client.ts'
 import type { Database } from './database.ts'
+import { databaseUnavailable, OutcomeUnknown } from './database-errors.ts'
+import { assertInputsFinite, compileInputDefaults, type FillDefaults } from './input-defaults.ts'
 import { DateTime, Fen } from './scalars.ts'
 
 /** What every resolver gets, beside the subgraph's own loaders and services. */
@@ -69,6 +71,16 @@ export interface SubgraphDefinition<Own extends object> {
 const COMPILED_MAX = 2_000
 const OPERATION_CHARACTERS_MAX = 256 * 1024
 
+/** An operation ready to run. */
+interface Operation {
+  readonly kind: 'query' | 'mutation'
+  readonly compiled: CompiledQuery
+  readonly fillDefaults: FillDefaults | undefined
+}
+
+/** Why an operation cannot run. */
+type Refused = readonly GraphQLError[]
+
 /**
  * Builds a subgraph from its SDL and resolvers; nothing listens. Operations are validated and compiled once a text by
  * graphql-jit (a list of 200 objects ran 30 times faster than with graphql-js).
@@ -81,10 +93,19 @@ export function createSubgraph<Own extends object>(definition: SubgraphDefinitio
       resolvers: { Fen, DateTime, ...definition.resolvers } as GraphQLResolverMap<unknown>,
     },
   ])
+  assertInputsFinite(schema)
   settleEntities(schema)
-  const compiled = new Map<string, CompiledQuery | readonly GraphQLError[]>()
+  const compiled = new Map<string, Operation | Refused>()
 
-  function compile(text: string, operationName: string | undefined): CompiledQuery | readonly GraphQLError[] {
+  function compile(text: string, operationName: string | undefined): Operation | Refused {
+    if (text.length > OPERATION_CHARACTERS_MAX) {
+      return [
+        new Fault(
+          'BAD_INPUT',
+          `an operation has at most ${OPERATION_CHARACTERS_MAX} characters, got ${text.length}`,
+        ),
+      ]
+    }
     const key = operationName === undefined ? text : `${operationName}\n${text}`
     const known = compiled.get(key)
     if (known !== undefined) {
@@ -98,39 +119,38 @@ export function createSubgraph<Own extends object>(definition: SubgraphDefinitio
     return made
   }
 
-  function build(text: string, operationName: string | undefined): CompiledQuery | readonly GraphQLError[] {
-    if (text.length > OPERATION_CHARACTERS_MAX) {
-      return [
-        new Fault(
-          'BAD_INPUT',
-          `an operation has at most ${OPERATION_CHARACTERS_MAX} characters, got ${text.length}`,
-        ),
-      ]
-    }
+  function build(text: string, operationName: string | undefined): Operation | Refused {
     try {
       const document = parse(text)
       const invalid = validate(schema, document, undefined, { maxErrors: 5 })
       if (invalid.length > 0) return invalid
       const query = compileQuery(schema, document, operationName)
-      return isCompiledQuery(query) ? query : (query.errors ?? [])
+      if (!isCompiledQuery(query)) return query.errors ?? []
+      // graphql-jit has just found it.
+      const operation = getOperationAST(document, operationName)!
+      return {
+        kind: operation.operation === 'mutation' ? 'mutation' : 'query',
+        compiled: query,
+        fillDefaults: compileInputDefaults(schema, operation),
+      }
     } catch (error) {
       return [error as GraphQLError]
     }
   }
 
-  /** What a caller may know of an error. Faults speak for themselves; anything else is our bug, logged and masked. */
-  function present(error: GraphQLError, invalid: boolean): SubgraphError {
+  /**
+   * What a caller may know of an error; of an operation that was refused: undefined. Faults speak for themselves, what
+   * was asked wrongly is said, and anything else is our bug, logged and masked.
+   */
+  function present(error: GraphQLError, operation: Operation | undefined): SubgraphError {
     const path = error.path === undefined ? {} : { path: error.path }
-    const fault = error instanceof Fault ? error : error.originalError
-    if (fault instanceof Fault) return { message: fault.message, ...path, extensions: fault.extensions }
-    if (error.originalError === undefined) {
-      return {
-        message: error.message,
-        ...path,
-        extensions: { code: invalid ? 'GRAPHQL_VALIDATION_FAILED' : 'BAD_INPUT' },
-      }
+    const fault = faultOf(error, operation)
+    if (fault !== undefined) return { message: fault.message, ...path, extensions: fault.extensions }
+    if (error.originalError === undefined && (operation === undefined || isOfInput(error))) {
+      const code = operation === undefined ? 'GRAPHQL_VALIDATION_FAILED' : 'BAD_INPUT'
+      return { message: error.message, ...path, extensions: { code } }
     }
-    logger.error({ err: error.originalError, path: error.path }, 'resolver failed')
+    logger.error({ err: error.originalError ?? error, path: error.path }, 'resolver failed')
     return { message: `the ${name} service failed`, ...path, extensions: { code: 'INTERNAL_SERVER_ERROR' } }
   }
 
@@ -141,8 +161,8 @@ export function createSubgraph<Own extends object>(definition: SubgraphDefinitio
     ready: definition.ready,
     close: definition.close,
     async execute(request) {
-      const query = compile(request.operation, request.operationName)
-      if (!isCompiled(query)) return { errors: query.map(error => present(error, true)) }
+      const operation = compile(request.operation, request.operationName)
+      if (!('compiled' in operation)) return { errors: operation.map(error => present(error, undefined)) }
       const common: RequestContext = {
         caller: request.caller,
         deadlineMs: request.deadlineMs,
@@ -150,9 +170,11 @@ export function createSubgraph<Own extends object>(definition: SubgraphDefinitio
         traceparent: request.traceparent,
       }
       const context = { ...common, ...definition.context(common) }
-      const result = await query.query(undefined, context, request.variables as Record<string, unknown>)
+      const { compiled, fillDefaults } = operation
+      const given = request.variables as Record<string, unknown>
+      const result = await compiled.query(undefined, context, fillDefaults ? fillDefaults(given) : given)
       if (result.errors === undefined || result.errors.length === 0) return { data: result.data ?? null }
-      return { data: result.data ?? null, errors: result.errors.map(error => present(error, false)) }
+      return { data: result.data ?? null, errors: result.errors.map(error => present(error, operation)) }
     },
   }
 }
@@ -182,5 +204,18 @@ function settleEntities(schema: GraphQLSchema): void {
     })
 }
 
-const isCompiled = (query: CompiledQuery | readonly GraphQLError[]): query is CompiledQuery =>
-  'query' in query
+/** The fault behind an error. A query leaves no outcome in doubt: whatever it ran, it can simply be asked again. */
+function faultOf(error: GraphQLError, operation: Operation | undefined): Fault | undefined {
+  const fault = error instanceof Fault ? error : error.originalError
+  if (!(fault instanceof Fault)) return undefined
+  return operation?.kind === 'query' && fault instanceof OutcomeUnknown
+    ? databaseUnavailable('its connection was lost', fault)
+    : fault
+}
+
+/**
+ * Whether graphql-jit complains of what it was given: of variables, which have no place in the answer, or of an argument
+ * that a variable left without a value. Whatever else it says without an error behind it is about what a resolver gave.
+ */
+const isOfInput = ({ path, message }: GraphQLError): boolean =>
+  path === undefined || message.startsWith('Argument "')

@@ -5,6 +5,7 @@ import { ANONYMOUS } from '../../protocol/caller.ts'
 import { deadlineIn } from '../../protocol/deadline.ts'
 import { Fault } from '../../protocol/fault.ts'
 import type { SubgraphAnswer } from '../../protocol/subgraph-client.ts'
+import { OutcomeUnknown } from '../../subgraphs/database.ts'
 import { createSubgraph, type RequestContext, type Subgraph } from '../../subgraphs/subgraph.ts'
 
 const SDL = `
@@ -20,10 +21,13 @@ const SDL = `
     later(at: DateTime!): DateTime!
     double(fen: Fen!): Fen!
     wrongFen: Fen
+    missing: String!
+    lost: Int
+    orDefault(n: Int! = 5): Int!
     caller: String!
     numbers(list: [Int!]!): [Int!]!
   }
-  type Mutation { step(name: String!): Int! }
+  type Mutation { step(name: String!): Int! lose: Int }
   type Thing @key(fields: "id") { id: ID! name: String }
 `
 
@@ -62,11 +66,15 @@ beforeEach(() => {
         later: (_: unknown, { at }: { at: Date }) => new Date(at.getTime() + 1),
         double: (_: unknown, { fen }: { fen: number }) => fen * 2,
         wrongFen: () => 0.5,
+        missing: () => null,
+        lost: lose,
+        orDefault: (_: unknown, { n }: { n: number }) => n,
         caller: (_: unknown, __: unknown, { caller, priority, traceparent }: RequestContext & Own) =>
           `${caller.kind} ${priority} ${traceparent}`,
         numbers: (_: unknown, { list }: { list: number[] }) => list,
       },
       Mutation: {
+        lose,
         step: async (_: unknown, { name }: { name: string }, { steps }: RequestContext & Own) => {
           await settleAfter(1, undefined)
           return steps.push(name)
@@ -93,6 +101,11 @@ beforeEach(() => {
     logger: pino({ level: 'error' }, { write: line => void logged.push(JSON.parse(line)) }),
   })
 })
+
+/** As a statement that is not marked readOnly, its connection broken. */
+function lose(): never {
+  throw new OutcomeUnknown('statement x', new Error('Connection terminated'))
+}
 
 const execute = (
   operation: string,
@@ -250,6 +263,39 @@ describe('errors', () => {
     expect(contexts).toBe(0)
   })
 
+  test.each(['wrongFen', 'missing'])(
+    'what a resolver gave and the schema does not allow is ours, and logged: %s',
+    async field => {
+      const answer = await execute(`{ ${field} }`)
+      expect(answer.errors).toEqual([
+        {
+          message: 'the sample service failed',
+          path: [field],
+          extensions: { code: 'INTERNAL_SERVER_ERROR' },
+        },
+      ])
+      expect(logged).toMatchObject([{ msg: 'resolver failed', path: [field] }])
+    },
+  )
+
+  test("an argument that a variable left null is the caller's", async () => {
+    const text = 'query($n: Int = 7) { orDefault(n: $n) }'
+    expect(await execute(text)).toEqual({ data: { orDefault: 7 } })
+    expect(await errorOf(text, { n: null })).toBe(
+      'BAD_INPUT Argument "n" of non-null type "Int!" must not be null.',
+    )
+    expect(logged).toEqual([])
+  })
+
+  test('a connection lost leaves a mutation in doubt, and no query', async () => {
+    expect(await errorOf('mutation { lose }')).toMatch(/^OUTCOME_UNKNOWN /)
+    const answer = await execute('{ lost }')
+    expect(answer.errors?.[0]).toMatchObject({
+      path: ['lost'],
+      extensions: { code: 'DATABASE_UNAVAILABLE', retryAfterMs: 1_000 },
+    })
+  })
+
   test('a text that is too long is refused unparsed', async () => {
     const operation = `{ hello } #${'x'.repeat(256 * 1024)}`
     expect(await errorOf(operation)).toBe(
@@ -361,13 +407,10 @@ describe('scalars', () => {
     )
   })
 
-  test('Fen refuses literals beyond 2^53-1, and an answer that is no Fen is ours to answer for', async () => {
+  test('Fen refuses literals beyond 2^53-1', async () => {
     expect(await errorOf('{ double(fen: 9007199254740992) }')).toBe(
       'BAD_INPUT Fen expects an integer within ±(2^53-1), got 9007199254740992',
     )
-    const answer = await execute('{ wrongFen }')
-    expect(answer.data).toEqual({ wrongFen: null })
-    expect(answer.errors).toHaveLength(1)
   })
 
   const later = 'query($at: DateTime!) { later(at: $at) }'
