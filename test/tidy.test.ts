@@ -209,6 +209,7 @@ describe('sqlAtHome', () => {
 
   it('accepts it in a store, and in a comment', () => {
     expectHolds(sqlAtHome, 'subgraphs/coupon/store.ts', '`SELECT id FROM coupon`')
+    expectHolds(sqlAtHome, 'subgraphs/payment/sandbox-store.ts', '`SELECT id FROM trade`')
     expectHolds(sqlAtHome, 'subgraphs/coupon/claims.ts', '// SELECT id FROM coupon')
   })
 })

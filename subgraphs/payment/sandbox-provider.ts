@@ -1,6 +1,11 @@
 import type { Queryable } from '../database.ts'
 import type { PaymentProvider, TradeState } from './provider.ts'
-import { closeSandboxTrade, createSandboxRefund, createSandboxTrade, findSandboxTrade } from './store.ts'
+import {
+  closeSandboxTrade,
+  createSandboxRefund,
+  createSandboxTrade,
+  findSandboxTrade,
+} from './sandbox-store.ts'
 
 const DECLINED_TOKEN = 'sandbox-decline'
 

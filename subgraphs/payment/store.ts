@@ -1,11 +1,11 @@
 import { newId } from '../../protocol/ids.ts'
 import type { Page } from '../connection.ts'
 import type { Queryable, Statement } from '../database.ts'
-import type { Basket, OrderRow, PaymentRow, QuoteRow, RefundRow, Step, StoredOutcome } from './order.ts'
+import type { Basket, OrderRow, PaymentRow, QuoteRow, RefundRow, StoredOutcome } from './order.ts'
 import type { CancelReason } from './schema.generated.ts'
 
 /**
- * All SQL of payment. Every change of an order is ONE statement: the order's row is updated first, guarded by its
+ * All SQL of orders; the sandbox provider's books have a store of their own. Every change of an order is ONE statement: the order's row is updated first, guarded by its
  * phase, and everything that must change with it (payment, ledger, refund, idempotency row) hangs on the row that the
  * update returned. So each is atomic without a transaction held open, takes one lock on one order, and a worker that
  * comes too late changes nothing and is told so by `undefined`.
@@ -616,77 +616,19 @@ const POSTPONE: Statement = {
   name: 'postpone',
   text: `UPDATE orders SET due_at = CASE WHEN $4::bigint IS NULL THEN expires_at
       ELSE clock() + $4::bigint * interval '1 millisecond' END
-    WHERE slice_no = $1 AND id = $2 AND step = $3 AND step <> 'DONE'`,
+    WHERE slice_no = $1 AND id = $2 AND step = $3 AND step <> 'DONE'
+      AND payment_id IS NOT DISTINCT FROM $5 AND payment_open = $6`,
 }
 
-/** Ends the lease of an order whose step is still this one: due again after `pauseMs`, or when it expires (null). */
+/**
+ * Ends the lease of an order that still stands as `order` says: due again after `pauseMs`, or when it expires (null).
+ * The payment counts too: a worker that comes late with an earlier one must not cut short the time of the next.
+ */
 export async function postpone(
   database: Queryable,
-  order: RowKey & { readonly step: Step },
+  order: RowKey & Pick<OrderRow, 'step' | 'paymentId' | 'paymentOpen'>,
   pauseMs: number | null,
 ): Promise<void> {
-  await database.query(POSTPONE, [order.sliceNo, order.id, order.step, pauseMs])
-}
-
-// ---- the sandbox provider's books
-
-/** A trade that exists is answered as it stands: the no-op update makes RETURNING tell it. */
-const CREATE_SANDBOX_TRADE: Statement = {
-  name: 'create_sandbox_trade',
-  text: `INSERT INTO sandbox_trades AS s (payment_id, amount_fen, state, at) VALUES ($1, $2, $3, clock())
-    ON CONFLICT (payment_id) DO UPDATE SET payment_id = s.payment_id RETURNING s.state`,
-}
-
-type SandboxState = 'SUCCEEDED' | 'DECLINED' | 'CLOSED'
-
-export async function createSandboxTrade(
-  database: Queryable,
-  paymentId: string,
-  amountFen: number,
-  state: SandboxState,
-): Promise<SandboxState> {
-  const rows = await database.query<{ state: SandboxState }>(CREATE_SANDBOX_TRADE, [
-    paymentId,
-    amountFen,
-    state,
-  ])
-  return rows[0]!.state
-}
-
-/** CLOSED unless it is decided: a trade that never arrived is closed too, so that it cannot arrive later. */
-export async function closeSandboxTrade(database: Queryable, paymentId: string): Promise<SandboxState> {
-  return await createSandboxTrade(database, paymentId, 0, 'CLOSED')
-}
-
-const FIND_SANDBOX_TRADE: Statement = {
-  name: 'find_sandbox_trade',
-  readOnly: true,
-  text: 'SELECT state FROM sandbox_trades WHERE payment_id = $1',
-}
-
-export async function findSandboxTrade(
-  database: Queryable,
-  paymentId: string,
-): Promise<SandboxState | undefined> {
-  return (await database.query<{ state: SandboxState }>(FIND_SANDBOX_TRADE, [paymentId]))[0]?.state
-}
-
-const CREATE_SANDBOX_REFUND: Statement = {
-  name: 'create_sandbox_refund',
-  text: `INSERT INTO sandbox_refunds (refund_id, payment_id, amount_fen, at)
-    SELECT $1, s.payment_id, s.amount_fen, clock() FROM sandbox_trades s
-    WHERE s.payment_id = $2 AND s.amount_fen = $3 AND s.state = 'SUCCEEDED'
-    ON CONFLICT (refund_id) DO UPDATE SET refund_id = excluded.refund_id RETURNING refund_id`,
-}
-
-/** Throws when there is no such trade to refund, and when another refund had it. */
-export async function createSandboxRefund(
-  database: Queryable,
-  paymentId: string,
-  refundId: string,
-  amountFen: number,
-): Promise<void> {
-  const rows = await database.query(CREATE_SANDBOX_REFUND, [refundId, paymentId, amountFen])
-  if (rows.length === 0)
-    throw new Error(`expected a successful trade of ${amountFen} fen named ${paymentId}, got none`)
+  const { sliceNo, id, step, paymentId, paymentOpen } = order
+  await database.query(POSTPONE, [sliceNo, id, step, pauseMs, paymentId, paymentOpen])
 }

@@ -27,9 +27,9 @@ export const subgraphsIsomorphic: HouseRule = tree => {
   )
 }
 
-/** Where SQL may be written: one place a subgraph, and what runs the database itself. */
+/** Where SQL may be written: a subgraph's stores, and what runs the database itself. */
 const SQL_HOMES =
-  /^(test\/|subgraphs\/[\w-]+\/(store\.ts$|migrations\/)|subgraphs\/(database|migrations|jobs|embedded-postgres|postgres-[\w-]+)\.ts$)/
+  /^(test\/|subgraphs\/[\w-]+\/((?:[\w-]+-)?store\.ts$|migrations\/)|subgraphs\/(database|migrations|jobs|embedded-postgres|postgres-[\w-]+)\.ts$)/
 const SQL =
   /\b(SELECT\b[^'"]*\bFROM\b|INSERT INTO\b|UPDATE [\w.]+ (?:AS \w+ )?SET\b|DELETE FROM\b|(?:CREATE|ALTER|DROP) (?:TABLE|INDEX|SCHEMA|FUNCTION)\b|TRUNCATE \w)/
 
