@@ -49,7 +49,7 @@ export const variantUnavailable = (sku: string, available: number): Outcome =>
     'VariantUnavailable',
     warning(
       available > 0 ? `库存不足，仅剩${available}件。` : '该商品已售罄或不存在。',
-      available > 0 ? `There are only ${available} of it left.` : 'It is sold out, or there is no such item.',
+      available > 0 ? `Only ${available} of it can be had.` : 'It is sold out, or there is no such item.',
     ),
     { sku, available },
   )
@@ -94,9 +94,9 @@ export const idempotencyConflict = (): Outcome =>
 export function tell(stored: StoredOutcome, order: OrderRow, replayed: boolean): Outcome {
   switch (stored.typename) {
     case 'OrderPlaced':
-      return outcome('OrderPlaced', placedWords(order), { order, replayed })
+      return outcome('OrderPlaced', placedWords(order, replayed), { order, replayed })
     case 'OrderPaid':
-      return outcome('OrderPaid', success('支付成功。', 'The order is paid.'), { order, replayed })
+      return outcome('OrderPaid', paidWords(order), { order, replayed })
     case 'OrderCancelled':
       return outcome('OrderCancelled', success('订单已取消。', 'The order is cancelled.'), {
         order,
@@ -108,14 +108,7 @@ export function tell(stored: StoredOutcome, order: OrderRow, replayed: boolean):
         replayed,
       })
     case 'PaymentDeclined':
-      return outcome(
-        'PaymentDeclined',
-        warning(
-          '支付未成功，未扣款，请更换支付方式后重试。',
-          'The payment did not go through and no money was taken; try another way to pay.',
-        ),
-        { order },
-      )
+      return outcome('PaymentDeclined', declinedWords(order), { order })
     case 'VariantUnavailable':
       return variantUnavailable(stored.sku, stored.available)
     case 'CouponNotUsable':
@@ -127,13 +120,45 @@ export function tell(stored: StoredOutcome, order: OrderRow, replayed: boolean):
   }
 }
 
-function placedWords(order: OrderRow): MessageText {
-  if (order.payableFen === 0)
+// What is told again is told of the order as it is now: nobody may be sent to pay what is paid or cancelled.
+
+function placedWords(order: OrderRow, replayed: boolean): MessageText {
+  if (order.state === 'AWAITING_PAYMENT') {
+    const amount = yuan(order.payableFen)
+    return replayed
+      ? success(
+          `订单此前已提交，请在过期前支付${amount}元。`,
+          `The order was placed before; pay ${amount} yuan before it expires.`,
+        )
+      : success(
+          `下单成功，请在十五分钟内支付${amount}元。`,
+          `The order is placed; pay ${amount} yuan within fifteen minutes.`,
+        )
+  }
+  if (order.state === 'PAID' && order.payableFen === 0) {
     return success('下单成功，无需支付。', 'The order is placed and there is nothing to pay.')
-  if (order.state !== 'AWAITING_PAYMENT') return success('订单此前已提交。', 'The order was placed before.')
-  return success(
-    `下单成功，请在十五分钟内支付${yuan(order.payableFen)}元。`,
-    `The order is placed; pay ${yuan(order.payableFen)} yuan within fifteen minutes.`,
+  }
+  const { zh, en } = STATE_WORDS[order.state]
+  return success(`订单此前已提交；现在${zh}。`, `The order was placed before. ${en} now.`)
+}
+
+function paidWords({ state }: OrderRow): MessageText {
+  if (state === 'PAID') return success('支付成功。', 'The order is paid.')
+  const { zh, en } = STATE_WORDS[state]
+  return success(`该笔支付此前已成功；现在${zh}。`, `This payment succeeded before. ${en} now.`)
+}
+
+function declinedWords({ state }: OrderRow): MessageText {
+  if (state === 'AWAITING_PAYMENT') {
+    return warning(
+      '支付未成功，未扣款，请更换支付方式后重试。',
+      'The payment did not go through and no money was taken; try another way to pay.',
+    )
+  }
+  const { zh, en } = STATE_WORDS[state]
+  return warning(
+    `该笔支付未成功，未扣款；现在${zh}。`,
+    `This payment did not go through and no money was taken for it. ${en} now.`,
   )
 }
 

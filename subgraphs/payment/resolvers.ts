@@ -119,7 +119,9 @@ async function ordersOf(
   { database }: Context,
 ): Promise<Connection<OrderRow>> {
   const page = pageOf(args, ORDERS_DEFAULT, ORDERS_MAX, ['number', 'string'])
-  if (Math.abs(Number(page.after?.[0] ?? 0)) > INSTANT_MS_MAX) {
+  // PostgreSQL's time begins later than a Date's, and no order is older than 1970.
+  const afterMs = Number(page.after?.[0] ?? 0)
+  if (afterMs < 0 || afterMs > INSTANT_MS_MAX) {
     throw new Fault('BAD_INPUT', 'after expects a cursor of this list, got one beyond all time')
   }
   const rows = await pageOfOrders(database, sliceOf(shopperId), shopperId, page)

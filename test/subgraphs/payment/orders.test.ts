@@ -258,6 +258,29 @@ describe('idempotency', () => {
     expect(await charges(order.id)).toEqual(['DECLINED'])
   })
 
+  test('what is told again is told of the order as it is: nobody is sent to pay twice', async () => {
+    const { id, quoteId } = await placed(payment, ALICE)
+    const decline = { orderId: id, paymentToken: 'sandbox-decline', idempotencyKey: 'k-decline' }
+    const first = await payment.orders.pay(ALICE, decline, call())
+    expect(first.messageEn).toContain('try another way to pay')
+    const unpaid = await payment.orders.place(ALICE, { quoteId }, call())
+    expect(unpaid.messageEn).toBe('The order was placed before; pay 18.00 yuan before it expires.')
+
+    orderOf(await payment.orders.pay(ALICE, { orderId: id, idempotencyKey: 'k-pay' }, call()), 'OrderPaid')
+    for (const again of [
+      await payment.orders.pay(ALICE, decline, call()),
+      await payment.orders.place(ALICE, { quoteId }, call()),
+    ]) {
+      expect(again.messageEn).toMatch(/The order is paid now\.$/)
+      expect(again.messageZh).toMatch(/现在订单已支付。$/)
+    }
+
+    await payment.orders.refund(ALICE, { orderId: id }, call())
+    const paid = await payment.orders.pay(ALICE, { orderId: id, idempotencyKey: 'k-pay' }, call())
+    expect(paid).toMatchObject({ __typename: 'OrderPaid', replayed: true })
+    expect(paid.messageEn).toBe('This payment succeeded before. The order has been refunded now.')
+  })
+
   test('while the first request is at work, the same key is IDEMPOTENCY_IN_FLIGHT', async () => {
     const order = await placed(payment, ALICE)
     const charging = gate()

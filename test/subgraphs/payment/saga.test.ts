@@ -1,6 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { deadlineIn } from '../../../protocol/deadline.ts'
+import { sliceOf } from '../../../protocol/slice.ts'
 import type { OrderRow } from '../../../subgraphs/payment/order.ts'
+import { LEASE_MS } from '../../../subgraphs/payment/saga.ts'
+import { findOrder } from '../../../subgraphs/payment/store.ts'
 import {
   call,
   gate,
@@ -220,6 +223,32 @@ describe('the sweep', () => {
     }
     // The first pause follows the step AWAIT, taken up once; then RELEASE, from nothing.
     expect(pauses).toEqual([1, 2, 4, 8])
+  })
+
+  test('leaves a payment its time, however late a worker comes with the one before', async () => {
+    const { id } = await placed(payment, ALICE)
+    world.providerTrouble = what => (what === 'charge' ? Promise.reject(unreachable(what)) : undefined)
+    await payment.orders.pay(ALICE, { orderId: id }, call())
+    const late = await findOrder(world.database, { sliceNo: sliceOf('alice'), id })
+    await world.pass(LEASE_MS)
+    await sweep()
+    expect(await order(id)).toMatchObject({ step: 'AWAIT', payment_open: false })
+
+    const charging = gate()
+    const answered = gate()
+    world.providerTrouble = async (what, when) => {
+      if (what !== 'charge' || when !== 'before') return
+      charging.open()
+      await answered.opened
+    }
+    const paying = payment.orders.pay(ALICE, { orderId: id }, call())
+    await charging.opened
+    const dueAt = () => world.ask('SELECT due_at FROM payment.orders WHERE id = $1', [id])
+    const before = await dueAt()
+    await payment.saga.drive(late!, call(0))
+    expect(await dueAt()).toEqual(before)
+    answered.open()
+    orderOf(await paying, 'OrderPaid')
   })
 
   test('drives with no time left: nothing is called, and the order is due again', async () => {

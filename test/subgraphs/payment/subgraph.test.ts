@@ -226,6 +226,7 @@ describe('Shopper.orders', () => {
     [{ first: 51 }],
     [{ after: 'x' }],
     [{ after: btoa('[9e15,"a"]') }],
+    [{ after: btoa('[-8e15,"a"]') }],
   ])('refuse %j as BAD_INPUT', async variables => {
     expect(await code(ALICE, PAGE, variables)).toBe('BAD_INPUT')
   })
