@@ -36,6 +36,11 @@ async function serve(name: SubgraphName): Promise<void> {
   const settings = subgraphSettings(name, calls, process.env)
   const logger = pino({ level: settings.logLevel, base: { subgraph: name } })
   const [identityKey] = settings.identityKeys
+  if (identityKey === undefined) {
+    logger.warn(
+      'IDENTITY_KEY is not set: every caller is anonymous, so nothing that needs a shopper, an operator or a service works; set the same key here and at the gateway',
+    )
+  }
   const peers = new Map<SubgraphName, SubgraphClient>()
   for (const [peer, url] of settings.peerUrls) {
     peers.set(

@@ -79,6 +79,9 @@ export function subgraphSettings(
   if (production && given.IDENTITY_KEY === undefined) {
     wrong.push('IDENTITY_KEY: needed in production, or anyone could act as any shopper')
   }
+  if (given.IDENTITY_KEY_PREVIOUS !== undefined && given.IDENTITY_KEY === undefined) {
+    wrong.push('IDENTITY_KEY: needed beside IDENTITY_KEY_PREVIOUS, which only tells what was signed before')
+  }
   if (!parsed.success || wrong.length > 0)
     throw new Error(`the settings do not hold:\n  ${wrong.join('\n  ')}`)
   const values = parsed.data
