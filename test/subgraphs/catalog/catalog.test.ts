@@ -295,6 +295,11 @@ describe('upsertProduct', () => {
     expect(await catalog.data(operation, {}, clerk)).toEqual({
       upsertProduct: { product: { variants: [{ sku: 'BARE', stock: 'OUT' }] } },
     })
+    const { onHand: __, ...unstocked } = { ...variant, sku: 'BARE-2' }
+    expect(await upsert({ ...bare, variants: [unstocked] })).toMatchObject({
+      __typename: 'ProductSaved',
+      product: { variants: [{ sku: 'BARE' }, { sku: 'BARE-2', stock: 'OUT' }] },
+    })
   })
 
   const many = (count: number, from = 0): object[] =>
