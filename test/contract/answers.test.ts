@@ -111,3 +111,34 @@ test('subgraphs over HTTP give the same answers as in process, by every door', a
   expect(await shoppingTrip(byExpress(services, 'trip-http-express'))).toEqual(express)
   expect(await shoppingTrip(byApollo(services, 'trip-http-apollo'))).toEqual(express)
 })
+
+test('a field with a default may be left out, of a variable and of a literal, in process and over HTTP', async () => {
+  const variables = {
+    product: {
+      id: 'product_default-tea',
+      nameZh: '缺省茶',
+      nameEn: 'Default Tea',
+      descriptionZh: '新。',
+      descriptionEn: 'New.',
+      shopId: 'shop_jasmine-corner',
+      categoryId: 'category_fruit-tea',
+      variants: [{ sku: 'DEFAULT-TEA', nameZh: '标准', nameEn: 'Standard', priceFen: 900 }],
+    },
+  }
+  const text = `mutation($product: UpsertProductInput!) {
+    upsertProduct(input: $product) { ... on ProductSaved { product { variants { sku stock } } } }
+    createCampaign(input: {
+      nameZh: "春", nameEn: "Spring", budgetFen: 2500, faceFen: 2500, opensAt: "2027-01-01T00:00:00Z",
+      closesAt: "2027-02-01T00:00:00Z", validUntil: "2027-03-01T00:00:00Z"
+    }) { __typename ... on CampaignCreated { campaign { minSpendFen } } }
+  }`
+  for (const stack of [embedded, services]) {
+    const { body } = await stack.operator().text(text, variables)
+    expect(body).toEqual({
+      data: {
+        upsertProduct: { product: { variants: [{ sku: 'DEFAULT-TEA', stock: 'OUT' }] } },
+        createCampaign: { __typename: 'CampaignCreated', campaign: { minSpendFen: 0 } },
+      },
+    })
+  }
+})
