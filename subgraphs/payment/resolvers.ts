@@ -59,13 +59,13 @@ export const resolvers: GraphQLResolverMap<Context> = {
     quoteOrder: (_: unknown, { input }: MutationQuoteOrderArgs, context: Context): Promise<Outcome> =>
       quoteOrder(context.quoting, context.caller, input, callOf(context)),
     placeOrder: (_: unknown, { input }: MutationPlaceOrderArgs, context: Context): Promise<Outcome> =>
-      context.orders.place(context.caller, input, callOf(context)),
+      changing(context, context.orders.place(context.caller, input, callOf(context))),
     payOrder: (_: unknown, { input }: MutationPayOrderArgs, context: Context): Promise<Outcome> =>
-      context.orders.pay(context.caller, input, callOf(context)),
+      changing(context, context.orders.pay(context.caller, input, callOf(context))),
     cancelOrder: (_: unknown, { input }: MutationCancelOrderArgs, context: Context): Promise<Outcome> =>
-      context.orders.cancel(context.caller, input, callOf(context)),
+      changing(context, context.orders.cancel(context.caller, input, callOf(context))),
     refundOrder: (_: unknown, { input }: MutationRefundOrderArgs, context: Context): Promise<Outcome> =>
-      context.orders.refund(context.caller, input, callOf(context)),
+      changing(context, context.orders.refund(context.caller, input, callOf(context))),
   },
   Shopper: {
     __resolveReference: ({ id }: Reference, { caller }: Context): Reference | null =>
@@ -111,6 +111,13 @@ async function visible<Row extends { readonly shopperId: string }>(
 ): Promise<Row | null> {
   const row = await loader.load({ sliceNo: parseId(type, id).slice, id })
   return row !== undefined && maySee(caller, row.shopperId) ? row : null
+}
+
+/** What the request has read before may have changed: an operation of several mutations shows each its own time. */
+async function changing({ loaders }: Context, change: Promise<Outcome>): Promise<Outcome> {
+  const outcome = await change
+  for (const loader of Object.values(loaders)) loader.clearAll()
+  return outcome
 }
 
 async function ordersOf(

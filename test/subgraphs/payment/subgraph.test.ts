@@ -118,6 +118,22 @@ test('a trip through the schema, every field asked for', async () => {
   expect(row).toEqual({ requested_by: '#operator', reason: 'spilt' })
 })
 
+test('an operation of several mutations shows each the payment as it then is', async () => {
+  const { id } = await placed(world.instance(), ALICE)
+  const answer = await data(
+    ALICE,
+    `mutation($pay: PayOrderInput!, $refund: RefundOrderInput!) {
+      payOrder(input: $pay) { ... on OrderPaid { order { payment { state } refund { state } } } }
+      refundOrder(input: $refund) { ... on OrderRefunded { order { payment { state } refund { state } } } }
+    }`,
+    { pay: { orderId: id }, refund: { orderId: id } },
+  )
+  expect(answer).toEqual({
+    payOrder: { order: { payment: { state: 'TRADE_SUCCESS' }, refund: null } },
+    refundOrder: { order: { payment: { state: 'TRADE_CLOSED' }, refund: { state: 'SUCCEEDED' } } },
+  })
+})
+
 describe('who sees what', () => {
   const ONE = 'query($id: ID!) { order(id: $id) { id state } }'
   const ENTITIES = `query($representations: [_Any!]!) { _entities(representations: $representations) {
