@@ -6,8 +6,8 @@ import type { CampaignState, CreateCampaignInput } from './schema.generated.ts'
  * The life of a campaign. Pure.
  *
  *     DRAFT ── schedule ──▶ SCHEDULED ── activate (by itself at opensAt) ──▶ ACTIVE ⇄ pause, resume ⇄ PAUSED
- *       └───────────────────── activate ────────────────────────────────────▶ │                        │
- *                                                            ENDED ◀── end ───┴────────────────────────┘
+ *       └───────────────────── activate ──│─────────────────────────────────▶ │                        │
+ *                                         └─── end ───▶ ENDED ◀───── end ─────┴────────────────────────┘
  *
  * Every change counts `version` up. From activation on, a change has happened only when coupon has acknowledged its
  * version. Asking again for the state that holds changes nothing; pausing with other words changes the words.
@@ -26,7 +26,7 @@ const CHANGES: Readonly<
   activate: { from: ['DRAFT', 'SCHEDULED'], to: 'ACTIVE' },
   pause: { from: ['ACTIVE'], to: 'PAUSED' },
   resume: { from: ['PAUSED'], to: 'ACTIVE' },
-  end: { from: ['ACTIVE', 'PAUSED'], to: 'ENDED' },
+  end: { from: ['SCHEDULED', 'ACTIVE', 'PAUSED'], to: 'ENDED' },
 }
 
 /** The state that a change leads to. */

@@ -1,7 +1,7 @@
+import { v7 } from 'uuid'
 import { Convoy } from '../../protocol/convoy.ts'
 import type { DeadlineMs } from '../../protocol/deadline.ts'
 import { Fault } from '../../protocol/fault.ts'
-import { newId, parseId } from '../../protocol/ids.ts'
 import type { Priority } from '../../protocol/priority.ts'
 import { sliceOf } from '../../protocol/slice.ts'
 import { type Database, isDataError, OutcomeUnknown } from '../database.ts'
@@ -35,7 +35,7 @@ export interface ClaimAnswer {
 
 interface Claim extends ClaimRequest {
   readonly sliceNo: number
-  /** Proposed before the first try and kept for the second, so that both have one outcome. */
+  /** Proposed before the first try and kept for the second, so that both have one outcome. As Postgres writes it. */
   readonly couponUuid: string
 }
 
@@ -59,6 +59,11 @@ export class Claims {
       queueMax: CLAIMS_MAX,
       deadlineMs: ({ deadlineMs }) => deadlineMs,
       overloaded: (_, retryAfterMs) => overloaded(retryAfterMs),
+      // Sent or not, nothing was done: it only reads.
+      expired: () =>
+        new Fault('SUBGRAPH_TIMEOUT', 'the deadline passed before the claim was sent', {
+          retryAfterMs: OVERLOADED_RETRY_AFTER_MS,
+        }),
       send: items => this.#readBucketCounts(items.map(({ campaignId }) => campaignId)),
     })
   }
@@ -82,9 +87,8 @@ export class Claims {
       const bucketCount = this.#bucketCounts.get(campaignId) ?? (await this.#bucketCountConvoy.load(request))
       if (bucketCount === 0) return null
       const sliceNo = sliceOf(shopperId)
-      const couponUuid = parseId('coupon', newId('coupon', shopperId)).uuid
       const convoy = this.#convoyOf(campaignId, sliceNo % bucketCount)
-      return await convoy.load({ ...request, sliceNo, couponUuid })
+      return await convoy.load({ ...request, sliceNo, couponUuid: v7() })
     } finally {
       this.#underWay--
     }
@@ -131,7 +135,10 @@ export class Claims {
     }
   }
 
-  /** One batch. One bad row fails the statement for all, so a batch with bad data is halved until the bad row is alone. */
+  /**
+   * One batch. One bad row fails the statement for all, so a batch with bad data is halved until the bad row is alone. Never
+   * rejects: each part that ran by itself has its own answers or its own error, whatever the others met.
+   */
   async #send(
     campaignId: string,
     bucketNo: number,
@@ -140,7 +147,10 @@ export class Claims {
     try {
       return await this.#run(campaignId, bucketNo, claims)
     } catch (error) {
-      if (!isDataError(error)) throw error
+      if (!isDataError(error)) {
+        const failure = error instanceof Error ? error : new Error(String(error))
+        return claims.map(() => failure)
+      }
       if (claims.length === 1) {
         return [new Fault('BAD_INPUT', 'the database refuses this claim as bad data', { cause: error })]
       }
@@ -171,7 +181,7 @@ export class Claims {
       const row = rows[index]
       if (row === undefined)
         throw new Error(`claim_batch: expected ${claims.length} rows, got ${rows.length}`)
-      return { sliceNo, row, verdict, issued: row.couponId?.replaceAll('-', '') === couponUuid }
+      return { sliceNo, row, verdict, issued: row.couponId === couponUuid }
     })
   }
 }

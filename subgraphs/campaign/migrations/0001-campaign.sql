@@ -26,7 +26,8 @@ CREATE TABLE campaign (
   created_at timestamptz NOT NULL,
   CHECK (opens_at < closes_at AND closes_at <= valid_until),
   CHECK (limit_count = budget_fen / face_fen),
-  CHECK ((opened_version IS NOT NULL) = (state IN ('ACTIVE', 'PAUSED', 'ENDED'))),
+  -- ENDED may be either: a scheduled campaign that was called off was never opened.
+  CHECK (state = 'ENDED' OR (opened_version IS NOT NULL) = (state IN ('ACTIVE', 'PAUSED'))),
   CHECK (acked_version <= version AND opened_version <= version),
   CHECK ((notice_zh IS NOT NULL) = (state = 'PAUSED') AND (notice_en IS NOT NULL) = (state = 'PAUSED'))
 );

@@ -131,13 +131,15 @@ describe('a campaign’s life', () => {
     ['pauseIssuance', 'DRAFT', []],
     ['resumeIssuance', 'DRAFT', []],
     ['endCampaign', 'DRAFT', []],
+    ['pauseIssuance', 'SCHEDULED', ['scheduleCampaign']],
     ['scheduleCampaign', 'ACTIVE', ['activateCampaign']],
     ['activateCampaign', 'PAUSED', ['activateCampaign', 'pauseIssuance']],
     ['resumeIssuance', 'ENDED', ['activateCampaign', 'endCampaign']],
     ['activateCampaign', 'ENDED', ['activateCampaign', 'endCampaign']],
     ['pauseIssuance', 'ENDED', ['activateCampaign', 'endCampaign']],
   ])('refuses %s of a campaign that is %s', async (field, state, path) => {
-    const campaignId = await open.create()
+    // Opens long after today, so that what is scheduled stays so.
+    const campaignId = await open.create({ opensAt: '2080-01-01T00:00:00Z' })
     const input = (name: string): object => (name === 'pauseIssuance' ? PAUSE : {})
     for (const name of path) await open.change(name, campaignId, input(name))
     expect(await open.change(field, campaignId, input(field))).toMatchObject({
@@ -229,10 +231,12 @@ describe('when coupon cannot be reached', () => {
       busy.push(own.database.load.busy)
       return execute(request)
     }
-    await own.change('activateCampaign', campaignId)
-    await own.change('endCampaign', campaignId)
     // The sweep may look for due rows at the same moment; a change's own connection would be there every time.
-    expect(Math.min(...busy)).toBe(0)
+    for (const field of ['activateCampaign', 'endCampaign']) {
+      busy.length = 0
+      await own.change(field, campaignId)
+      expect(Math.min(...busy)).toBe(0)
+    }
   })
 })
 
@@ -252,6 +256,32 @@ describe('a scheduled campaign', () => {
     await own.setClock(opensAt)
     await until('it to start', async () => (await held(campaignId, own))?.state === 'OPEN')
     expect(await state()).toBe('ACTIVE')
+  })
+})
+
+describe('a scheduled campaign that is ended', () => {
+  it('is called off: it never starts, coupon hears nothing, and its budget stays in the treasury', async () => {
+    await using own = await openCampaign(owned.connection)
+    const opensAt = new Date('2030-01-01T00:00:00.000Z')
+    await own.setClock(new Date(opensAt.getTime() - 1))
+    const campaignId = await own.create({ opensAt: opensAt.toISOString() })
+    await own.change('scheduleCampaign', campaignId)
+    for (const _ of [1, 2]) {
+      expect(await own.change('endCampaign', campaignId)).toMatchObject({
+        campaign: { state: 'ENDED', version: 3 },
+      })
+    }
+    expect(await own.change('activateCampaign', campaignId)).toMatchObject({
+      code: 'CAMPAIGN_STATE_CONFLICT',
+      state: 'ENDED',
+    })
+    await own.setClock(opensAt)
+    // Another campaign that is due shows that the sweep has been by.
+    const due = await own.create({ opensAt: '2029-01-01T00:00:00Z' })
+    await own.change('scheduleCampaign', due)
+    await until('the sweep to come by', async () => (await held(due, own)) !== undefined)
+    expect(await held(campaignId, own)).toBeUndefined()
+    expect(await treasury(campaignId, own)).toEqual({ external: -10_000, treasury: 10_000 })
   })
 })
 

@@ -105,7 +105,7 @@ describe('a campaign', () => {
     await expect(open.data(CAMPAIGN, { id: 'campaign_A' })).rejects.toThrow(/^BAD_ID /)
   })
 
-  it('is resolved by reference, many in one statement', async () => {
+  it('is resolved by reference, each of several in its place', async () => {
     const representations = [ids[0], 'campaign_none', ids[4]].map(id => ({ __typename: 'Campaign', id }))
     const data = await open.data(
       'query($representations: [_Any!]!) { _entities(representations: $representations) { ... on Campaign { nameEn } } }',

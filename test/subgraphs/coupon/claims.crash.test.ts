@@ -68,23 +68,24 @@ describe('PostgreSQL killed in the middle of a drop', () => {
 })
 
 describe('a connection lost after the batch was sent', () => {
-  /** Runs the statement and then loses the answer, as often as told. */
+  /** Runs a batch and then loses the answer, if told so of the batch. */
   class Forgetful extends Database {
-    forget = 0
+    forgets: (shopperIds: readonly string[]) => boolean = () => false
     override async query<Row extends object>(
       statement: Statement,
-      values?: readonly unknown[],
+      values: readonly unknown[] = [],
     ): Promise<Row[]> {
       const rows = await super.query<Row>(statement, values)
-      if (statement.name === 'claim_batch' && this.forget-- > 0) {
+      if (statement.name === 'claim_batch' && this.forgets(values[3] as string[])) {
         throw new OutcomeUnknown('statement claim_batch', new Error('Connection terminated'))
       }
       return rows
     }
   }
-  const open = (forget: number) => {
+  const open = (forgets: number | Forgetful['forgets']) => {
     const database = new Forgetful({ connection: server.connection, schema: coupon.schema, log: silent })
-    database.forget = forget
+    let left = typeof forgets === 'number' ? forgets : 0
+    database.forgets = typeof forgets === 'number' ? () => left-- > 0 : forgets
     const claims = new Claims(database)
     return { claims, close: () => claims.close().then(() => database.close()) }
   }
@@ -113,6 +114,20 @@ describe('a connection lost after the batch was sent', () => {
     })
     await expect(claim(claims, 'c')).resolves.toMatchObject({ issued: false, row: { state: 'ISSUED' } })
     await close()
+  })
+
+  it('during one half of a batch with bad data is no word on the other half, which had committed', async () => {
+    await coupon.sql("ALTER TABLE coupon ADD CONSTRAINT no_poison CHECK (shopper_id NOT LIKE 'poison%')")
+    // Halved: e and f commit; of the other half poison is refused, and h's answer is lost, twice.
+    const { claims, close } = open(shopperIds => shopperIds.includes('h') && shopperIds.length === 1)
+    const settled = await Promise.allSettled(['e', 'f', 'poison', 'h'].map(name => claim(claims, name)))
+    await close()
+    await coupon.sql('ALTER TABLE coupon DROP CONSTRAINT no_poison')
+    const codes = settled.map(end =>
+      end.status === 'fulfilled' ? `issued ${end.value?.issued}` : (end.reason as Fault).code,
+    )
+    expect(codes).toEqual(['issued true', 'issued true', 'BAD_INPUT', 'OUTCOME_UNKNOWN'])
+    await expectBalanced(coupon, 'campaign_lost')
   })
 
   it('before anything was sent is DATABASE_UNAVAILABLE', async () => {

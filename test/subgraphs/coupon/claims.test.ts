@@ -1,7 +1,9 @@
+import { v7 } from 'uuid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deadlineIn } from '../../../protocol/deadline.ts'
 import { sliceOf } from '../../../protocol/slice.ts'
 import { Claims } from '../../../subgraphs/coupon/claims.ts'
+import { insertIssuance } from '../../../subgraphs/coupon/store.ts'
 import { createTestDatabase, type TestDatabase, until } from '../../harness/postgres.ts'
 import {
   CLAIM,
@@ -76,7 +78,7 @@ describe('a budget', () => {
     expect(exhausted).toMatchObject({ retryable: false, retryAfterMs: null })
   })
 
-  it('never reads as more than was allotted while it is being issued', async () => {
+  it('is never read as more than was allotted, nor the ledger as unlike the counters, while it is being issued', async () => {
     const campaignId = newCampaign()
     await coupon.open(campaignId, 300)
     const claims = Promise.all(names('read', 400).map(name => coupon.claim(name, campaignId)))
@@ -92,9 +94,52 @@ describe('a budget', () => {
       expect(availableFen + liabilityFen + expenseFen + returnedFen).toBe(allottedFen)
       expect(issuance.issued + issuance.remaining).toBe(300)
       expect(issuance.issued).toBeLessThanOrEqual(300)
+      await expectBalanced(coupon, campaignId)
     } while (!done)
     await claims
     expect(seen).toEqual([...seen].sort((a, b) => a - b))
+  })
+})
+
+describe('several buckets', () => {
+  it('issue what each has, to its own slices, and the sum of them once; a pause stops them all', async () => {
+    const campaignId = newCampaign()
+    // 42 over 4 buckets: 11, 11, 10 and 10.
+    await coupon.database.transaction(transaction =>
+      insertIssuance(transaction, {
+        campaignId,
+        version: 2,
+        limit: 42,
+        faceFen: FACE_FEN,
+        minSpendFen: 0,
+        opensAt: new Date('2020-01-01T00:00:00Z'),
+        closesAt: VALID_UNTIL,
+        validUntil: VALID_UNTIL,
+        bucketCount: 4,
+        ledgerUuid: v7(),
+      }),
+    )
+    const shoppers = names('spread', 400)
+    const answers = await Promise.all([
+      ...shoppers.map(name => coupon.claim(name, campaignId)),
+      ...shoppers.map(name => replica.claim(name, campaignId)),
+    ])
+    expect(tally(answers).COUPON_ISSUED).toBe(42)
+    expect(
+      await coupon.sql(
+        `SELECT b.limit_count, b.issued_count, count(c.coupon_id)::integer AS held
+           FROM bucket b LEFT JOIN coupon c ON c.campaign_id = b.campaign_id AND c.slice_no % 4 = b.bucket_no
+          WHERE b.campaign_id = $1 GROUP BY b.bucket_no, 1, 2 ORDER BY b.bucket_no`,
+        [campaignId],
+      ),
+    ).toEqual([11, 11, 10, 10].map(count => ({ limit_count: count, issued_count: count, held: count })))
+    await expectBalanced(coupon, campaignId)
+    await coupon.campaign.setIssuance(
+      { campaignId, version: 3, paused: true, noticeZh: null, noticeEn: null },
+      call(),
+    )
+    const codes = await Promise.all(names('late', 20).map(name => coupon.claim(name, campaignId)))
+    expect(tally(codes)).toEqual({ ISSUANCE_PAUSED: 20 })
   })
 })
 
@@ -286,6 +331,25 @@ describe('a deadline', () => {
   })
 })
 
+describe('a deadline that passes', () => {
+  it('while the campaign is looked up answers SUBGRAPH_TIMEOUT: nothing can have been issued', async () => {
+    await using own = await openCoupon(owned.connection)
+    await own.open('campaign_unread', 10)
+    const held = Promise.withResolvers<void>()
+    const locked = Promise.withResolvers<void>()
+    const holding = own.database.transaction(async transaction => {
+      await transaction.query({ name: 'test_lock', text: 'LOCK TABLE issuance' })
+      locked.resolve()
+      await held.promise
+    })
+    await locked.promise
+    const input = { campaignId: 'campaign_unread' }
+    const lapsed = await own.execute(CLAIM, { input }, shopper('lapsed'), 50).finally(held.resolve)
+    await holding
+    expect(lapsed.errors?.[0]?.extensions?.code).toBe('SUBGRAPH_TIMEOUT')
+  })
+})
+
 describe('a full queue', () => {
   it('refuses one claim too many with OVERLOADED, at once, and answers all that it took', async () => {
     await using own = await openCoupon(owned.connection)
@@ -312,6 +376,40 @@ describe('a full queue', () => {
 })
 
 describe('pausing', () => {
+  it('waits for the batch under way, not for the thousands of claims behind it', async () => {
+    await using own = await openCoupon(owned.connection)
+    await own.open('campaign_long', 100_000)
+    await own.claim('warm', 'campaign_long')
+    const locked = Promise.withResolvers<void>()
+    const held = Promise.withResolvers<void>()
+    const holding = own.database.transaction(async transaction => {
+      await transaction.query({ name: 'test_hold', text: 'SELECT 1 FROM bucket FOR UPDATE' })
+      locked.resolve()
+      await held.promise
+    })
+    await locked.promise
+    const waiting = (count: number) =>
+      until(`${count} to wait for the bucket`, async () => {
+        const rows = await own.sql(
+          "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+        )
+        return rows.length >= count
+      })
+    const claims = names('long', 3_000).map(name => own.claim(name, 'campaign_long'))
+    await waiting(1)
+    const pausing = own.campaign.setIssuance(
+      { campaignId: 'campaign_long', version: 3, paused: true, noticeZh: null, noticeEn: null },
+      call(),
+    )
+    await waiting(2)
+    held.resolve()
+    await Promise.all([pausing, holding])
+    const answers = tally(await Promise.all(claims))
+    // A batch is 100; one more may slip in between the two.
+    expect(answers.COUPON_ISSUED).toBeLessThanOrEqual(200)
+    expect(answers.ISSUANCE_PAUSED).toBe(3_000 - (answers.COUPON_ISSUED ?? 0))
+  })
+
   it('under load issues nothing after its acknowledgement, and says why in both languages', async () => {
     const campaignId = newCampaign()
     await coupon.open(campaignId, 100_000)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expireOnePage } from '../../../subgraphs/coupon/expiry.ts'
 import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts'
 import {
+  type Accounts,
   call,
   expectBalanced,
   FACE_FEN,
@@ -233,6 +234,17 @@ async function applyOrder(model: Model, action: OrderStep): Promise<void> {
   expect([answer.refusal === null, answer.state]).toEqual([granted, shown(model, known)])
 }
 
+/** The accounts as the graph tells them. */
+async function readAccounts(campaignId: string): Promise<Accounts> {
+  const { _entities } = await coupon.data<{ _entities: { issuance: Accounts }[] }>(
+    `query($representations: [_Any!]!) { _entities(representations: $representations) { ... on Campaign { issuance {
+       available: availableFen liability: liabilityFen expense: expenseFen returned: returnedFen } } } }`,
+    { representations: [{ __typename: 'Campaign', id: campaignId }] },
+    operator,
+  )
+  return _entities[0]?.issuance as Accounts
+}
+
 function expire(model: Model, known: Known): void {
   known.state = 'EXPIRED'
   model.returnedFen += FACE_FEN
@@ -253,6 +265,7 @@ describe('any history', () => {
         // The subgraph's own sweep may have come by since: what is due is swept in the model too.
         await apply(model, { do: 'sweep' })
         const accounts = await expectBalanced(coupon, model.campaignId)
+        expect(await readAccounts(model.campaignId)).toEqual(accounts)
         const issued = model.coupons.size
         expect(accounts).toEqual({
           available: (LIMIT - issued - model.closedUnissued) * FACE_FEN,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { newId } from '../../../protocol/ids.ts'
+import { sliceOf } from '../../../protocol/slice.ts'
 import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts'
 import {
   call,
@@ -95,17 +96,21 @@ describe('reserve', () => {
   })
 
   it('reads another shopper’s coupon as not found, even one of the same slice, and touches nothing', async () => {
-    const thief = 'somebody-else'
-    const hold = await coupon.payment.reserveCoupon(
-      { shopperId: thief, couponId, orderId: orderOf(thief), subtotalFen: 3_000 },
-      call(),
-    )
-    expect(hold).toMatchObject({ state: null, refusal: 'NOT_FOUND' })
-    const stranger = await coupon.payment.reserveCoupon(
+    const others = Array.from({ length: 10_000 }, (_, index) => `thief-${index}`)
+    const neighbour = others.find(name => sliceOf(name) === sliceOf(shopperId)) as string
+    const stranger = others.find(name => sliceOf(name) !== sliceOf(shopperId)) as string
+    for (const thief of [stranger, neighbour]) {
+      const hold = await coupon.payment.reserveCoupon(
+        { shopperId: thief, couponId, orderId: orderOf(thief), subtotalFen: 3_000 },
+        call(),
+      )
+      expect(hold).toMatchObject({ state: null, refusal: 'NOT_FOUND' })
+    }
+    const unknown = await coupon.payment.reserveCoupon(
       { ...order(), couponId: newId('coupon', shopperId), subtotalFen: 3_000 },
       call(),
     )
-    expect(stranger).toMatchObject({ state: null, refusal: 'NOT_FOUND' })
+    expect(unknown).toMatchObject({ state: null, refusal: 'NOT_FOUND' })
     expect(await state()).toBe('ISSUED')
   })
 

@@ -180,7 +180,7 @@ describe('closing', () => {
 })
 
 describe('reading', () => {
-  it('answers null for a campaign without issuance, and each of several in its place, in one statement', async () => {
+  it('answers null for a campaign without issuance, and each of several in its place', async () => {
     const [first, second] = [newCampaign(), newCampaign()]
     await open(first, 2)
     await open(second, 2, { limit: 20 })
