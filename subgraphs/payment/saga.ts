@@ -43,8 +43,10 @@ export interface SagaOptions {
 
 /** Longer than any request may take (10 s), so that the sweep does not take up what a request still has in hand. */
 export const LEASE_MS = 20_000
-/** The sweep's calls end this long before its lease does. */
+/** How long one pass of the sweep works: well within its lease. */
 const SWEEP_WORK_MS_MAX = 12_000
+/** What one order may take of it, so that a peer that answers nobody does not hold up the orders that need others. */
+const SWEEP_ORDER_MS_MAX = 4_000
 /** An order that could be neither held nor refused by then is given up. */
 const PLACE_WITHIN_MS = 60_000
 /** How long past its end an order waits for a provider that cannot say whether it was paid. */
@@ -148,7 +150,7 @@ export class Saga {
     const work = async (): Promise<void> => {
       for (const order of queue) {
         if (signal.aborted || nowMs() > deadlineMs) await this.#putBack(order)
-        else await this.drive(order, { deadlineMs })
+        else await this.drive(order, { deadlineMs: Math.min(deadlineMs, deadlineIn(SWEEP_ORDER_MS_MAX)) })
       }
     }
     await Promise.all(Array.from({ length: SWEEP_WORKERS }, work))

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { deadlineIn } from '../../../protocol/deadline.ts'
+import { deadlineIn, remainingMs } from '../../../protocol/deadline.ts'
 import { sliceOf } from '../../../protocol/slice.ts'
 import type { OrderRow } from '../../../subgraphs/payment/order.ts'
 import { LEASE_MS } from '../../../subgraphs/payment/saga.ts'
@@ -223,6 +223,16 @@ describe('the sweep', () => {
     }
     // The first pause follows the step AWAIT, taken up once; then RELEASE, from nothing.
     expect(pauses).toEqual([1, 2, 4, 8])
+  })
+
+  test('gives no order more than a third of a pass: who answers nobody holds up few', async () => {
+    await placed(payment, ALICE)
+    const leftMs: number[] = []
+    world.peers.trouble = (_, __, deadlineMs) => void leftMs.push(remainingMs(deadlineMs))
+    await world.pass(15 * MINUTE_MS)
+    await sweep()
+    expect(leftMs.length).toBeGreaterThan(0)
+    expect(Math.max(...leftMs)).toBeLessThanOrEqual(4_000)
   })
 
   test('leaves a payment its time, however late a worker comes with the one before', async () => {
