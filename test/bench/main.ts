@@ -1,9 +1,11 @@
 import { run as claims } from './claims.ts'
+import { run as pause } from './pause.ts'
 
 /** `npm run bench [-- name]`: side-by-side figures; raw results under test/bench/results/. */
 
 const BENCHES: Readonly<Record<string, { readonly run: () => Promise<void>; readonly what: string }>> = {
   claims: { run: claims, what: 'durable claims and paid orders over HTTP, beside the bare SQL function' },
+  pause: { run: pause, what: 'how long a pause takes to be acknowledged under 512 claimers' },
 }
 
 const [name] = process.argv.slice(2)
