@@ -49,8 +49,6 @@ export type Phase =
   | { readonly state: 'CANCELLED'; readonly step: 'RELEASE' | 'WATCH' | 'DONE' }
   | { readonly state: 'REFUNDED'; readonly step: 'RETURN' | 'DONE' }
 
-export type Step = Phase['step']
-
 interface OrderFields extends Basket {
   readonly sliceNo: number
   readonly id: string

@@ -86,7 +86,6 @@ CREATE TABLE payments (
 );
 -- Never two payments of one order that took money or still may.
 CREATE UNIQUE INDEX payments_one_live ON payments (slice_no, order_id) WHERE state <> 'TRADE_CLOSED';
-CREATE INDEX payments_by_order ON payments (slice_no, order_id);
 
 CREATE TABLE refunds (
   slice_no smallint NOT NULL,
@@ -125,7 +124,6 @@ CREATE TABLE transfers (
   PRIMARY KEY (slice_no, cause_id, kind),
   CHECK ((kind, debit, credit) IN (('CAPTURE', 'shopper', 'merchant'), ('REFUND', 'merchant', 'shopper')))
 );
-CREATE INDEX transfers_by_order ON transfers (slice_no, order_id);
 
 -- What a key answered. Written with the effect it stands for, in one statement; in flight while the outcome is null.
 CREATE TABLE idempotency_keys (
