@@ -78,6 +78,7 @@ async function start(): Promise<void> {
   const dataDir = resolve(settings.DATA_DIR)
   const production = settings.NODE_ENV === 'production'
   const logger = createLogger({
+    name: 'spillway',
     level: settings.LOG_LEVEL,
     destination: pino.destination({ dest: 2, sync: false }),
   })

@@ -63,12 +63,16 @@ export interface GatewayConfig {
 }
 
 const positive = z.int().positive()
+/** As browsers send it. Anything more, such as a slash at its end, would never be equal to what they send. */
+const origin = z
+  .url()
+  .refine(url => URL.parse(url)?.origin === url, 'expected an origin, such as https://shop.example')
 
 /** `CONFIG=file`, in JSON: what rarely differs between two processes. Unknown members are refused. */
 const fileSchema = z.strictObject({
   introspection: z.boolean().optional(),
   explorers: z.boolean().optional(),
-  corsOrigins: z.array(z.url()).max(100).optional(),
+  corsOrigins: z.array(origin).max(100).optional(),
   limits: z
     .strictObject({
       bodyBytesMax: positive,

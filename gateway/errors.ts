@@ -14,6 +14,9 @@ const entry = (status: number, retryable: boolean, meaning: string): ErrorEntry 
 
 /** Every code that an answer of the gateway may carry, but for codes of subgraphs that are not ours. */
 export const ERRORS: Readonly<Record<string, ErrorEntry>> = Object.freeze({
+  // A foreign subgraph's code may be the name of something that plain objects inherit.
+  __proto__: null as never,
+
   // The request as HTTP and JSON.
   BAD_REQUEST: entry(400, false, 'The request is not well-formed GraphQL over HTTP; the message says where.'),
   NOT_FOUND: entry(404, false, 'There is nothing at this path.'),

@@ -61,10 +61,9 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
     // Before the body, which decides nothing here.
     onRequest: async (request, reply) => {
       const fault = new Fault('METHOD_NOT_ALLOWED', `expected GET or POST, got ${request.method}`)
-      return sendOutcome(reply, refuse(stages, fault, { id: request.id }), 'application/json').header(
-        'allow',
-        'GET, POST',
-      )
+      return sendOutcome(reply, refuse(stages, fault, { id: request.id }), 'application/json', {
+        allow: 'GET, POST',
+      })
     },
     handler: async () => undefined,
   })
@@ -103,6 +102,8 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
 
   /** It loads Apollo's own scripts and frames, which no policy of ours could name. */
   async function landingPage(request: FastifyRequest, reply: FastifyReply): Promise<string> {
+    // Apollo Server negotiates once more. Were it to prefer JSON, it would run what nobody has admitted.
+    request.headers.accept = 'text/html'
     asPage(reply, {
       contentSecurityPolicy: false,
       crossOriginOpenerPolicy: false,
@@ -117,27 +118,32 @@ function paramsOf(request: FastifyRequest): GraphqlParams | Fault {
   return checkCsrf(request.headers) ?? paramsOfQuery(request.query as Record<string, unknown>)
 }
 
-/** Apollo Server knows hashes by `extensions.persistedQuery` only, and takes no member that is null. */
+/**
+ * Apollo Server knows hashes by `extensions.persistedQuery` only, and takes no member that is null. A GET's variables stay
+ * the text that they came as: nested deep, they could be read but not written again.
+ */
 function rewriteForApollo(
   request: FastifyRequest,
   { query, operationName, variables, hash }: GraphqlParams,
 ): void {
-  const members = Object.entries({
-    query,
-    operationName,
-    variables,
-    extensions: hash === undefined ? undefined : { persistedQuery: { version: 1, sha256Hash: hash } },
-  }).filter(([, value]) => value !== undefined)
+  const extensions = hash === undefined ? undefined : { persistedQuery: { version: 1, sha256Hash: hash } }
   if (request.method === 'POST') {
-    request.body = Object.fromEntries(members)
+    request.body = present({ query, operationName, variables, extensions })
     return
   }
-  const search = new URLSearchParams(
-    Object.fromEntries(
-      members.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
-    ),
+  const search = {
+    query,
+    operationName,
+    variables: variables === undefined ? undefined : (request.query as { variables: string }).variables,
+    extensions: extensions === undefined ? undefined : JSON.stringify(extensions),
+  }
+  request.raw.url = `${PATH}?${new URLSearchParams(present(search))}`
+}
+
+function present<Value>(members: Readonly<Record<string, Value | undefined>>): Record<string, Value> {
+  return Object.fromEntries(
+    Object.entries(members).filter((member): member is [string, Value] => member[1] !== undefined),
   )
-  request.raw.url = `${PATH}?${search}`
 }
 
 /** A browser at its address bar, not a program: HTML is named, JSON is not. */

@@ -22,12 +22,17 @@ export function asPage(reply: FastifyReply, options: FastifyHelmetOptions): Fast
   return reply.type('text/html; charset=utf-8')
 }
 
-/** An outcome as an HTTP answer; what the two doors have in common. */
-export function sendOutcome(reply: FastifyReply, outcome: Outcome, type: AnswerType): FastifyReply {
+/** An outcome as an HTTP answer; what the two doors have in common. `others` are set in place of its own headers. */
+export function sendOutcome(
+  reply: FastifyReply,
+  outcome: Outcome,
+  type: AnswerType,
+  others: Readonly<Record<string, string>> = {},
+): FastifyReply {
   const { status, headers } = headOf(outcome)
   const { errors, data, extensions } = outcome
   return reply
     .code(status)
-    .headers({ 'cache-control': 'no-store', 'content-type': `${type}; charset=utf-8`, ...headers })
+    .headers({ 'cache-control': 'no-store', 'content-type': `${type}; charset=utf-8`, ...headers, ...others })
     .send(JSON.stringify({ errors, data, extensions }))
 }

@@ -18,6 +18,11 @@ export interface AppOptions {
   readonly lifecycle: { readonly isClosing: boolean }
 }
 
+/** How often requests that have not arrived whole in time are looked for. */
+const SLOW_REQUESTS_EVERY_MS = 1_000
+/** How long a connection that was given up may stay open for the other side to read why. */
+const LAST_WORD_MS = 1_000
+
 /** Fastify with the limits, headers and errors that hold on every path. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { stages, limits, corsOrigins, lifecycle } = options
@@ -25,10 +30,23 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     logger: false,
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestMsMax,
-    http: { maxHeaderSize: limits.headerBytesMax },
+    http: {
+      maxHeaderSize: limits.headerBytesMax,
+      // Node takes the longer of the two for the whole request, and its own for headers is a minute.
+      headersTimeout: limits.requestMsMax,
+      connectionsCheckingInterval: Math.min(SLOW_REQUESTS_EVERY_MS, limits.requestMsMax),
+    },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     genReqId: requestIds(),
+    frameworkErrors: (error, request, reply) => {
+      reply.headers(ANSWER_HEADERS).header('x-request-id', request.id)
+      return sendOutcome(
+        reply,
+        refuse(stages, new Fault('BAD_REQUEST', error.message), { id: request.id }),
+        'application/json',
+      )
+    },
     clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket as Socket),
   })
   app.removeContentTypeParser('text/plain')
@@ -107,6 +125,8 @@ function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): 
   socket.end(
     `HTTP/1.1 ${status} ${code}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )
+  // Node looks after it no longer: without this it would stay for as long as the other side likes.
+  setTimeout(() => socket.destroy(), LAST_WORD_MS).unref()
 }
 
 const pathOf = (url: string): string => url.split('?', 1)[0]!.slice(0, 200)

@@ -59,7 +59,7 @@ export function compileFetch(node: FetchNode | BatchFetchNode, operation: Normal
         throw new Fault('SUBGRAPH_TIMEOUT', `The deadline passed before subgraph "${service}" was asked`)
       const values: Record<string, unknown> = { ...representations }
       for (const { sent, client: name } of variables)
-        if (name in run.variables) values[sent] = run.variables[name]
+        if (Object.hasOwn(run.variables, name)) values[sent] = run.variables[name]
       const request: SubgraphRequest = {
         ...base,
         variables: values,

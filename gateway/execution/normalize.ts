@@ -19,12 +19,16 @@ import {
 import { Fault } from '../../protocol/fault.ts'
 import type { TypeFacts } from '../supergraph/type-facts.ts'
 import { type Conditions, isIncluded } from './conditions.ts'
-import { internalKey } from './response-key.ts'
+import { INHERITED, internalKey } from './response-key.ts'
 
-/** Fragments are expanded where they are spread; a document of fragments spread twice each grows exponentially. */
-const SELECTIONS_MAX = 20_000
+/**
+ * Fragments are expanded where they are spread; a document of fragments spread twice each grows exponentially. Without
+ * fragments no text within its limit of tokens comes near this; 10,000 selections, a text of 1 kB, took the planner 5 s
+ * and held the process of a subgraph that compiled them for as long.
+ */
+const SELECTIONS_MAX = 2_000
 
-/** Variables the planner defines itself; a client's variable of such a name gets another one. */
+/** Variables the planner defines itself; a client's variable of such a name, or of an inherited one, gets another. */
 const PLANNERS_VARIABLE = /^(representations$|__batch_reps_)/
 
 /** What the planner is given for one shape of an operation, and what it is spared. */
@@ -76,6 +80,7 @@ export function normalize(
         if (!isIncluded(selection.directives, conditions, shape)) continue
         if (selection.kind === Kind.FIELD) {
           const name = selection.name.value
+          refusePrototype(selection.alias?.value, 'an alias')
           if (name === '__typename') typename = true
           else if (name === '__schema' || name === '__type') introspection.push(selection)
           else addField(selection)
@@ -104,9 +109,6 @@ export function normalize(
     }
     const addField = (node: FieldNode): void => {
       const responseKey = node.alias?.value ?? node.name.value
-      // Written as a key of a plain object it would set that object's prototype.
-      if (responseKey === '__proto__')
-        throw new Fault('BAD_INPUT', 'Expected an alias other than "__proto__"')
       const known = fields.get(responseKey)
       if (known) {
         if (node.selectionSet) known.sets.push(node.selectionSet)
@@ -185,6 +187,11 @@ export function normalize(
 
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }
 
+/** Written as a key of a plain object it would set that object's prototype. Throws Fault BAD_INPUT. */
+function refusePrototype(name: string | undefined, what: string): void {
+  if (name === '__proto__') throw new Fault('BAD_INPUT', `Expected ${what} other than "__proto__"`)
+}
+
 function refuseDefer(selection: SelectionNode): void {
   const directive = selection.directives?.find(
     ({ name }) => name.value === 'defer' || name.value === 'stream',
@@ -196,7 +203,8 @@ function renamedVariables(definitions: readonly VariableDefinitionNode[]): Map<s
   const taken = new Set(definitions.map(definition => definition.variable.name.value))
   const renamed = new Map<string, string>()
   for (const name of [...taken]) {
-    if (!PLANNERS_VARIABLE.test(name)) continue
+    refusePrototype(name, 'a variable')
+    if (!PLANNERS_VARIABLE.test(name) && !INHERITED.has(name)) continue
     let ours = `client_${name}`
     while (taken.has(ours)) ours = `client_${ours}`
     taken.add(ours)

@@ -8,8 +8,8 @@ import type { TypeFacts } from '../supergraph/type-facts.ts'
  */
 const PREFIX = '_a_'
 
-/** Names that plain objects inherit: read from an answer that lacks them they would not be undefined. */
-const INHERITED: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype))
+/** Names that plain objects inherit: read from an answer, or variables, that lack them they would not be undefined. */
+export const INHERITED: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype))
 
 /**
  * The key for a client's field. It depends on names only, never on the type that the field was selected on: the same

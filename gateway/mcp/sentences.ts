@@ -72,6 +72,7 @@ function ofError(error: FormattedError): Sentence {
 const FAILED: Sentence = { zh: '操作没有成功。', en: 'It did not work.' }
 
 const BY_CODE: Readonly<Record<string, Sentence>> = {
+  __proto__: null as never,
   OUTCOME_UNKNOWN: {
     zh: '结果暂时未知；原样再问一次是安全的，不会重复执行。',
     en: 'The outcome is not known yet; asking again, unchanged, is safe and does nothing twice.',

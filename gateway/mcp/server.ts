@@ -80,7 +80,7 @@ export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
 
   // Without sessions there is no stream to open and nothing to end.
   app.route({
-    method: ['GET', 'DELETE'],
+    method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'],
     url: '/mcp',
     exposeHeadRoute: false,
     handler: async (request, reply) => {

@@ -1,6 +1,8 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 
 export interface LogOptions {
+  /** Who writes: stands in every line. Default `gateway`. */
+  readonly name?: string
   /** Default `info`. */
   readonly level?: string
   /** Default: standard output. */
@@ -29,7 +31,7 @@ export function createLogger(options: LogOptions = {}): Logger {
     const member = `["${name}"]`
     return [member, `*${member}`, `*.*${member}`]
   })
-  const { level = 'info', destination } = options
-  const settings = { level, base: { name: 'gateway' }, redact: { paths, censor: '[redacted]' } }
+  const { name = 'gateway', level = 'info', destination } = options
+  const settings = { level, base: { name }, redact: { paths, censor: '[redacted]' } }
   return destination === undefined ? pino(settings) : pino(settings, destination)
 }

@@ -76,6 +76,7 @@ describe('what is wrong is named, and no value shown', () => {
     ['{"limits": {"depthMax": 0}}', /limits.depthMax/],
     ['{"limits": {"depth": 1}}', /depth/],
     ['{"corsOrigins": ["*"]}', /corsOrigins.0/],
+    ['{"corsOrigins": ["https://a.example/"]}', /corsOrigins.0: expected an origin/],
   ])('the file %s', (text, message) => {
     expect(() => readConfig({ CONFIG: file(text) })).toThrow(message)
   })

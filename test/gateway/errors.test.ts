@@ -53,6 +53,8 @@ describe('the registry', () => {
   test('gives a code that is not ours no status of its own', () => {
     expect(statusOf('FOREIGN')).toBe(200)
     expect(statusOf('constructor')).toBe(200)
+    const inherited = { message: 'table users', extensions: { code: 'constructor' } }
+    expect(presentError(inherited, true).message).toBe('the called service failed')
   })
 })
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hashOf, OPERATIONS, type TinyGraph, tinyGraph } from '../harness/tiny-graph.ts'
 
@@ -87,6 +88,21 @@ const REFUSED: readonly Refused[] = [
     400,
     'MAX_ROOT_FIELDS_LIMIT',
   ],
+  [
+    'introspection of many lists',
+    post({
+      query: `{ ${Array.from({ length: 17 }, (_, i) => `a${i}: __schema { types { fields { name } } }`)} }`,
+    }),
+    400,
+    'OPERATION_TOO_LARGE',
+  ],
+  ['an alias that sets a prototype', post({ query: '{ __proto__: __typename }' }), 400, 'BAD_INPUT'],
+  [
+    'a variable that sets a prototype',
+    post({ query: 'query ($__proto__: String) { echo(text: $__proto__) }' }),
+    400,
+    'BAD_INPUT',
+  ],
   ['fragments that explode', post({ query: exploding }), 400, 'MAX_DEPTH_LIMIT'],
   ['NUL in a literal', post({ query: '{ echo(text: "a\\u0000") }' }), 400, 'BAD_INPUT'],
   ['no content type', { method: 'POST', body: new Uint8Array([123, 125]) }, 415, 'UNSUPPORTED_MEDIA_TYPE'],
@@ -138,6 +154,7 @@ const REFUSED: readonly Refused[] = [
   ],
   ['a media type that is not served', post({ query: QUERY }, { accept: 'text/html' }), 406, 'NOT_ACCEPTABLE'],
   ['another method', { method: 'PUT', ...get({ query: QUERY }) }, 405, 'METHOD_NOT_ALLOWED'],
+  ['a path that is no text', { path: '/%zz' }, 400, 'BAD_REQUEST'],
   ['a path with nothing', { path: '/nothing' }, 404, 'NOT_FOUND'],
   [
     'another scheme of authorization',
@@ -170,6 +187,8 @@ describe('a request that is refused gets its status and code, and runs nothing',
     expect([response.status, body.errors[0]!.extensions.code]).toEqual([status, code])
     expect(body).not.toHaveProperty('data')
     expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8')
+    expect(response.headers.get('x-request-id')).toBeTruthy()
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff')
     expect(graph.executed.length).toBe(executed)
     if (code === 'PERSISTED_QUERY_NOT_FOUND') {
       expect(response.headers.get('cache-control')).toBe('private, no-cache, must-revalidate')
@@ -204,6 +223,47 @@ describe('a request that is refused gets its status and code, and runs nothing',
     expect(JSON.parse(text.slice(text.indexOf('\r\n\r\n'))).errors[0].extensions.code).toBe(code)
   })
 
+  test.each([
+    ['PUT', '/graphql', 'GET, POST'],
+    ['HEAD', '/graphql', 'GET, POST'],
+    ['GET', '/mcp', 'POST'],
+    ['HEAD', '/mcp', 'POST'],
+  ])('%s %s is told what is allowed', async (method, path, allowed) => {
+    const response = await fetch(`${url}${path}`, { method })
+    expect([response.status, response.headers.get('allow')]).toEqual([405, allowed])
+  })
+
+  test('variables of a GET may nest as deep as a request is long', async () => {
+    const deep = `{"unused":${'['.repeat(7_000)}${']'.repeat(7_000)}}`
+    // Unescaped, so that it stays within the headers' limit.
+    const response = await graph.gateway.app.inject({
+      url: `/graphql?query=%7B__typename%7D&variables=${deep}`,
+      headers: JSON_TYPE,
+    })
+    expect([response.statusCode, response.json()]).toEqual([200, { data: { __typename: 'Query' } }])
+  })
+
+  test('a variable that was not given is not found among what objects inherit', async () => {
+    const query = 'query ($toString: String) { echo(text: $toString) }'
+    expect(await (await fetch(`${url}/graphql`, post({ query }))).json()).toEqual({ data: { echo: null } })
+  })
+
+  test('a connection that spoke no HTTP is closed even if its other side keeps it open', async () => {
+    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', allowHalfOpen: true })
+    try {
+      await once(socket, 'connect')
+      const count = promisify(graph.gateway.app.server.getConnections.bind(graph.gateway.app.server))
+      const open = (): Promise<number> => count()
+      const before = await open()
+      socket.write('hello\r\n\r\n')
+      socket.resume()
+      await once(socket, 'end')
+      await expect.poll(open, { timeout: 5_000 }).toBeLessThan(before)
+    } finally {
+      socket.destroy()
+    }
+  })
+
   test('a text is registered under its hash once it proved valid, and not before', async () => {
     const ask = async (body: object): Promise<unknown> => (await fetch(`${url}/graphql`, post(body))).json()
     const invalid = '{ nothing }'
@@ -222,6 +282,34 @@ describe('a request that is refused gets its status and code, and runs nothing',
     expect(response.status).toBe(200)
     expect(await response.json()).toHaveProperty('data.__schema')
   })
+})
+
+test('a request that does not arrive whole in time is given up', async () => {
+  const graph = await tinyGraph({ limits: { requestMsMax: 200 } })
+  const socket = connect(await graph.gateway.listen({ port: 0 }), '127.0.0.1')
+  let text = ''
+  socket.on('data', chunk => {
+    text += chunk
+  })
+  socket.write(
+    'POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"q',
+  )
+  await once(socket, 'close')
+  expect(text).toMatch(/^HTTP\/1.1 408 .*REQUEST_TIMEOUT/s)
+  await graph.gateway.close()
+})
+
+test('a browser gets the page whatever else it accepts, and nothing is run for it', async () => {
+  const graph = await tinyGraph({ explorers: true })
+  for (const accept of ['text/html', 'text/html;q=0.1, */*']) {
+    const response = await graph.gateway.app.inject({
+      url: `/graphql?query=${encodeURIComponent(QUERY)}`,
+      headers: { ...JSON_TYPE, accept },
+    })
+    expect([response.statusCode, response.headers['content-type']]).toEqual([200, 'text/html'])
+  }
+  expect(graph.executed).toEqual([])
+  await graph.gateway.close()
 })
 
 test('in production introspection is refused unless asked for, and suggests nothing', async () => {
