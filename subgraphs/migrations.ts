@@ -54,7 +54,7 @@ export async function migrate(
       const startedMs = performance.now()
       await apply(client, schema, migration)
       const tookMs = Math.round(performance.now() - startedMs)
-      log.info({ schema, version: migration.version, name: migration.name, tookMs }, 'migrated')
+      log.info({ schema, version: migration.version, migration: migration.name, tookMs }, 'migrated')
     }
     return pending.map(({ version }) => version)
   } finally {
