@@ -26,10 +26,19 @@ export interface EmbeddedStack extends Stack {
   postgresPid(): Promise<number>
 }
 
-const SERVICES = ['coupon', 'catalog', 'campaign', 'payment'] as const
+export interface ServicesStack extends Stack {
+  /** SIGKILL; resolves with the program when it is gone. */
+  kill9(name: ServiceName): Promise<RunningProgram>
+  /** Again after `kill9`; resolves when it listens. */
+  start(name: ServiceName): Promise<void>
+}
+
+/** Those that are called before their callers. */
+const SERVICES = ['coupon', 'catalog', 'campaign', 'payment', 'gateway'] as const
+export type ServiceName = (typeof SERVICES)[number]
+
 const READY = /ready at (http:\/\/\S+)/
-const GATEWAY_READY = /"port":(\d+).*gateway listens/
-const SERVICE_READY = /"url":"(http:[^"]+)"/
+const LISTENS = /"port":(\d+).*(?:gateway listens|is ready)/
 
 /** `npm start` on a data folder of its own, or on `dataDir`, which then stays. */
 export async function startEmbedded(
@@ -66,43 +75,52 @@ export async function startEmbedded(
   }
 }
 
-/** Gateway and four subgraph services, processes of their own over HTTP, on the given external PostgreSQL. */
+/**
+ * Gateway and four subgraph services, processes of their own over HTTP, on the given external PostgreSQL. One that was
+ * killed is started again with the same settings and on the same port.
+ */
 export async function startServices(database: {
   readonly url: string
   readonly connection: PostgresConnection
-}): Promise<Stack> {
+}): Promise<ServicesStack> {
   const identityKey = 'services-identity-key-0123456789abcdef'
   const secret = 'services-token-secret-0123456789abcdefghij'
-  const programs: RunningProgram[] = []
+  const running = new Map<ServiceName, RunningProgram>()
+  const ports = new Map<ServiceName, string>()
+  const urls: Record<string, string> = {}
+  const launch = (name: ServiceName): RunningProgram => {
+    const shared = { PORT: ports.get(name) ?? '0', IDENTITY_KEY: identityKey, ...urls }
+    return name === 'gateway'
+      ? runProgram('gateway/main.ts', [], { ...shared, TOKEN_SECRET: secret })
+      : runProgram('subgraphs/main.ts', [name], { ...shared, DATABASE_URL: database.url, SEED: 'true' })
+  }
+  const start = async (name: ServiceName): Promise<void> => {
+    const program = launch(name)
+    running.set(name, program)
+    const [, port] = await program.says(LISTENS)
+    ports.set(name, port as string)
+    if (name !== 'gateway') urls[`SUBGRAPH_URL_${name.toUpperCase()}`] = `http://127.0.0.1:${port}/graphql`
+  }
+  const programs = (): RunningProgram[] => [...running.values()].toReversed()
   const close = async (): Promise<void> => {
     // Callers before those they call.
-    for (const program of programs.toReversed()) await program.stop()
+    for (const program of programs()) await program.stop()
   }
   try {
-    const urls: Record<string, string> = {}
-    for (const name of SERVICES) {
-      const program = runProgram('subgraphs/main.ts', [name], {
-        DATABASE_URL: database.url,
-        IDENTITY_KEY: identityKey,
-        SEED: 'true',
-        ...urls,
-      })
-      programs.push(program)
-      const [, url] = await program.says(SERVICE_READY)
-      urls[`SUBGRAPH_URL_${name.toUpperCase()}`] = url as string
-    }
-    const gateway = runProgram('gateway/main.ts', [], {
-      PORT: '0',
-      IDENTITY_KEY: identityKey,
-      TOKEN_SECRET: secret,
-      ...urls,
-    })
-    programs.push(gateway)
-    const [, port] = await gateway.says(GATEWAY_READY)
+    for (const name of SERVICES) await start(name)
     return {
-      programs: programs.toReversed(),
+      get programs() {
+        return programs()
+      },
       database: database.connection,
-      ...clientsOf(`http://127.0.0.1:${port}`, secret),
+      kill9: async name => {
+        const program = running.get(name) as RunningProgram
+        program.kill('SIGKILL')
+        await program.exited
+        return program
+      },
+      start,
+      ...clientsOf(`http://127.0.0.1:${ports.get('gateway')}`, secret),
       [Symbol.asyncDispose]: close,
     }
   } catch (error) {
