@@ -299,53 +299,57 @@ describe('who may claim', () => {
   })
 })
 
+/** Until so many sessions wait for a lock. */
+const lockWaits = (own: OpenCoupon, count: number): Promise<unknown> =>
+  until(`${count} sessions to wait for a lock`, async () => {
+    const waiting = await own.sql(
+      "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+    )
+    return waiting.length >= count
+  })
+
+/** Holds a lock in a transaction of its own until it is let go. */
+async function holdLock(own: OpenCoupon, text: string): Promise<() => Promise<void>> {
+  const locked = Promise.withResolvers<void>()
+  const held = Promise.withResolvers<void>()
+  const holding = own.database.transaction(async transaction => {
+    await transaction.query({ name: `test ${text}`, text })
+    locked.resolve()
+    await held.promise
+  })
+  await Promise.race([locked.promise, holding])
+  return () => {
+    held.resolve()
+    return holding
+  }
+}
+
 describe('a deadline', () => {
   it('that passes in the queue answers SUBGRAPH_TIMEOUT and issues nothing', async () => {
     await using own = await openCoupon(owned.connection)
     await own.open('campaign_slow', 10)
     await own.claim('warm', 'campaign_slow')
     // Somebody holds the bucket: the first batch waits for it, the second in the queue behind.
-    const locked = Promise.withResolvers<void>()
-    const held = Promise.withResolvers<void>()
-    const holding = own.database.transaction(async transaction => {
-      await transaction.query({ name: 'test_hold', text: 'SELECT 1 FROM bucket FOR UPDATE' })
-      locked.resolve()
-      await held.promise
-    })
-    await locked.promise
+    const letGo = await holdLock(own, 'SELECT 1 FROM bucket FOR UPDATE')
     const input = { campaignId: 'campaign_slow' }
     const first = own.execute(CLAIM, { input }, shopper('first'))
-    await until('the first batch to wait for the bucket', async () => {
-      const waiting = await own.sql(
-        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
-      )
-      return waiting.length > 0
-    })
-    const lapsed = await own.execute(CLAIM, { input }, shopper('lapsed'), 50).finally(held.resolve)
-    await holding
+    await lockWaits(own, 1)
+    const lapsed = await own.execute(CLAIM, { input }, shopper('lapsed'), 50).finally(letGo)
     expect(lapsed.errors?.[0]?.extensions?.code).toBe('SUBGRAPH_TIMEOUT')
     expect((await first).errors).toBeUndefined()
     await own.claim('after', 'campaign_slow')
     const rows = await own.sql<{ shopper_id: string }>('SELECT shopper_id FROM coupon ORDER BY shopper_id')
     expect(rows.map(row => row.shopper_id)).toEqual(['after', 'first', 'warm'])
   })
-})
 
-describe('a deadline that passes', () => {
-  it('while the campaign is looked up answers SUBGRAPH_TIMEOUT: nothing can have been issued', async () => {
+  it('that passes while the campaign is looked up answers SUBGRAPH_TIMEOUT: nothing can have been issued', async () => {
     await using own = await openCoupon(owned.connection)
     await own.open('campaign_unread', 10)
-    const held = Promise.withResolvers<void>()
-    const locked = Promise.withResolvers<void>()
-    const holding = own.database.transaction(async transaction => {
-      await transaction.query({ name: 'test_lock', text: 'LOCK TABLE issuance' })
-      locked.resolve()
-      await held.promise
-    })
-    await locked.promise
+    const letGo = await holdLock(own, 'LOCK TABLE issuance')
     const input = { campaignId: 'campaign_unread' }
-    const lapsed = await own.execute(CLAIM, { input }, shopper('lapsed'), 50).finally(held.resolve)
-    await holding
+    const asking = own.execute(CLAIM, { input }, shopper('lapsed'), 500)
+    await lockWaits(own, 1)
+    const lapsed = await asking.finally(letGo)
     expect(lapsed.errors?.[0]?.extensions?.code).toBe('SUBGRAPH_TIMEOUT')
   })
 })
@@ -380,30 +384,15 @@ describe('pausing', () => {
     await using own = await openCoupon(owned.connection)
     await own.open('campaign_long', 100_000)
     await own.claim('warm', 'campaign_long')
-    const locked = Promise.withResolvers<void>()
-    const held = Promise.withResolvers<void>()
-    const holding = own.database.transaction(async transaction => {
-      await transaction.query({ name: 'test_hold', text: 'SELECT 1 FROM bucket FOR UPDATE' })
-      locked.resolve()
-      await held.promise
-    })
-    await locked.promise
-    const waiting = (count: number) =>
-      until(`${count} to wait for the bucket`, async () => {
-        const rows = await own.sql(
-          "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
-        )
-        return rows.length >= count
-      })
+    const letGo = await holdLock(own, 'SELECT 1 FROM bucket FOR UPDATE')
     const claims = names('long', 3_000).map(name => own.claim(name, 'campaign_long'))
-    await waiting(1)
+    await lockWaits(own, 1)
     const pausing = own.campaign.setIssuance(
       { campaignId: 'campaign_long', version: 3, paused: true, noticeZh: null, noticeEn: null },
       call(),
     )
-    await waiting(2)
-    held.resolve()
-    await Promise.all([pausing, holding])
+    await lockWaits(own, 2)
+    await Promise.all([letGo(), pausing])
     const answers = tally(await Promise.all(claims))
     // A batch is 100; one more may slip in between the two.
     expect(answers.COUPON_ISSUED).toBeLessThanOrEqual(200)
