@@ -40,8 +40,9 @@ const CONNECTIONS_MAX = 60
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
-/** What is running so far, to be ended in the opposite order. */
-const running: { postgres?: EmbeddedPostgres; subgraphs?: InProcessSubgraphs; gateway?: Gateway } = {}
+/** What is running so far, to be ended in the opposite order. PostgreSQL runs by itself: what was begun is waited for. */
+const running: { postgres?: Promise<EmbeddedPostgres>; subgraphs?: InProcessSubgraphs; gateway?: Gateway } =
+  {}
 let ending: Promise<void> | undefined
 
 if (process.argv.length > 2) {
@@ -84,7 +85,7 @@ async function start(): Promise<void> {
   })
 
   say(`Starting PostgreSQL on ${dataDir}/postgres …`)
-  running.postgres = await startEmbeddedPostgres({
+  running.postgres = startEmbeddedPostgres({
     dataDir: `${dataDir}/postgres`,
     listen: { kind: 'socket' },
     connectionsMax: CONNECTIONS_MAX,
@@ -94,11 +95,12 @@ async function start(): Promise<void> {
       fail(new Error(`another process has taken over ${dataDir}; this one ends`))
     },
   })
+  const { connection } = await running.postgres
   if (ending !== undefined) return
 
   say('Starting coupon, catalog, campaign and payment …')
   running.subgraphs = createInProcessSubgraphs({
-    connection: running.postgres.connection,
+    connection,
     production,
     seed: settings.SEED === 'true',
     logger,
@@ -154,7 +156,8 @@ function end(): Promise<void> {
   ending ??= (async () => {
     await running.gateway?.close()
     await running.subgraphs?.close()
-    await running.postgres?.stop()
+    const postgres = await running.postgres?.catch(() => undefined)
+    await postgres?.stop()
   })()
   return ending
 }

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -50,6 +50,15 @@ describe('start and stop', () => {
     expect(second.output).toContain(`already running, pid ${first.programs[0]?.pid}`)
     await claim(first, 'unharmed')
     await first[Symbol.asyncDispose]()
+  })
+
+  test('stopped while PostgreSQL starts, it leaves nothing running and nothing half made', async () => {
+    const program = runProgram('start.ts', [], { DATA_DIR: dataDir, PORT: '0', ...environment })
+    await program.says(/Starting PostgreSQL/)
+    program.kill('SIGINT')
+    expect(await program.exited).toEqual({ code: 0, signal: null })
+    expect(await readdir(dataDir)).toEqual(['postgres'])
+    expect(await readdir(join(dataDir, 'postgres'))).not.toContain('postmaster.pid')
   })
 
   test('a port that is taken is said to be, and PostgreSQL does not stay behind', async () => {
