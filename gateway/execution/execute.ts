@@ -44,6 +44,7 @@ export interface CompiledShape {
   readonly plan: OperationPlan
   readonly stages: readonly { readonly rootKeys: readonly string[]; readonly step: Step }[]
   readonly fetchCount: number
+  readonly selectionCount: number
   readonly introspect: Introspect
   readonly projection: Projection
 }

@@ -42,6 +42,8 @@ export interface NormalizedOperation {
   variableDefinitionsOf(selections: readonly SelectionNode[]): readonly VariableDefinitionNode[]
   /** The client's name of a variable in a plan. */
   clientVariable(name: string): string
+  /** Selections once fragments are expanded: what its plan and its closures grow with. */
+  readonly selectionCount: number
   /** Root `__schema` and `__type` fields as the client wrote them. */
   readonly introspection: readonly FieldNode[]
 }
@@ -172,6 +174,7 @@ export function normalize(
   return {
     kind,
     selections,
+    selectionCount: SELECTIONS_MAX - selectionsLeft,
     introspection,
     clientVariable: name => clientNames.get(name) ?? name,
     variableDefinitionsOf,

@@ -34,6 +34,8 @@ export interface CompiledOperation {
   readonly operation: OperationDefinitionNode
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
   readonly coerceVariables: CoerceVariables
+  /** Selections, fragments expanded, of all shapes that are kept: about 1 kB of memory each. Grows as shapes are asked for. */
+  readonly selectionCount: number
   /** The plan for these (coerced) variables. */
   plan(variables: Variables): Promise<OperationPlan>
   execute(options: ExecuteOptions): Promise<ExecutionOutcome>
@@ -145,6 +147,7 @@ function compileShape(
   return {
     plan,
     stages: plan.stages.map((stage, i) => ({ rootKeys: stage.rootKeys, step: compiled[i]!.step })),
+    selectionCount: normalized.selectionCount,
     fetchCount: compiled.reduce((sum, { fetchCount }) => sum + fetchCount, 0),
     introspect: compileIntrospection(supergraph.apiSchema, operation, fragments, normalized.introspection),
     projection: compileProjection(
@@ -196,6 +199,11 @@ function operationOf(source: Source, shapes: Map<number, CompiledShape>): Compil
     operation,
     fragments,
     coerceVariables: compileVariables(supergraph.apiSchema, operation),
+    get selectionCount() {
+      let count = 0
+      for (const shape of shapes.values()) count += shape.selectionCount
+      return count
+    },
     async plan(variables) {
       return (await shapeFor(variables)).plan
     },

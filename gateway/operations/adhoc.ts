@@ -21,15 +21,51 @@ export interface AdhocOperations {
 const KEPT_MAX = 1_000
 /** Longer texts are compiled each time: what is kept stays within 32 MiB of text. */
 const KEPT_CHARS_MAX = 32 * 1024
+/** Of all that are kept, about 200 MB: a text of 1 kB may expand to 2,000 selections in each of 32 shapes. */
+const KEPT_SELECTIONS_MAX = 200_000
 
-export function createAdhocOperations(supergraph: Supergraph, keptMax: number = KEPT_MAX): AdhocOperations {
+interface Kept {
+  readonly made: Promise<ServableOperation>
+  /** Once it is made. */
+  operation: ServableOperation | undefined
+}
+
+/** Keeps at most `keptMax` operations of `selectionsMax` selections in all. */
+export function createAdhocOperations(
+  supergraph: Supergraph,
+  keptMax: number = KEPT_MAX,
+  selectionsMax: number = KEPT_SELECTIONS_MAX,
+): AdhocOperations {
   /** Least recently used first. */
-  const compiled = new Map<string, Promise<ServableOperation>>()
+  const compiled = new Map<string, Kept>()
 
   async function compile({ document, operationName }: AdhocText): Promise<ServableOperation> {
     return servable(
       await compileOperationAsync(supergraph, document, operationName === undefined ? {} : { operationName }),
     )
+  }
+
+  /** Counted anew each time, since an operation grows with the shapes that are asked for. */
+  function makeRoom(): void {
+    let selections = 0
+    for (const { operation } of compiled.values()) selections += operation?.compiled.selectionCount ?? 0
+    for (const [key, { operation }] of compiled) {
+      if (selections <= selectionsMax && compiled.size <= keptMax) return
+      compiled.delete(key)
+      selections -= operation?.compiled.selectionCount ?? 0
+    }
+  }
+
+  async function make(text: AdhocText, key: string): Promise<ServableOperation> {
+    try {
+      const operation = await compile(text)
+      const kept = compiled.get(key)
+      if (kept !== undefined) kept.operation = operation
+      return operation
+    } catch (error) {
+      compiled.delete(key)
+      throw error
+    }
   }
 
   return {
@@ -40,14 +76,12 @@ export function createAdhocOperations(supergraph: Supergraph, keptMax: number = 
       if (known !== undefined) {
         compiled.delete(key)
         compiled.set(key, known)
-        return known
+        makeRoom()
+        return known.made
       }
-      const made = compile(text)
-      compiled.set(key, made)
-      if (compiled.size > keptMax) compiled.delete(compiled.keys().next().value as string)
-      made.catch(() => {
-        if (compiled.get(key) === made) compiled.delete(key)
-      })
+      const made = make(text, key)
+      compiled.set(key, { made, operation: undefined })
+      makeRoom()
       return made
     },
     get kept() {

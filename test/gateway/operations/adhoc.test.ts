@@ -44,6 +44,24 @@ test('no more are kept than allowed, least recently used goes first', async () =
   await Promise.all(kept)
 })
 
+test('what is kept stays within its selections, those of shapes asked for later included', async () => {
+  const operations = createAdhocOperations(supergraph, 10, 6)
+  const shaped = adhoc('query ($a: Boolean!) { who @skip(if: $a) me { id } }')
+  const first = operations.operationOf(shaped)
+  const { compiled } = await first
+  expect(compiled.selectionCount).toBe(0)
+  await compiled.plan({ a: false })
+  expect(compiled.selectionCount).toBe(3)
+  // 3 and 1 of `{ who }`, then 3 more of the second shape.
+  await operations.operationOf(adhoc('{ who }'))
+  expect(operations.kept).toBe(2)
+  await compiled.plan({ a: true })
+  expect(compiled.selectionCount).toBe(6)
+  await operations.operationOf(adhoc('{ who }'))
+  expect(operations.kept).toBe(1)
+  expect(operations.operationOf(shaped)).not.toBe(first)
+})
+
 test('what fails to compile is not kept, nor is a text that is too long', async () => {
   const operations = createAdhocOperations(supergraph)
   await expect(operations.operationOf(adhoc('subscription { who }'))).rejects.toMatchObject({
