@@ -8,8 +8,12 @@ import { type Database, isDataError, OutcomeUnknown } from '../database.ts'
 import { assertCampaignId } from './coupon.ts'
 import { type ClaimRow, type ClaimVerdict, claimBatch, readBucketCounts } from './store.ts'
 
-/** Claims in one SQL call. Straight to the function on two busy cores: 1 a batch 700/s, 10 4,700/s, 50 11,000/s, 100 14,000/s, 200 and 500 12,000/s. */
-const BATCH_MAX = 100
+/**
+ * Claims in one SQL call. A call costs the backend some 0.8 ms and an fsync, a claim in it 25 µs. One caller on two shared cores,
+ * alternating: 50 a batch 0.7 of the rate of 100, which was 13,700/s; 256 1.3 of it, answered in 11 ms; 512 1.45, in 23 ms. A
+ * pause waits for a batch.
+ */
+const BATCH_MAX = 256
 /** Claims waiting or under way in this process: about a second's work, well inside a request's deadline. */
 const CLAIMS_MAX = 16_384
 /** Buckets with claims under way. */

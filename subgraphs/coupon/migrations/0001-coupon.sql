@@ -158,6 +158,9 @@ CREATE INDEX issuance_by_end ON issuance (valid_until);
 -- Every look-up names the whole primary key under LIMIT 1: as a plain join, on a table without statistics, it reads the whole
 -- slice a batch. enable_seqscan is off because a plan made while the table was small (and analysed so) stays cached; and cached
 -- it stays (plan_cache_mode), because planning anew was a sixth of a call with one claim.
+--
+-- Measured, of the backend's time for a claim in a batch of 100, 37 µs: 8 are the batch's own cost; coupon_by_id is 3 and 77 B
+-- of WAL; that index, coupon_of_shopper and all CHECKs together are 7; ON CONFLICT or the two sorts are lost in the noise.
 CREATE FUNCTION claim_batch(
   p_campaign_id text,
   p_bucket_no smallint,
