@@ -110,6 +110,24 @@ const environmentSchema = z.object({
   CONFIG: z.string().optional(),
 })
 
+/** Every variable of `npm run gateway`, with what it is for. */
+export const GATEWAY_VARIABLES: readonly (readonly [name: string, purpose: string])[] = [
+  ['PORT', 'port to listen on, default 4000; 0 takes a free one'],
+  ['HOST', 'address to listen on, default 0.0.0.0'],
+  ['SUPERGRAPH', 'the composed SDL, default schema/supergraph.graphql'],
+  ['OPERATIONS', 'the persisted operations, default schema/operations.json'],
+  ['SUBGRAPH_URL_<NAME>', "where a subgraph is, in place of the supergraph's address"],
+  ['IDENTITY_KEY', 'signs what goes to subgraphs; needed in production'],
+  ['TOKEN_SECRET', 'verifies tokens (HS256); in production this or TOKEN_JWKS_URL'],
+  ['TOKEN_JWKS_URL', 'verifies tokens by published keys (EdDSA, RS256)'],
+  ['TOKEN_ISSUER', 'the only issuer that is believed'],
+  ['TOKEN_AUDIENCE', 'the audience that a token must name'],
+  ['DATA_DIR', 'outside production: the folder with the development secret'],
+  ['NODE_ENV', '`production` refuses unsafe settings and turns explorers and introspection off'],
+  ['LOG_LEVEL', 'default info'],
+  ['CONFIG', 'a JSON file: introspection, explorers, corsOrigins, limits'],
+]
+
 /**
  * Reads the environment and the file that `CONFIG` names; an empty variable counts as absent.
  * @throws Error that lists every variable and member that is wrong.

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { HttpClient } from '../protocol/http-client.ts'
-import { type GatewayConfig, readConfig } from './config.ts'
+import { GATEWAY_VARIABLES, type GatewayConfig, readConfig } from './config.ts'
 import { type CreateClient, createGateway, type Gateway } from './gateway.ts'
 import { readTokenSettings } from './identity/settings.ts'
 import type { TokenSettings } from './identity/tokens.ts'
@@ -9,6 +9,12 @@ import { createLogger } from './telemetry/log.ts'
 
 /** `npm run gateway`: the gateway alone, over subgraphs that answer by HTTP. */
 async function main(): Promise<void> {
+  const [argument] = process.argv.slice(2)
+  if (argument !== undefined) {
+    console.info(help())
+    process.exitCode = argument === '--help' || argument === '-h' ? 0 : 1
+    return
+  }
   const config = readConfig(process.env)
   const tokens = readTokenSettings(process.env)
   const logger = createLogger({ level: config.logLevel })
@@ -58,6 +64,11 @@ function defined<Members extends object>(
   members: Members,
 ): { [Name in keyof Members]?: Exclude<Members[Name], undefined> } {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never
+}
+
+function help(): string {
+  const variables = GATEWAY_VARIABLES.map(([name, purpose]) => `  ${name.padEnd(20)} ${purpose}`)
+  return ['Usage: npm run gateway', '', 'Settings come from the environment:', ...variables].join('\n')
 }
 
 function stopOnSignals(gateway: Gateway, logger: Logger): void {

@@ -89,12 +89,13 @@ export function subgraphError(
   }
 }
 
-/** Why a fetch has no answer, as message and extensions. */
+/** Why a fetch has no answer, as message and extensions. Anything but a Fault is a defect, whose words are for the log. */
 export function failureOf(
   reason: unknown,
   service: string,
 ): { message: string; extensions: Record<string, unknown> } {
   if (reason instanceof Fault)
     return { message: reason.message, extensions: { ...reason.extensions, service } }
-  return { message: `Subgraph "${service}" failed`, extensions: { code: 'SUBGRAPH_ERROR', service } }
+  const message = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)
+  return { message, extensions: { code: 'INTERNAL_SERVER_ERROR', service } }
 }

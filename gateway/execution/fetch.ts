@@ -8,6 +8,7 @@ import {
 } from 'graphql'
 import { nowMs } from '../../protocol/deadline.ts'
 import { Fault } from '../../protocol/fault.ts'
+import { noAnswer } from '../../protocol/no-answer.ts'
 import type { SubgraphAnswer, SubgraphRequest } from '../../protocol/subgraph-client.ts'
 import type { NormalizedOperation } from './normalize.ts'
 import type { BatchFetchNode, FetchNode } from './plan.ts'
@@ -54,9 +55,9 @@ export function compileFetch(node: FetchNode | BatchFetchNode, operation: Normal
     },
     async send(run, representations) {
       const client = run.clients.get(service)
-      if (!client) throw new Fault('SUBGRAPH_UNREACHABLE', `No client serves subgraph "${service}"`)
+      if (!client) throw noAnswer('SUBGRAPH_UNREACHABLE', service, 'no client serves it')
       if (nowMs() >= run.deadlineMs)
-        throw new Fault('SUBGRAPH_TIMEOUT', `The deadline passed before subgraph "${service}" was asked`)
+        throw noAnswer('SUBGRAPH_TIMEOUT', service, 'the deadline passed before it was asked')
       const values: Record<string, unknown> = { ...representations }
       for (const { sent, client: name } of variables)
         if (Object.hasOwn(run.variables, name)) values[sent] = run.variables[name]

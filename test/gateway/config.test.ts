@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { readConfig } from '../../gateway/config.ts'
+import { GATEWAY_VARIABLES, readConfig } from '../../gateway/config.ts'
 
 let folder: string
 beforeAll(() => {
@@ -80,4 +80,12 @@ describe('what is wrong is named, and no value shown', () => {
   ])('the file %s', (text, message) => {
     expect(() => readConfig({ CONFIG: file(text) })).toThrow(message)
   })
+})
+
+test('the help and the README name the same variables', () => {
+  const readme = readFileSync(new URL('../../gateway/README.md', import.meta.url), 'utf8')
+  const table = readme.slice(readme.indexOf('## Settings'), readme.indexOf('## Error codes'))
+  const rows = [...table.matchAll(/^\| (`[^|]*) \|/gm)].map(([, cell]) => cell as string)
+  const documented = rows.flatMap(cell => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name))
+  expect(documented.toSorted()).toEqual(GATEWAY_VARIABLES.map(([name]) => name).toSorted())
 })

@@ -1,4 +1,8 @@
+import { parse } from 'graphql'
 import { expect, test } from 'vitest'
+import { compileOperation } from '../../../gateway/execution/operation.ts'
+import { ANONYMOUS } from '../../../protocol/caller.ts'
+import { nowMs } from '../../../protocol/deadline.ts'
 import { Fault } from '../../../protocol/fault.ts'
 import type { SubgraphAnswer, SubgraphClient } from '../../../protocol/subgraph-client.ts'
 import { type Answer, deepFreeze, type SubgraphSource, type World, world } from './world.ts'
@@ -363,5 +367,30 @@ test('a subgraph that nobody serves is unreachable', async () => {
   w.clients.delete('stock')
   expect((await w.query('{ top { left } }')).errors).toMatchObject([
     { code: 'SUBGRAPH_UNREACHABLE', path: ['top', 'left'], service: 'stock' },
+  ])
+})
+
+test('a subgraph that is not asked for want of time may be asked again, and when', async () => {
+  const { supergraph, clients, sent } = world(shop)
+  const { errors } = await compileOperation(supergraph, parse('{ top { id } }')).execute({
+    variables: {},
+    caller: ANONYMOUS,
+    deadlineMs: nowMs(),
+    priority: 'BROWSE',
+    clients,
+  })
+  expect(errors.map(({ extensions }) => extensions)).toEqual([
+    { code: 'SUBGRAPH_TIMEOUT', service: 'catalog', retryAfterMs: 1_000 },
+  ])
+  expect(sent).toEqual([])
+})
+
+test('what is thrown and is no Fault is a defect', async () => {
+  const w = world(shop)
+  answering(w, 'stock', () => {
+    throw new TypeError('undefined is not a function')
+  })
+  expect((await w.query('{ top { left } }')).errors).toMatchObject([
+    { code: 'INTERNAL_SERVER_ERROR', path: ['top', 'left'], service: 'stock' },
   ])
 })
