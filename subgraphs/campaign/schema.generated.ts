@@ -57,7 +57,7 @@ export type Mutation = {
   readonly pauseIssuance: ChangeCampaignResult;
   /** Lets issuance go on after a pause. */
   readonly resumeIssuance: ChangeCampaignResult;
-  /** Ends issuance for good and returns what was not issued. Coupons in wallets keep working. */
+  /** Ends issuance for good and returns what was not issued; calls a scheduled campaign off. Coupons in wallets keep working. */
   readonly endCampaign: ChangeCampaignResult;
 };
 
@@ -142,7 +142,7 @@ export type CampaignPhaseKind =
   /** Coupons can be used. */
   | 'REDEMPTION';
 
-/** DRAFT → SCHEDULED → ACTIVE ⇄ PAUSED → ENDED; a draft may also be activated at once. */
+/** DRAFT → SCHEDULED → ACTIVE ⇄ PAUSED → ENDED; a draft may also be activated at once, a scheduled campaign ended. */
 export type CampaignState =
   /** Written, seen by operators only. */
   | 'DRAFT'

@@ -131,11 +131,11 @@ export type Coupon = {
   readonly validUntil: Scalars['DateTime']['output'];
   /** The order that holds it or was paid with it. */
   readonly orderId?: Maybe<Scalars['ID']['output']>;
-  /** When it was used; null unless it is REDEEMED. */
+  /** When it was used; null unless it is REDEEMED or RETURNED. */
   readonly redeemedAt?: Maybe<Scalars['DateTime']['output']>;
 };
 
-/** ISSUED ⇄ RESERVED → REDEEMED; every other state is an end. */
+/** ISSUED ⇄ RESERVED → REDEEMED, and back to ISSUED when the order is refunded in time; every other state is an end. */
 export type CouponState =
   /** In the wallet, ready to use. */
   | 'ISSUED'
@@ -193,7 +193,7 @@ export type Issuance = {
   readonly limit: Scalars['Int']['output'];
   /** How many have been issued. */
   readonly issued: Scalars['Int']['output'];
-  /** How many are left: limit - issued. */
+  /** How many are left: limit - issued, and none once it is closed. */
   readonly remaining: Scalars['Int']['output'];
   /** The whole budget. */
   readonly allottedFen: Scalars['Fen']['output'];
