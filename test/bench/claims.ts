@@ -20,7 +20,7 @@ import type { Done, Load } from './load.ts'
 const ROUNDS = 3
 const SECONDS = 5
 const COUPONS = 100_000_000
-const BARE_BATCH = 100
+const BARE_BATCH = 256
 
 interface Row {
   readonly variant: string
