@@ -121,7 +121,8 @@ function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): 
         ? 'REQUEST_TIMEOUT'
         : 'BAD_REQUEST'
   const { status, meaning } = ERRORS[code]!
-  const body = JSON.stringify({ errors: [{ message: meaning, extensions: { code } }] })
+  const message = code === 'BAD_REQUEST' ? `expected HTTP/1.1, got: ${error.message}` : meaning
+  const body = JSON.stringify({ errors: [{ message, extensions: { code } }] })
   socket.end(
     `HTTP/1.1 ${status} ${code}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )
