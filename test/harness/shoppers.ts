@@ -42,24 +42,21 @@ export class Shoppers {
   readonly coupons: Map<string, string> = new Map()
   /** Answers that were not an outcome, by code: how many. */
   readonly refusals: Map<string, number> = new Map()
+  /** What shoppers could not make sense of; they have gone home. */
+  readonly failures: string[] = []
   readonly #shopping: Promise<void>
   #began = 0
-  #finished = 0
-  #ending = false
+  #end = Number.POSITIVE_INFINITY
 
   constructor(options: ShoppersOptions) {
     this.options = options
-    this.#shopping = Promise.all(Array.from({ length: options.atOnce }, () => this.#shopOn())).then(() => {})
-    this.#shopping.catch(() => {})
+    const shopping = Array.from({ length: options.atOnce }, () => this.#shopOn())
+    this.#shopping = Promise.all(shopping).then(() => {})
   }
 
-  get finished(): number {
-    return this.#finished
-  }
-
-  /** Nobody begins any more; resolves when the last one has finished, rejects with what a shopper could not make sense of. */
+  /** One more of each kind of day begins; resolves when the last has ended. */
   async end(): Promise<void> {
-    this.#ending = true
+    this.#end = this.#began + DAYS.length
     await this.#shopping
   }
 
@@ -75,12 +72,15 @@ export class Shoppers {
   }
 
   async #shopOn(): Promise<void> {
-    // Every kind of day is lived at least once.
-    while (!this.#ending || this.#began < DAYS.length) {
+    while (this.#began < this.#end) {
       const number = this.#began++
       const day = DAYS[number % DAYS.length] as Day
-      await day(new Shopper(this, number))
-      this.#finished++
+      try {
+        await day(new Shopper(this, number))
+      } catch (error) {
+        this.failures.push(String(error))
+        return
+      }
     }
   }
 }
