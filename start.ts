@@ -14,6 +14,8 @@ import { createInProcessSubgraphs, type InProcessSubgraphs } from './subgraphs/i
 
 /** `npm start`: gateway, four subgraphs and a real PostgreSQL, all owned by one process. */
 
+const DATA_DIR_DEFAULT = '.data'
+
 const VARIABLES = z.object({
   PORT: z.coerce
     .number()
@@ -21,18 +23,22 @@ const VARIABLES = z.object({
     .min(0)
     .max(65_535)
     .default(4000)
-    .describe('port to listen on; 0 takes a free one'),
-  HOST: z.string().min(1).default('127.0.0.1').describe('address to listen on'),
-  DATA_DIR: z.string().min(1).default('.data').describe('where the database and the token secret are kept'),
+    .describe('port to listen on, default 4000; 0 takes a free one'),
+  HOST: z.string().min(1).default('127.0.0.1').describe('address to listen on, default 127.0.0.1'),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .default(DATA_DIR_DEFAULT)
+    .describe('where the database and the token secret are kept, default .data'),
   NODE_ENV: z.string().default('development').describe('`production` turns explorers and introspection off'),
   SEED: z
     .enum(['true', 'false'])
     .default('true')
-    .describe('fill an empty database with the demonstration data'),
+    .describe('fill an empty database with the demonstration data, default true'),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('warn')
-    .describe('JSON lines on standard error'),
+    .describe('JSON lines on standard error, default warn'),
 })
 
 /** Four pools of eight, a migrating session each, the owner's, and room for a look inside. */
@@ -118,7 +124,8 @@ async function start(): Promise<void> {
   })
   if (ending !== undefined) return
   const port = await listen(running.gateway, settings.PORT, settings.HOST)
-  welcome(`http://${reachable(settings.HOST)}:${port}`, production, performance.now() - startedMs)
+  const folder = settings.DATA_DIR === DATA_DIR_DEFAULT ? '' : `DATA_DIR=${settings.DATA_DIR} `
+  welcome(`http://${reachable(settings.HOST)}:${port}`, folder, production, performance.now() - startedMs)
 }
 
 function read(environment: Readonly<Record<string, string | undefined>>): z.infer<typeof VARIABLES> {
@@ -138,7 +145,8 @@ async function listen(gateway: Gateway, port: number, host: string): Promise<num
   }
 }
 
-function welcome(url: string, production: boolean, tookMs: number): void {
+/** `folder` is what `npm run token` must be told to find this start's secret. */
+function welcome(url: string, folder: string, production: boolean, tookMs: number): void {
   say(`Spillway is ready at ${url} (${(tookMs / 1000).toFixed(1)} s)`)
   say('')
   if (!production) {
@@ -146,7 +154,7 @@ function welcome(url: string, production: boolean, tookMs: number): void {
     say(`  Explorer   ${url}/explorer    the same without the internet`)
   }
   say(`  Agents     ${url}/mcp         tools: ${url}/tools.json`)
-  say(`  Token      npm run --silent token -- --shopper alice`)
+  say(`  Token      ${folder}npm run --silent token -- --shopper alice`)
   say('')
   say('Ctrl-C stops it; what was issued is kept.')
 }

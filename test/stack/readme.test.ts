@@ -15,7 +15,7 @@ let stack: EmbeddedStack
 beforeAll(async () => {
   folder = await testFolder()
   stack = await startEmbedded({ dataDir: join(folder, '.data'), environment: { LOG_LEVEL: 'fatal' } })
-  // The commands run where they find the project's scripts and leave their answer.json behind.
+  // The commands run where they find the project's scripts.
   for (const name of ['package.json', 'node_modules', 'gateway', 'protocol', 'schema']) {
     await symlink(join(ROOT, name), join(folder, name))
   }
@@ -48,7 +48,7 @@ async function run(script: string): Promise<string> {
 
 const here = (block: string): string => block.replace('http://localhost:4000', stack.url)
 
-test("the shopper's day, the chatbot's request and the operator's pause work as printed", async () => {
+test("the shopper's day, the chatbot's request, the operator's pause and resume work as printed", async () => {
   const day = here(blockWith('COUPON=$(field'))
   const answers = (await run(day))
     .trim()
@@ -77,6 +77,8 @@ test("the shopper's day, the chatbot's request and the operator's pause work as 
   const [first, second] = day.split('\n')
   const chatbot = JSON.parse(await run(`${first}\n${second}\n${blockWith('ID=$(node')}`))
   expect(chatbot.data.me.coupons.edges[0].node.state).toBe('REDEEMED')
-  const paused = JSON.parse(await run(`${first}\n${blockWith('OPERATOR=$(')}`))
+  const operated = (await run(`${first}\n${blockWith('OPERATOR=$(')}`)).trim().split('\n')
+  const [paused, resumed] = operated.map(line => JSON.parse(line))
   expect(paused.data.pauseIssuance.code).toBe('CAMPAIGN_CHANGED')
+  expect(resumed.data.resumeIssuance.code).toBe('CAMPAIGN_CHANGED')
 })
