@@ -6,7 +6,6 @@ import { requireScope, shopperWith } from '../authorize.ts'
 import type { Queryable } from '../database.ts'
 import type { PeerCall } from '../peers.ts'
 import { type Key, keyOf, replay, unlessTaken } from './idempotency.ts'
-import { checkText, decidePay, type OrderRow, payKey, placementOf } from './order.ts'
 import {
   idempotencyConflict,
   type Outcome,
@@ -17,7 +16,8 @@ import {
   quoteNotFound,
   spendingLimitExceeded,
   tell,
-} from './outcomes.ts'
+} from './messages.ts'
+import { checkText, decidePay, type OrderRow, payKey, placementOf } from './order.ts'
 import { LEASE_MS, type Saga } from './saga.ts'
 import type {
   CancelOrderInput,

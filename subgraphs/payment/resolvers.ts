@@ -11,9 +11,9 @@ import type { Queryable } from '../database.ts'
 import type { PeerCall } from '../peers.ts'
 import type { RequestContext } from '../subgraph.ts'
 import type { Loaders } from './loaders.ts'
+import type { Outcome } from './messages.ts'
 import type { OrderRow, PricedLine, QuoteRow } from './order.ts'
 import type { Orders } from './orders.ts'
-import type { Outcome } from './outcomes.ts'
 import { type QuoteOptions, quoteOrder } from './quotes.ts'
 import type {
   MutationCancelOrderArgs,
