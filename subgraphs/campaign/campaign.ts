@@ -117,7 +117,7 @@ export function assertCampaignId(id: string): void {
   if (CAMPAIGN_ID.test(id)) return
   throw new Fault(
     'BAD_ID',
-    `expected campaign_<1 to 48 of a-z, 0-9, ->, got ${JSON.stringify(id.slice(0, 64))}`,
+    `expected campaign_ and 1 to 48 lower-case letters, digits and dashes, got ${JSON.stringify(id.slice(0, 64))}`,
   )
 }
 

@@ -20,12 +20,12 @@ describe('shopperWith', () => {
   })
 
   test.each([
-    [ANONYMOUS, 'an anonymous'],
-    [operator, 'an operator'],
-    [payment, 'a service'],
-  ])('refuses %o', (caller, kind) => {
+    [ANONYMOUS, 'the request had none'],
+    [operator, 'the caller is an operator'],
+    [payment, 'the caller is a service'],
+  ])('refuses %o', (caller, got) => {
     expect(() => shopperWith(caller, 'coupon:claim')).toThrow(
-      refused('UNAUTHENTICATED', `a shopper's token is needed, the caller is ${kind}`),
+      refused('UNAUTHENTICATED', `a shopper's token is needed, ${got}`),
     )
   })
 
@@ -43,7 +43,7 @@ describe('requireScope', () => {
 
   test('asks the anonymous for a token, and tells others what theirs lacks', () => {
     expect(() => requireScope(ANONYMOUS, 'catalog:write')).toThrow(
-      refused('UNAUTHENTICATED', 'a token with the scope catalog:write is needed'),
+      refused('UNAUTHENTICATED', 'a token with the scope catalog:write is needed, the request had none'),
     )
     expect(() => requireScope(payment, 'catalog:write')).toThrow(
       refused('FORBIDDEN', 'the scope catalog:write is needed, the token has none'),
@@ -58,7 +58,7 @@ describe('requireService', () => {
       [{ ...payment, client: 'campaign' }, 'a service'],
       [{ ...operator, client: 'payment' }, 'an operator'],
       [{ ...alice, client: 'payment' }, 'a shopper'],
-      [{ ...ANONYMOUS, client: 'payment' }, 'an anonymous'],
+      [{ ...ANONYMOUS, client: 'payment' }, 'anonymous'],
     ] as const) {
       expect(() => requireService(caller, 'payment')).toThrow(
         refused('FORBIDDEN', `this field is for the payment service, the caller is ${kind}`),

@@ -415,7 +415,7 @@ describe('upsertProduct', () => {
 
   test('needs the scope', async () => {
     expect(await catalog.refusal(UPSERT, { input })).toBe(
-      'UNAUTHENTICATED a token with the scope catalog:write is needed',
+      'UNAUTHENTICATED a token with the scope catalog:write is needed, the request had none',
     )
     expect(await catalog.refusal(UPSERT, { input }, payment)).toBe(
       'FORBIDDEN the scope catalog:write is needed, the token has none',
