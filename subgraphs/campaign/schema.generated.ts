@@ -111,7 +111,7 @@ export type Campaign = {
   readonly faceFen: Scalars['Fen']['output'];
   /** Smallest order that a coupon may be used on. */
   readonly minSpendFen: Scalars['Fen']['output'];
-  /** Coupons are valid before this instant, which itself is outside. */
+  /** Coupons are valid before this instant (exclusive, UTC). */
   readonly validUntil: Scalars['DateTime']['output'];
   /** Counts every change of state; issuance obeys the highest it has been given. */
   readonly version: Scalars['Int']['output'];
@@ -226,19 +226,19 @@ export type CreateCampaignInput = {
   readonly opensAt: Scalars['DateTime']['input'];
   /** Coupons can be claimed before this instant, which itself is outside. */
   readonly closesAt: Scalars['DateTime']['input'];
-  /** Coupons are valid before this instant; at or after closesAt. */
+  /** Coupons are valid before this instant (exclusive, UTC); at or after closesAt. */
   readonly validUntil: Scalars['DateTime']['input'];
 };
 
 /** Which campaign to change. */
 export type ChangeCampaignInput = {
-  /** The campaign's id. */
+  /** The campaign's id, such as `campaign_spring-festival`. */
   readonly campaignId: Scalars['ID']['input'];
 };
 
 /** Which campaign to pause, and what to say about it. */
 export type PauseIssuanceInput = {
-  /** The campaign's id. */
+  /** The campaign's id, such as `campaign_spring-festival`. */
   readonly campaignId: Scalars['ID']['input'];
   /** For the record, not shown to shoppers; at most 500 characters. */
   readonly reason: Scalars['String']['input'];

@@ -16,7 +16,7 @@ export type Scalars = {
 
 /** Everything that can be read. */
 export type Query = {
-  /** The shopper whose token this is; null for anyone else. */
+  /** The shopper whose token this is; null for a caller without a shopper's token. */
   readonly me?: Maybe<Shopper>;
   /** For the payment service: the terms of a shopper's coupon, null when the shopper has no such coupon. */
   readonly checkCoupon?: Maybe<CouponTerms>;
@@ -127,7 +127,7 @@ export type Coupon = {
   readonly minSpendFen: Scalars['Fen']['output'];
   /** When it was claimed. */
   readonly issuedAt: Scalars['DateTime']['output'];
-  /** Valid before this instant, which itself is outside. */
+  /** The coupon is valid before this instant (exclusive, UTC). */
   readonly validUntil: Scalars['DateTime']['output'];
   /** The order that holds it or was paid with it. */
   readonly orderId?: Maybe<Scalars['ID']['output']>;
@@ -213,7 +213,7 @@ export type Issuance = {
   readonly opensAt: Scalars['DateTime']['output'];
   /** Coupons can be claimed before this instant, which itself is outside. */
   readonly closesAt: Scalars['DateTime']['output'];
-  /** Coupons are valid before this instant, which itself is outside. */
+  /** Coupons are valid before this instant (exclusive, UTC). */
   readonly validUntil: Scalars['DateTime']['output'];
   /** The operator's words while paused, in Chinese; null otherwise. */
   readonly noticeZh?: Maybe<Scalars['String']['output']>;
@@ -261,9 +261,9 @@ export type ShopperMessage = {
 
 /** Which campaign to claim from. */
 export type ClaimCouponInput = {
-  /** The campaign's id. */
+  /** The campaign's id, such as `campaign_spring-festival`. */
   readonly campaignId: Scalars['ID']['input'];
-  /** A kept place's token, when an earlier answer gave one. */
+  /** Leave out: the token of a kept place, and no answer gives one yet. */
   readonly placeToken?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -362,7 +362,7 @@ export type CampaignNotOpenReason =
 
 /** Which coupon to take back, and why. */
 export type RevokeCouponInput = {
-  /** The coupon's id. */
+  /** The coupon's id, as the wallet shows it: begins with `coupon_`. */
   readonly couponId: Scalars['ID']['input'];
   /** For the record; at most 500 characters. */
   readonly reason: Scalars['String']['input'];

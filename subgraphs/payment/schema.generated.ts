@@ -16,7 +16,7 @@ export type Scalars = {
 
 /** Everything that can be read. */
 export type Query = {
-  /** The shopper whose token this is; null for anyone else. */
+  /** The shopper whose token this is; null for a caller without a shopper's token. */
   readonly me?: Maybe<Shopper>;
   /** One of the shopper's orders; null when the shopper has no such order. */
   readonly order?: Maybe<Order>;
@@ -284,13 +284,13 @@ export type ShopperMessage = {
 export type QuoteOrderInput = {
   /** 1 to 20 lines, each sku once. */
   readonly lines: ReadonlyArray<QuoteLineInput>;
-  /** A coupon from the wallet. */
+  /** A coupon of the wallet whose state is ISSUED, by its id; leave out to pay without one. */
   readonly couponId?: InputMaybe<Scalars['ID']['input']>;
 };
 
 /** A variant and how many of it. */
 export type QuoteLineInput = {
-  /** The variant's sku. */
+  /** The variant's sku, as search_products shows it. */
   readonly sku: Scalars['ID']['input'];
   /** 1 to 99. */
   readonly quantity: Scalars['Int']['input'];
@@ -350,9 +350,9 @@ export type CouponNotUsableReason =
 
 /** Which quote to order. */
 export type PlaceOrderInput = {
-  /** The quote's id. */
+  /** The quote's id, as quote_order gave it: begins with `quote_`. */
   readonly quoteId: Scalars['ID']['input'];
-  /** At most 128 characters; the quote's id when absent. */
+  /** Leave out: it is derived, from the quote's id. At most 128 characters. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -417,11 +417,11 @@ export type IdempotencyConflict = ShopperMessage & {
 
 /** Which order to pay, and how. */
 export type PayOrderInput = {
-  /** The order's id. */
+  /** The order's id, as place_order and my_orders show it: begins with `order_`. */
   readonly orderId: Scalars['ID']['input'];
-  /** The provider's payment credential. The sandbox provider declines `sandbox-decline` and accepts the rest. */
+  /** Leave out unless the shopper's app gave one; the built-in sandbox provider takes any, and declines `sandbox-decline`. */
   readonly paymentToken?: InputMaybe<Scalars['String']['input']>;
-  /** At most 128 characters; derived from the order and attempt when absent. */
+  /** Leave out: it is derived, from the order and the attempt. At most 128 characters. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -490,9 +490,9 @@ export type SpendingLimitExceeded = ShopperMessage & {
 
 /** Which order to cancel. */
 export type CancelOrderInput = {
-  /** The order's id. */
+  /** The order's id, as place_order and my_orders show it: begins with `order_`. */
   readonly orderId: Scalars['ID']['input'];
-  /** At most 128 characters; the order's id when absent. */
+  /** Leave out: it is derived, from the order's id. At most 128 characters. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -515,11 +515,11 @@ export type OrderCancelled = ShopperMessage & {
 
 /** Which order to refund, and why. */
 export type RefundOrderInput = {
-  /** The order's id. */
+  /** The order's id, as place_order and my_orders show it: begins with `order_`. */
   readonly orderId: Scalars['ID']['input'];
   /** For the record; at most 500 characters. */
   readonly reason?: InputMaybe<Scalars['String']['input']>;
-  /** At most 128 characters; the order's id when absent. */
+  /** Leave out: it is derived, from the order's id. At most 128 characters. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
 };
 
