@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Outcome } from '../../../subgraphs/payment/outcomes.ts'
+import type { Outcome } from '../../../subgraphs/payment/messages.ts'
 import { LEASE_MS } from '../../../subgraphs/payment/saga.ts'
 import { call, MILK_TEA, Mortal, paid, placed, quoted, shopper, World } from './world.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Caller } from '../../../protocol/caller.ts'
-import type { Outcome } from '../../../subgraphs/payment/outcomes.ts'
+import type { Outcome } from '../../../subgraphs/payment/messages.ts'
 import { LEASE_MS } from '../../../subgraphs/payment/saga.ts'
 import { call, type Instance, MILK_TEA, Mortal, quoted, shopper, World } from './world.ts'
 
