@@ -2,37 +2,53 @@ import { z } from 'zod'
 import type { SubgraphName } from './subgraph.ts'
 
 const url = z.url({ protocol: /^https?$/ })
+const whole = (min: number, max: number): z.ZodCoercedNumber => z.coerce.number().int().min(min).max(max)
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 /** What one subgraph service reads from the environment. */
 const environmentSchema = z.object({
-  NODE_ENV: z.string().default('development').describe('`production` refuses unsafe settings'),
-  HOST: z.string().min(1).default('127.0.0.1').describe('address to listen on'),
-  PORT: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(65_535)
-    .default(0)
-    .describe('port to listen on; 0 takes a free one'),
   DATABASE_URL: z
     .string()
-    .regex(/^postgres(ql)?:\/\//, 'expected a postgres:// URL')
-    .describe('PostgreSQL, shared by all subgraphs: each has its own schema'),
-  POOL_MAX: z.coerce.number().int().min(1).max(64).default(8).describe('connections kept'),
+    .regex(/^postgres(ql)?:\/\//)
+    .describe('PostgreSQL 17 or later, shared by all subgraphs: each has its own schema'),
+  HOST: z.string().default('127.0.0.1').describe('address to listen on'),
+  PORT: whole(0, 65_535).default(0).describe('port to listen on; 0 takes a free one'),
+  SUBGRAPH_URL_COUPON: url.optional().describe('where coupon is; needed by campaign and payment'),
+  SUBGRAPH_URL_CATALOG: url.optional().describe('where catalog is; needed by payment'),
   IDENTITY_KEY: z
     .string()
     .min(32)
     .optional()
-    .describe('key that callers sign their identity with, 32 characters or more'),
+    .describe('key that callers sign their identity with, 32 characters or more; needed in production'),
   IDENTITY_KEY_PREVIOUS: z.string().min(32).optional().describe('the key before, while it is being changed'),
   SEED: z
     .enum(['true', 'false'])
     .optional()
-    .describe('fill an empty database with the demonstration data; default: outside production'),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-  SUBGRAPH_URL_COUPON: url.optional().describe('where campaign and payment find coupon'),
-  SUBGRAPH_URL_CATALOG: url.optional().describe('where payment finds catalog'),
+    .describe('fill an empty database with the demonstration data (default: true outside production)'),
+  POOL_MAX: whole(1, 64).default(8).describe('connections kept to PostgreSQL'),
+  LOG_LEVEL: z
+    .enum(LOG_LEVELS)
+    .default('info')
+    .describe(`least level that is logged: ${LOG_LEVELS.join(', ')}`),
+  NODE_ENV: z.string().default('development').describe('`production` refuses unsafe settings'),
 })
+
+type Variable = keyof typeof environmentSchema.shape
+
+/** What each must be, in words. */
+const EXPECTED: Readonly<Record<Variable, string>> = {
+  DATABASE_URL: 'a postgres:// URL',
+  HOST: 'an address',
+  PORT: '0 to 65535',
+  SUBGRAPH_URL_COUPON: 'an http:// or https:// URL',
+  SUBGRAPH_URL_CATALOG: 'an http:// or https:// URL',
+  IDENTITY_KEY: '32 characters or more',
+  IDENTITY_KEY_PREVIOUS: '32 characters or more',
+  SEED: 'true or false',
+  POOL_MAX: '1 to 64',
+  LOG_LEVEL: `one of ${LOG_LEVELS.join(', ')}`,
+  NODE_ENV: 'a name',
+}
 
 export interface SubgraphSettings {
   readonly production: boolean
@@ -48,12 +64,13 @@ export interface SubgraphSettings {
   readonly peerUrls: ReadonlyMap<SubgraphName, string>
 }
 
-/** The variables, with what each is for. */
+/** The variables, with what each is for, whether it is needed, and its default. */
 export const SUBGRAPH_VARIABLES: readonly { readonly name: string; readonly purpose: string }[] =
-  Object.entries(environmentSchema.shape).map(([name, schema]) => ({
-    name,
-    purpose: schema.description ?? '',
-  }))
+  Object.entries(environmentSchema.shape).map(([name, schema]) => {
+    const needed = schema.safeParse(undefined).success ? '' : 'needed: '
+    const byDefault = schema instanceof z.ZodDefault ? ` (default: ${schema.def.defaultValue})` : ''
+    return { name, purpose: `${needed}${schema.description}${byDefault}` }
+  })
 
 /**
  * Reads and checks the environment of one subgraph.
@@ -67,7 +84,9 @@ export function subgraphSettings(
 ): SubgraphSettings {
   const given = withoutEmpty(environment)
   const parsed = environmentSchema.safeParse(given)
-  const wrong = (parsed.error?.issues ?? []).map(issue => `${issue.path.join('.')}: ${issue.message}`)
+  // One line a variable, however many ways it is wrong in.
+  const names = new Set((parsed.error?.issues ?? []).map(({ path }) => path[0] as Variable))
+  const wrong = [...names].map(name => `${name}: expected ${EXPECTED[name]}, got ${shown(name, given[name])}`)
   const production = given.NODE_ENV === 'production'
   const peerUrls = new Map<SubgraphName, string>()
   for (const peer of calls) {
@@ -96,6 +115,13 @@ export function subgraphSettings(
     logLevel: values.LOG_LEVEL,
     peerUrls,
   }
+}
+
+/** What was given, for a message; never a key, nor a URL, which may hold a password. */
+function shown(name: Variable, value: string | undefined): string {
+  if (value === undefined) return 'nothing'
+  if (name.startsWith('IDENTITY_KEY')) return String(value.length)
+  return /_URL(_|$)/.test(name) ? 'something else' : JSON.stringify(value.slice(0, 64))
 }
 
 /** Compose files pass a variable that is not set as an empty one. */
