@@ -72,6 +72,20 @@ export function isNotSent(error: unknown): boolean {
   return error instanceof Error && error.message.endsWith('is not queryable')
 }
 
+/** PostgreSQL's words for a connection that it will go on refusing: no such database, wrong password, no right to it. */
+export function connectionRefusal(error: unknown): string | undefined {
+  return /^(3D000|28P01|28000)$/.test(sqlState(error) ?? '') ? rootCause(error) : undefined
+}
+
+/** What went wrong at first, in one line. */
+export function rootCause(error: unknown): string {
+  let root = error
+  for (let next = error; next instanceof Error; next = behind(next)) root = next
+  if (!(root instanceof Error)) return String(root)
+  // A name with several addresses fails with all their errors together and no words of its own.
+  return root.message || (root as NodeJS.ErrnoException).code || root.name
+}
+
 const behind = (error: Error): unknown =>
   (error as { originalError?: unknown }).originalError ?? (error.cause !== error ? error.cause : undefined)
 

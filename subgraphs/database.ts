@@ -7,10 +7,12 @@ import {
   isConnectionLost,
   isNotSent,
   OutcomeUnknown,
+  rootCause,
   sqlState,
 } from './database-errors.ts'
 import type { PostgresConnection } from './embedded-postgres.ts'
 import { migrate } from './migrations.ts'
+import { assertPostgresVersion } from './postgres-version.ts'
 
 export { isConnectionLost, isDataError, OutcomeUnknown, sqlState } from './database-errors.ts'
 export { MigrationRefused } from './migrations.ts'
@@ -62,10 +64,13 @@ export interface DatabaseOptions {
 export class Database implements Queryable {
   readonly schema: string
   readonly poolMax: number
+  /** Where the server is: host:port. */
+  readonly address: string
   readonly #options: DatabaseOptions
   readonly #pool: pg.Pool
   readonly #config: pg.ClientConfig
-  #reachable = true
+  /** Undefined until the first connection: whoever starts on it says what it waits for. */
+  #reachable: boolean | undefined
   #closing: Promise<void> | undefined
 
   /** Connects to nothing yet. */
@@ -77,6 +82,8 @@ export class Database implements Queryable {
     this.schema = options.schema
     this.poolMax = options.poolMax ?? 8
     this.#config = clientConfig(options)
+    const { host, port } = new pg.Client(this.#config)
+    this.address = `${host}:${port}`
     this.#pool = new pg.Pool({
       ...this.#config,
       max: this.poolMax,
@@ -148,12 +155,17 @@ export class Database implements Queryable {
     }
   }
 
-  /** Brings the schema up to the `NNNN-name.sql` files of a folder (migrations.ts). Returns the versions applied now. */
+  /**
+   * Brings the schema up to the `NNNN-name.sql` files of a folder (migrations.ts). Returns the versions applied now.
+   * Throws before it changes anything when the server is too old.
+   */
   async migrate(folder: URL): Promise<readonly number[]> {
     const client = new pg.Client({ ...this.#config, query_timeout: 0 })
     client.on('error', () => {})
     try {
       await client.connect()
+      const { rows } = await client.query<{ server_version_num: string }>('SHOW server_version_num')
+      assertPostgresVersion(Number(rows[0]?.server_version_num), this.address)
       return await migrate(client, this.schema, folder, this.#options.log)
     } catch (error) {
       throw isConnectionLost(error) ? databaseUnavailable('while migrating', error) : error
@@ -216,12 +228,14 @@ export class Database implements Queryable {
     }
     try {
       const client = await this.#pool.connect()
-      if (!this.#reachable) log.info({ schema: this.schema }, 'the database is reachable again')
+      if (this.#reachable === false) log.info({ schema: this.schema }, 'the database is reachable again')
       this.#reachable = true
       return client
     } catch (error) {
-      if (this.#reachable) log.warn({ err: error, schema: this.schema }, 'cannot connect to the database')
-      this.#reachable = false
+      if (this.#reachable) {
+        log.warn({ schema: this.schema, reason: rootCause(error) }, 'cannot connect to the database')
+        this.#reachable = false
+      }
       throw databaseUnavailable('no connection', error)
     }
   }

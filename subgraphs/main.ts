@@ -4,7 +4,8 @@ import { Fault } from '../protocol/fault.ts'
 import { HttpClient } from '../protocol/http-client.ts'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { assertPoolsFit, Database } from './database.ts'
-import { createSubgraphHttpServer } from './http.ts'
+import { connectionRefusal, rootCause } from './database-errors.ts'
+import { createSubgraphHttpServer, type SubgraphHttpServer } from './http.ts'
 import { SUBGRAPH_NAMES, SUBGRAPHS } from './registry.ts'
 import { SUBGRAPH_VARIABLES, subgraphSettings } from './settings.ts'
 import type { Subgraph, SubgraphName } from './subgraph.ts'
@@ -13,11 +14,17 @@ import type { Subgraph, SubgraphName } from './subgraph.ts'
 
 const BODY_BYTES_MAX = 8 * 1024 * 1024
 const START_RETRY_MS = 1_000
+/** How often it says that it still waits. */
+const WAITING_LOG_MS = 10_000
 
 const [name] = process.argv.slice(2)
-if (name === undefined || name === '--help' || name === '-h') {
+if (name === '--help' || name === '-h') {
   console.info(help())
-  process.exit(name === undefined ? 1 : 0)
+  process.exit(0)
+}
+if (name === undefined) {
+  console.error(`expected the name of a subgraph: ${SUBGRAPH_NAMES.join(', ')}\n\n${help()}`)
+  process.exit(1)
 }
 if (!isSubgraphName(name)) {
   console.error(`expected one of ${SUBGRAPH_NAMES.join(', ')}, got ${JSON.stringify(name)}\n\n${help()}`)
@@ -98,8 +105,17 @@ async function serve(name: SubgraphName): Promise<void> {
 
   await startWhenReachable(subgraph, database, settings.production, stopping.signal, logger)
   if (stopping.signal.aborted) return
-  const { port } = await server.listen(settings.port, settings.host)
+  const port = await listen(server, settings.port, settings.host)
   logger.info({ port, url: `http://${settings.host}:${port}/graphql` }, `${name} is ready`)
+}
+
+async function listen(server: SubgraphHttpServer, port: number, host: string): Promise<number> {
+  try {
+    return (await server.listen(port, host)).port
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    throw new Error(`port ${port} on ${host} is in use; name another one with PORT`)
+  }
 }
 
 /** PostgreSQL may come up after us: waits for it, and for nothing else. */
@@ -110,14 +126,23 @@ async function startWhenReachable(
   stopping: AbortSignal,
   logger: { warn(fields: object, message: string): void },
 ): Promise<void> {
+  let saidAtMs = Number.NEGATIVE_INFINITY
   while (!stopping.aborted) {
     try {
       await database.assertDurable({ production })
       await assertPoolsFit([database], SUBGRAPH_NAMES.length)
       return await subgraph.start()
     } catch (error) {
+      const refusal = connectionRefusal(error)
+      if (refusal !== undefined) {
+        throw new Error(`PostgreSQL at ${database.address} refuses the connection: ${refusal}`)
+      }
       if (!(error instanceof Fault) || error.code !== 'DATABASE_UNAVAILABLE') throw error
-      logger.warn({ err: error }, 'PostgreSQL cannot be reached yet; asking again')
+      if (performance.now() - saidAtMs >= WAITING_LOG_MS) {
+        saidAtMs = performance.now()
+        const reason = rootCause(error)
+        logger.warn({ reason }, `PostgreSQL at ${database.address} cannot be reached yet; asking again`)
+      }
       await delay(START_RETRY_MS, undefined, { signal: stopping }).catch(() => {})
     }
   }

@@ -153,6 +153,7 @@ describe('a connection', () => {
 
   it('is made from a URL as well', async () => {
     await using database = open({ connection: test.url })
+    expect(database.address).toBe(new URL(test.url).host)
     await database.ping()
   })
 })
