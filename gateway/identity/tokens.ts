@@ -1,3 +1,4 @@
+import type { webcrypto } from 'node:crypto'
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose'
 import type { Caller } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
@@ -48,7 +49,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     if (token.length > TOKEN_CHARS_MAX) return refuse(`it is longer than ${TOKEN_CHARS_MAX} characters`)
     let payload: JWTPayload
     try {
-      const verified = await jwtVerify(token, key as never, {
+      const verified = await jwtVerify(token, (await key) as never, {
         algorithms: ALGORITHMS[settings.kind],
         requiredClaims: ['exp', 'sub'],
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
@@ -90,7 +91,10 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   }
 }
 
-function keyOf(settings: TokenSettings): Uint8Array | ReturnType<typeof createRemoteJWKSet> {
+/** A secret is imported once: jose would import its bytes anew for every token. */
+function keyOf(
+  settings: TokenSettings,
+): Promise<webcrypto.CryptoKey> | ReturnType<typeof createRemoteJWKSet> {
   if (settings.kind === 'jwks') {
     return createRemoteJWKSet(new URL(settings.url), { timeoutDuration: JWKS_MS_MAX })
   }
@@ -99,7 +103,8 @@ function keyOf(settings: TokenSettings): Uint8Array | ReturnType<typeof createRe
       `expected a token secret of at least ${SECRET_CHARS_MIN} characters, got ${settings.secret.length}`,
     )
   }
-  return new TextEncoder().encode(settings.secret)
+  const secret = new TextEncoder().encode(settings.secret)
+  return crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify'])
 }
 
 function faultOf(error: unknown): Fault {
