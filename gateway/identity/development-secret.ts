@@ -9,9 +9,10 @@ export const SECRET_FILE = 'token-secret'
 /**
  * The secret that signs development tokens, made once a data folder. Two processes that start together agree on one:
  * it is written beside and linked into place, which only the first can do.
+ * @param onMade told the file's path by the one process that makes it.
  * @throws Error when the folder cannot be written or the file holds no secret.
  */
-export function developmentSecret(dataDir: string): string {
+export function developmentSecret(dataDir: string, onMade: (path: string) => void = () => {}): string {
   const path = join(dataDir, SECRET_FILE)
   const known = read(path)
   if (known !== undefined) return known
@@ -20,6 +21,7 @@ export function developmentSecret(dataDir: string): string {
   writeFileSync(draft, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' })
   try {
     linkSync(draft, path)
+    onMade(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   } finally {

@@ -20,10 +20,12 @@ const schema = z.object({
  * How tokens are verified: `TOKEN_JWKS_URL` (an issuer's published keys) or `TOKEN_SECRET` (one shared secret), with
  * `TOKEN_ISSUER` and `TOKEN_AUDIENCE` where they matter; outside production else the secret of `DATA_DIR`, made when
  * missing. None of them: anonymous callers only, which production refuses.
+ * @param onSecretMade told the path of a development secret that was made just now.
  * @throws Error that says what is missing or contradicts.
  */
 export function readTokenSettings(
   environment: Readonly<Record<string, string | undefined>>,
+  onSecretMade?: (path: string) => void,
 ): TokenSettings | undefined {
   const env = parsed(environment)
   const claims = {
@@ -39,7 +41,7 @@ export function readTokenSettings(
     throw new Error('TOKEN_JWKS_URL: expected in production, or TOKEN_SECRET: who calls must be known')
   }
   if (env.DATA_DIR === undefined) return undefined
-  return { kind: 'secret', secret: developmentSecret(env.DATA_DIR), ...claims }
+  return { kind: 'secret', secret: developmentSecret(env.DATA_DIR, onSecretMade), ...claims }
 }
 
 /** The values themselves are not shown: some are secrets. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -64,6 +64,20 @@ test('says what it is told to', async () => {
   expect((claims.exp as number) - (claims.iat as number)).toBe(900)
 })
 
+test('a secret that had to be made is told of, once, and a command that is refused makes none', async () => {
+  const folder = join(dataDir, 'fresh')
+  const said: string[] = []
+  const ask = (scope: string): Promise<string> =>
+    tokenCommand(['--shopper', 'a', '--scope', scope], { DATA_DIR: folder }, line => said.push(line))
+  await expect(ask('nonsense')).rejects.toThrow()
+  expect(existsSync(folder)).toBe(false)
+  await ask('order:pay')
+  await ask('order:pay')
+  expect(said).toEqual([
+    expect.stringContaining(`${join(folder, 'token-secret')}: only a gateway started on that DATA_DIR`),
+  ])
+})
+
 test('--help explains every option', async () => {
   const stdout = await run(['--help'])
   for (const option of [
@@ -83,16 +97,24 @@ test.each([
   [[], 'expected --shopper <id> or --operator <name>'],
   [['--shopper', 'a', '--operator', 'b'], 'got both'],
   [['--shopper', ''], 'expected --shopper to be given a name'],
-  [['--shopper', 'alice smith'], 'expected caller.shopperId'],
+  [['--shopper', 'alice smith'], '--shopper expects 1 to 64 of A-Z a-z 0-9 _ . : -, got alice smith'],
+  [
+    ['--shopper', 'a', '--scope', 'order:pay,coupon:clam'],
+    '--scope expects some of coupon:claim, order:place, order:pay, campaign:operate, catalog:write, got coupon:clam',
+  ],
   [['--shopper', 'a', '--ttl', '1 day'], 'expected --ttl such as 90s, 15m, 24h or 7d, up to 366d, got 1 day'],
   [['--shopper', 'a', '--ttl', '0s'], 'expected --ttl'],
-  [['--shopper', 'a', '--tier', 'king'], 'expected caller.tier'],
+  [
+    ['--shopper', 'a', '--tier', 'king'],
+    '--tier expects one of shopper, partner, chatbot, developer, got king',
+  ],
   [
     ['--shopper', 'a', '--amount-max-fen', '1.5'],
     'expected --amount-max-fen to be a whole number of fen, got 1.5',
   ],
-  [['--nothing'], '--nothing'],
-  [['alice'], 'alice'],
+  [['--nothing'], /^Unknown option '--nothing'; see --help$/],
+  [['--shopper'], /'--shopper <value>' argument missing; see --help$/],
+  [['alice'], /'alice'.*; see --help$/],
 ])('%j is refused, and no token printed', async (args, message) => {
   await expect(run(args)).rejects.toThrow(message)
 })
