@@ -5,6 +5,7 @@ import { GATEWAY_VARIABLES, type GatewayConfig, readConfig } from './config.ts'
 import { type CreateClient, createGateway, type Gateway } from './gateway.ts'
 import { readTokenSettings } from './identity/settings.ts'
 import type { TokenSettings } from './identity/tokens.ts'
+import { createIdentityAlarm } from './telemetry/identity-alarm.ts'
 import { createLogger } from './telemetry/log.ts'
 
 /** `npm run gateway`: the gateway alone, over subgraphs that answer by HTTP. */
@@ -20,9 +21,33 @@ async function main(): Promise<void> {
   const logger = createLogger({ level: config.logLevel })
   const gateway = await build(config, tokens, logger)
   stopOnSignals(gateway, logger)
-  const port = await gateway.listen({ port: config.port, host: config.host })
+  warnOfMissing(config, tokens, logger)
+  const port = await listen(gateway, config)
   logger.info({ port, subgraphs: gateway.supergraph.subgraphs.map(({ name }) => name) }, 'gateway listens')
-  if (tokens === undefined) logger.warn('no token settings: only anonymous callers are served')
+}
+
+function warnOfMissing(
+  { identityKey }: GatewayConfig,
+  tokens: TokenSettings | undefined,
+  logger: Logger,
+): void {
+  if (identityKey === undefined)
+    logger.warn(
+      'IDENTITY_KEY is not set: subgraphs that have one refuse every request; those without treat every caller as anonymous',
+    )
+  if (tokens === undefined)
+    logger.warn(
+      'no token settings: only anonymous callers are served; set TOKEN_SECRET, TOKEN_JWKS_URL or DATA_DIR',
+    )
+}
+
+async function listen(gateway: Gateway, { port, host }: GatewayConfig): Promise<number> {
+  try {
+    return await gateway.listen({ port, host })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    throw new Error(`port ${port} on ${host} is in use; name another one with PORT`)
+  }
 }
 
 async function build(
@@ -31,6 +56,7 @@ async function build(
   logger: Logger,
 ): Promise<Gateway> {
   const { introspection, explorers, corsOrigins, limits } = config.file
+  const alarm = createIdentityAlarm(logger)
   return await createGateway({
     supergraphSdl: await readFile(config.supergraphPath, 'utf8'),
     manifest: await readFile(config.operationsPath, 'utf8'),
@@ -39,6 +65,7 @@ async function build(
         name: subgraph.name,
         url: urlOf(subgraph, config),
         sender: 'gateway',
+        onIdentityRefused: refusal => alarm(subgraph.name, refusal),
         ...(config.identityKey === undefined ? {} : { identityKey: config.identityKey }),
       }),
     production: config.production,

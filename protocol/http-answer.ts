@@ -36,6 +36,27 @@ export function readHttpAnswer(
   }
 }
 
+/** Why one of our subgraphs does not believe who sent a request, in its own words: for logs, not for clients. */
+export interface IdentityRefusal {
+  readonly status: number
+  /** As `verifyIdentity` names it. */
+  readonly reason: string | undefined
+  readonly message: string | undefined
+}
+
+/** @returns `undefined` for any other response. What a caller may not do is said in answers, whose status is 200. */
+export function identityRefusalOf(response: HttpResponse): IdentityRefusal | undefined {
+  const { status, headers } = response
+  if ((status !== 401 && status !== 403) || headers[BATCH_HEADER] === undefined) return undefined
+  const { message, extensions } = errorOf(response)
+  const reason = extensions?.reason
+  return {
+    status,
+    reason: typeof reason === 'string' ? reason : undefined,
+    message: typeof message === 'string' ? message : undefined,
+  }
+}
+
 /** What a response without an answer means for one request that it was to answer. */
 export function faultOfResponse(request: SubgraphRequest, subgraph: string, response: HttpResponse): Fault {
   const { status, headers } = response
@@ -53,17 +74,26 @@ export function faultOfResponse(request: SubgraphRequest, subgraph: string, resp
 
 /** Our own subgraphs name the fault, and have executed nothing unless they say so. */
 function faultOfSubgraph(subgraph: string, response: HttpResponse, why: string): Fault {
-  let error: { message?: unknown; extensions?: { code?: unknown; retryAfterMs?: unknown } } = {}
-  try {
-    error = parseAnswer(parseJson(response)).errors?.[0] ?? {}
-  } catch {
-    // The status alone has to do.
-  }
+  const error = errorOf(response)
   const { code, retryAfterMs } = error.extensions ?? {}
-  const said = typeof error.message === 'string' ? `${why}: ${error.message}` : why
+  // How we sign is nothing that a client should read about.
+  const isSayable = typeof error.message === 'string' && identityRefusalOf(response) === undefined
+  const said = isSayable ? `${why}: ${error.message}` : why
   return noAnswer(isNoAnswerCode(code) ? code : 'SUBGRAPH_BAD_ANSWER', subgraph, said, {
     retryAfterMs: typeof retryAfterMs === 'number' && retryAfterMs >= 0 ? retryAfterMs : undefined,
   })
+}
+
+function errorOf(response: HttpResponse): {
+  message?: unknown
+  extensions?: Readonly<Record<string, unknown>>
+} {
+  try {
+    return parseAnswer(parseJson(response)).errors?.[0] ?? {}
+  } catch {
+    // The status alone has to do.
+    return {}
+  }
 }
 
 export const isSuccess = (status: number): boolean => status >= 200 && status < 300

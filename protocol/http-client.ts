@@ -13,7 +13,15 @@ import {
   type IndexedRequest,
 } from './envelope.ts'
 import type { Fault } from './fault.ts'
-import { faultOfResponse, firstOf, type HttpResponse, isSuccess, readHttpAnswer } from './http-answer.ts'
+import {
+  faultOfResponse,
+  firstOf,
+  type HttpResponse,
+  type IdentityRefusal,
+  identityRefusalOf,
+  isSuccess,
+  readHttpAnswer,
+} from './http-answer.ts'
 import { ExchangeTimeout, exchangeHttp, type ResponseHeaders } from './http-exchange.ts'
 import { assertIdentityKey, IDENTITY_HEADER, signIdentity } from './identity.ts'
 import { answerLost, noAnswer } from './no-answer.ts'
@@ -43,6 +51,8 @@ export interface HttpClientOptions {
   readonly batchBytesMax?: number
   /** Time for a connection to be made. Default 1 s. */
   readonly connectMsMax?: number
+  /** Told of every request whose signed identity the subgraph refused. Default: nobody is. */
+  readonly onIdentityRefused?: (refusal: IdentityRefusal) => void
 }
 
 /** An operation on its way. */
@@ -91,6 +101,7 @@ export class HttpClient implements SubgraphClient {
       answerBytesMax: 8 * 1024 * 1024,
       batchBytesMax: 4 * 1024 * 1024,
       connectMsMax: 1_000,
+      onIdentityRefused: () => {},
       ...rest,
     }
     const { lanesMax, batchMax, plainLanesMax } = this.#options
@@ -225,7 +236,7 @@ export class HttpClient implements SubgraphClient {
       if (!isRetry && isWorthAnother(trip, error)) return this.#sendPlain(trip, true)
       throw this.#faultOfFailure(trip, error, reader.status !== 0)
     }
-    return readHttpAnswer(request, this.name, reader.response())
+    return readHttpAnswer(request, this.name, this.#noticed(reader.response()))
   }
 
   // Batches
@@ -314,7 +325,7 @@ export class HttpClient implements SubgraphClient {
           ),
       }
     }
-    const response = reader.response()
+    const response = this.#noticed(reader.response())
     if (!isEnvelopeUnknown(response)) {
       return { faultOf: ({ request }) => faultOfResponse(request, this.name, response) }
     }
@@ -336,6 +347,12 @@ export class HttpClient implements SubgraphClient {
   #onHead(reader: ResponseReader, status: number, headers: ResponseHeaders): void {
     reader.begin(status, headers)
     if (headers[BATCH_HEADER] === BATCH_VERSION) this.#isBatching = true
+  }
+
+  #noticed(response: HttpResponse): HttpResponse {
+    const refusal = identityRefusalOf(response)
+    if (refusal !== undefined) this.#options.onIdentityRefused(refusal)
+    return response
   }
 
   #headers(type: string, accept: string, body: string, caller: Caller): Record<string, string> {

@@ -132,6 +132,30 @@ describe('a bad answer', () => {
   })
 })
 
+describe('an identity that one of our subgraphs refuses', () => {
+  const refused = response(
+    401,
+    '{"errors":[{"message":"identity refused (signature)","extensions":{"code":"UNAUTHENTICATED","reason":"signature"}}]}',
+    OURS,
+  )
+  it.each(['alone', 'in a batch'])(
+    '%s: is told with its reason, which the fault keeps to itself',
+    async how => {
+      const told: unknown[] = []
+      const options = { onIdentityRefused: (refusal: unknown) => told.push(refusal) }
+      const http =
+        how === 'alone'
+          ? await against(({ socket }) => socket.write(refused), options)
+          : await againstBatches(({ socket }) => socket.write(refused), options)
+      await expect(http.execute(MUTATION)).rejects.toMatchObject({
+        code: 'SUBGRAPH_BAD_ANSWER',
+        message: 'raw: expected an answer, got status 401',
+      })
+      expect(told).toEqual([{ status: 401, reason: 'signature', message: 'identity refused (signature)' }])
+    },
+  )
+})
+
 describe('overload', () => {
   it('429 refuses queries and mutations alike, and says when to ask again', async () => {
     const http = await against(({ socket }) =>
@@ -347,7 +371,7 @@ describe('batches', () => {
     const http = await againstBatches(({ socket }) => socket.write(response(401, body, OURS)))
     await expect(http.execute(MUTATION)).rejects.toMatchObject({
       code: 'SUBGRAPH_BAD_ANSWER',
-      message: 'raw: expected an answer, got status 401: expired',
+      message: 'raw: expected an answer, got status 401',
     })
   })
 
