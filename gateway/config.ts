@@ -62,30 +62,48 @@ export interface GatewayConfig {
   readonly file: FileConfig
 }
 
-const positive = z.int().positive()
+/** In our own words, with what was given; for what is no secret. */
+const expecting = (what: string): { error: (issue: { readonly input?: unknown }) => string } => ({
+  error: ({ input }) => `expected ${what}, got ${String(JSON.stringify(input)).slice(0, 64)}`,
+})
+const boolean = z.boolean(expecting('true or false'))
+const positiveWords = expecting('a positive integer')
+const positive = z.int(positiveWords).positive(positiveWords)
+const ORIGIN = expecting('an origin, such as https://shop.example')
 /** As browsers send it. Anything more, such as a slash at its end, would never be equal to what they send. */
-const origin = z
-  .url()
-  .refine(url => URL.parse(url)?.origin === url, 'expected an origin, such as https://shop.example')
+const origin = z.url(ORIGIN).refine(url => URL.parse(url)?.origin === url, ORIGIN)
 
 /** `CONFIG=file`, in JSON: what rarely differs between two processes. Unknown members are refused. */
-const fileSchema = z.strictObject({
-  introspection: z.boolean().optional(),
-  explorers: z.boolean().optional(),
-  corsOrigins: z.array(origin).max(100).optional(),
-  limits: z
-    .strictObject({
-      bodyBytesMax: positive,
-      headerBytesMax: positive,
-      tokensMax: positive,
-      depthMax: positive,
-      rootFieldsMax: positive,
-      fetchesMax: positive,
-      requestMsMax: positive,
-    } satisfies Record<keyof GatewayLimits, typeof positive>)
+const fileSchema = members({
+  introspection: boolean.optional(),
+  explorers: boolean.optional(),
+  corsOrigins: z
+    .array(origin, expecting('a list of origins'))
+    .max(100, 'expected at most 100 origins')
+    .optional(),
+  limits: members({
+    bodyBytesMax: positive,
+    headerBytesMax: positive,
+    tokensMax: positive,
+    depthMax: positive,
+    rootFieldsMax: positive,
+    fetchesMax: positive,
+    requestMsMax: positive,
+  } satisfies Record<keyof GatewayLimits, typeof positive>)
     .partial()
     .optional(),
 })
+
+/** An object of these members and no others. */
+function members<Shape extends Record<string, z.ZodType>>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+  const known = Object.keys(shape).join(', ')
+  return z.strictObject(shape, {
+    error: ({ code, input, keys }) =>
+      code === 'unrecognized_keys'
+        ? `expected the members ${known}, got ${(keys as string[]).join(', ').slice(0, 200)}`
+        : `expected an object with members of ${known}, got ${String(JSON.stringify(input)).slice(0, 64)}`,
+  })
+}
 
 export type FileConfig = {
   readonly introspection?: boolean | undefined
@@ -96,16 +114,22 @@ export type FileConfig = {
 
 const URL_PREFIX = 'SUBGRAPH_URL_'
 const PRODUCTION = 'production'
+const PORT_MAX = 65_535
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http or https URL' })
 const key = z.string().min(16, 'expected at least 16 characters')
 
 const environmentSchema = z.object({
   NODE_ENV: z.string().optional(),
-  PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
+  PORT: z
+    .string()
+    .refine(text => /^\d{1,5}$/.test(text) && Number(text) <= PORT_MAX, expecting(`0 to ${PORT_MAX}`))
+    .transform(Number)
+    .default(4000),
   HOST: z.string().default('0.0.0.0'),
   SUPERGRAPH: z.string().default('schema/supergraph.graphql'),
   OPERATIONS: z.string().default('schema/operations.json'),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  LOG_LEVEL: z.enum(LOG_LEVELS, expecting(`one of ${LOG_LEVELS.join(', ')}`)).default('info'),
   IDENTITY_KEY: key.optional(),
   CONFIG: z.string().optional(),
 })
@@ -179,7 +203,7 @@ function readFile(path: string): FileConfig {
   return parsed(fileSchema, json, path)
 }
 
-/** The values themselves are not shown: some are secrets. */
+/** Of what was given, only what the schema shows in its own words appears: some values are secrets. */
 function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown, source: string): z.output<Schema> {
   const result = schema.safeParse(value)
   if (result.success) return result.data

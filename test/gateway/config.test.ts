@@ -52,11 +52,11 @@ test('what is set is read', () => {
   })
 })
 
-describe('what is wrong is named, and no value shown', () => {
+describe('what is wrong is named in our own words, and no secret shown', () => {
   test.each([
-    [{ PORT: '70000' }, /^environment is not right: PORT: /],
-    [{ PORT: 'http' }, /PORT: /],
-    [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL: /],
+    [{ PORT: '70000' }, /^environment is not right: PORT: expected 0 to 65535, got "70000"$/],
+    [{ PORT: 'abc' }, /PORT: expected 0 to 65535, got "abc"$/],
+    [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL: expected one of fatal, .*, silent, got "loud"$/],
     [
       { IDENTITY_KEY: 'hunter2' },
       /^environment is not right: IDENTITY_KEY: expected at least 16 characters$/,
@@ -71,10 +71,15 @@ describe('what is wrong is named, and no value shown', () => {
 
   test.each([
     ['{', /as JSON/],
-    ['[]', /config.json is not right/],
-    ['{"intropsection": true}', /intropsection/],
-    ['{"limits": {"depthMax": 0}}', /limits.depthMax/],
-    ['{"limits": {"depth": 1}}', /depth/],
+    [
+      '[]',
+      /config.json is not right: .*config.json: expected an object with members of introspection, .*, got \[\]$/,
+    ],
+    ['{"introspection": "yes"}', /introspection: expected true or false, got "yes"$/],
+    ['{"intropsection": true}', /expected the members introspection, .*, got intropsection$/],
+    ['{"limits": {"depthMax": 0}}', /limits.depthMax: expected a positive integer, got 0$/],
+    ['{"limits": {"depth": 1}}', /limits: expected the members bodyBytesMax, .*, got depth$/],
+    ['{"corsOrigins": "*"}', /corsOrigins: expected a list of origins, got "\*"$/],
     ['{"corsOrigins": ["*"]}', /corsOrigins.0/],
     ['{"corsOrigins": ["https://a.example/"]}', /corsOrigins.0: expected an origin/],
   ])('the file %s', (text, message) => {
