@@ -5,7 +5,10 @@ import { asPage } from './reply.ts'
 
 const STATIC_PATH = '/explorer/static/'
 
-/** `/explorer`: GraphiQL with everything it needs served from here, for networks that reach nothing else. */
+/**
+ * `/explorer`: GraphiQL with everything it needs served from here, for networks that reach nothing else; and `/`, which
+ * leads whoever opens the address in a browser to Sandbox.
+ */
 export function explorerRoutes(app: FastifyInstance): void {
   const page = ruruHTML({ endpoint: '/graphql', staticPath: STATIC_PATH })
   // The page starts itself by an inline script, and its editor runs in workers made of blobs.
@@ -19,6 +22,7 @@ export function explorerRoutes(app: FastifyInstance): void {
       },
     },
   }
+  app.get('/', async (_, reply) => reply.redirect('/graphql', 302))
   app.get('/explorer', async (_, reply) => asPage(reply, helmet).send(page))
   app.get(`${STATIC_PATH}*`, async (request, reply) => {
     const file = await getStaticFile({

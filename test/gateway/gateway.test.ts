@@ -131,6 +131,8 @@ describe('what a browser is given', () => {
       expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html'])
       expect(page.headers.get('content-security-policy')).toBeNull()
       expect(await page.text()).toContain('apollo')
+      const root = await fetch(url, { redirect: 'manual' })
+      expect([root.status, root.headers.get('location')]).toEqual([302, '/graphql'])
       const explorer = await fetch(`${url}/explorer`)
       expect(explorer.headers.get('content-security-policy')).toContain("worker-src 'self' blob:")
       const html = await explorer.text()
@@ -150,6 +152,7 @@ describe('what a browser is given', () => {
         'application/json; charset=utf-8',
       ])
       expect((await fetch(`${url}/explorer`)).status).toBe(404)
+      expect((await fetch(url)).status).toBe(404)
     }))
 
   test('answers to other origins only where they are listed', () =>
