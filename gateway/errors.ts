@@ -30,7 +30,7 @@ export const ERRORS: Readonly<Record<string, ErrorEntry>> = Object.freeze({
   REQUEST_TIMEOUT: entry(408, true, 'The request did not arrive whole in time.'),
   UNSUPPORTED_MEDIA_TYPE: entry(415, false, 'The body must be application/json.'),
   HEADERS_TOO_LARGE: entry(431, false, "The request's headers are larger than the gateway reads."),
-  SHUTTING_DOWN: entry(503, true, 'This process is stopping; another one answers.'),
+  SHUTTING_DOWN: entry(503, true, 'This process is stopping; another one answers where there are several.'),
 
   // Who calls.
   UNAUTHENTICATED: entry(401, false, 'A token is needed, or the one sent is malformed, forged or expired.'),
