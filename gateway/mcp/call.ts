@@ -2,6 +2,7 @@ import { ANONYMOUS, type Caller } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
 import { admit, type Incoming, refuse, run, type Stages } from '../pipeline.ts'
 import type { Outcome } from '../request.ts'
+import { wrongArguments } from './arguments.ts'
 import { sentenceOf } from './sentences.ts'
 import type { Tool } from './tools.ts'
 
@@ -26,14 +27,9 @@ export async function callTool(
 ): Promise<ToolAnswer> {
   const state = await admit(stages, { ...incoming, operation: tool.operation })
   if (state instanceof Fault) return answer(refuse(stages, state, { id: incoming.id }), ANONYMOUS)
-  const unknown = Object.keys(args).filter(name => !Object.hasOwn(tool.inputSchema.properties, name))
-  if (unknown.length > 0) {
-    const known = Object.keys(tool.inputSchema.properties).join(', ') || 'none'
-    const fault = new Fault(
-      'BAD_INPUT',
-      `expected the arguments ${known}, got ${unknown.join(', ').slice(0, 200)}`,
-    )
-    return answer(refuse(stages, fault, state), state.caller)
+  const wrong = wrongArguments(tool.inputSchema, args)
+  if (wrong !== undefined) {
+    return answer(refuse(stages, new Fault('BAD_INPUT', wrong), state), state.caller)
   }
   return answer(await run(stages, state, tool.operation, tool.variablesOf(args)), state.caller)
 }

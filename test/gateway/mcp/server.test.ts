@@ -163,14 +163,19 @@ describe('an answer is one line of JSON, one sentence in Chinese and one in Engl
   })
 
   test.each([
-    ['without what is needed', {}, 'BAD_INPUT'],
-    ['of another type', { campaignId: { a: 1 } }, 'BAD_INPUT'],
-    ['that nobody asked for', { campaignId: 'a', force: true }, 'BAD_INPUT'],
-    ['with NUL', { campaignId: 'a\0' }, 'BAD_INPUT'],
-  ])('arguments %s are refused, and nothing runs', async (_, args, code) => {
+    ['without what is needed', {}, 'expected the argument campaignId'],
+    [
+      'of another type',
+      { campaignId: { a: 1 } },
+      'expected the argument campaignId to be a string, got {"a":1}',
+    ],
+    ['that nobody asked for', { campaignId: 'a', force: true }, 'expected the arguments campaignId'],
+    ['with NUL', { campaignId: 'a\0' }, 'Expected text without NUL'],
+  ])('arguments %s are refused, and nothing runs', async (_, args, message) => {
     const executed = graph.executed.length
     const { isError, answer } = await call('claim_coupon', args)
-    expect([isError, answer.errors[0].extensions.code, answer.data]).toEqual([true, code, undefined])
+    expect([isError, answer.errors[0].extensions.code, answer.data]).toEqual([true, 'BAD_INPUT', undefined])
+    expect(answer.errors[0].message).toContain(message)
     expect(graph.executed.length).toBe(executed)
   })
 })
@@ -182,7 +187,7 @@ describe('no side door', () => {
       ['Claim', 'claim_coupon', { input: { campaignId: 'a' } }, { campaignId: 'a' }],
       ['Me', 'my_account', {}, {}],
       ['Fail', 'fail', { code: 'BAD_ID' }, { code: 'BAD_ID' }],
-      ['Product', 'product_detail', {}, {}],
+      ['Product', 'product_detail', { id: 'x' }, { id: 'x' }],
     ] as const) {
       const response = await fetch(`${url}/graphql`, {
         method: 'POST',
