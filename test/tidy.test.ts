@@ -1,3 +1,8 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdtempDisposable } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { typesFiles } from '../schema/codegen.ts'
 import { schemaFiles } from '../schema/compose.ts'
@@ -312,6 +317,27 @@ describe('readmeNamesScripts', () => {
         tree({ 'package.json': manifest, 'README.md': '`npm test`, `npm run schema:check`' }),
       ),
     ).toEqual(['README.md does not mention npm run schema'])
+  })
+})
+
+describe('readTree', () => {
+  it.each(['a repository', 'an unpacked archive'])('reads in %s what people wrote alone', async kind => {
+    await using root = await mkdtempDisposable(join(tmpdir(), 'tree-'))
+    const write = (path: string, text: string): void => {
+      mkdirSync(dirname(join(root.path, path)), { recursive: true })
+      writeFileSync(join(root.path, path), text)
+    }
+    if (kind === 'a repository') execFileSync('git', ['init', '--quiet'], { cwd: root.path })
+    write('gateway/a.ts', 'a')
+    write('README.md', 'b')
+    write('picture.ts', 'c\0')
+    write('node_modules/d/d.ts', 'd')
+    write('.d1/postgres/PG_VERSION', '18')
+    write('.d1/postgres/base/1/e.sql', 'e')
+    expect([...readTree(root.path)].sort()).toEqual([
+      ['README.md', 'b'],
+      ['gateway/a.ts', 'a'],
+    ])
   })
 })
 

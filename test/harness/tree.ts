@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, posix } from 'node:path'
 
 /** The repository's text files by path, with "/" between folders. */
@@ -10,16 +11,45 @@ const TEXT = /\.(ts|json|graphql|sql|md|ya?ml|sh|lua|html|css|txt)$|\/?(\.[\w.]+
 /** Reads the tree below `root`, without what is installed or made by running. */
 export function readTree(root: string): Tree {
   const tree = new Map<string, string>()
-  const walk = (folder: string): void => {
-    for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
-      const path = posix.join(folder, entry.name)
-      if (LEFT_OUT.has(entry.name)) continue
-      if (entry.isDirectory()) walk(path)
-      else if (entry.isFile() && TEXT.test(path)) tree.set(path, readFileSync(join(root, path), 'utf8'))
-    }
+  for (const path of filesOfGit(root) ?? filesBelow(root, '')) {
+    if (!TEXT.test(path) || path.split('/').some(part => LEFT_OUT.has(part))) continue
+    if (isInDatabase(root, path) || !statSync(join(root, path), { throwIfNoEntry: false })?.isFile()) continue
+    const text = readFileSync(join(root, path), 'utf8')
+    if (!text.includes('\0')) tree.set(path, text)
   }
-  walk('')
   return tree
+}
+
+/** What git keeps or would keep, sorted; `undefined` where there is no repository of ours, as in an unpacked archive. */
+function filesOfGit(root: string): readonly string[] | undefined {
+  if (!existsSync(join(root, '.git'))) return undefined
+  try {
+    const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
+    const paths = execFileSync('git', args, {
+      cwd: root,
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    return paths.split('\0').filter(Boolean).sort()
+  } catch {
+    return undefined
+  }
+}
+
+function filesBelow(root: string, folder: string): readonly string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap(entry => {
+    const path = posix.join(folder, entry.name)
+    if (LEFT_OUT.has(entry.name)) return []
+    return entry.isDirectory() ? filesBelow(root, path) : [path]
+  })
+}
+
+/** A data folder may have any name; what lies in its database is nobody's writing. */
+function isInDatabase(root: string, path: string): boolean {
+  for (let folder = posix.dirname(path); folder !== '.'; folder = posix.dirname(folder))
+    if (existsSync(join(root, folder, 'PG_VERSION'))) return true
+  return false
 }
 
 /**
