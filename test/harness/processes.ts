@@ -28,7 +28,16 @@ export function runProgram(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): RunningProgram {
-  const child = spawn(process.execPath, [script, ...args], {
+  return runCommand(process.execPath, [script, ...args], environment)
+}
+
+/** The same for any command. */
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): RunningProgram {
+  const child = spawn(command, args, {
     cwd: ROOT,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -73,7 +82,9 @@ export function runProgram(
           if (match !== null) resolve(match)
           else
             reject(
-              new Error(`${script} ended (${JSON.stringify(exit)}) without saying ${pattern}:\n${output}`),
+              new Error(
+                `${command} ${args.join(' ')} ended (${JSON.stringify(exit)}) without saying ${pattern}:\n${output}`,
+              ),
             )
         }
         listeners.add(look)

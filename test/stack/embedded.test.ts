@@ -2,9 +2,9 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { isAlive } from '../../subgraphs/postgres-process.ts'
+import { isAlive, readPostmasterFile } from '../../subgraphs/postgres-process.ts'
 import { testFolder, until } from '../harness/postgres.ts'
-import { runProgram } from '../harness/processes.ts'
+import { runCommand, runProgram } from '../harness/processes.ts'
 import { type EmbeddedStack, startEmbedded } from '../harness/stack.ts'
 import { CAMPAIGN } from '../harness/trip.ts'
 
@@ -110,6 +110,15 @@ describe('start and stop', () => {
     expect(answer.body.data.claimCoupon.__typename).toBe('CouponIssued')
     expect(await program?.exited).toEqual({ code: 0, signal: null })
     expect(program?.output).not.toMatch(/error/i)
+  })
+
+  test('npm passes SIGTERM on, and nothing stays behind', async () => {
+    const npm = runCommand('npm', ['start'], { DATA_DIR: dataDir, PORT: '0', ...environment })
+    await npm.says(/ready at/)
+    const postmaster = await readPostmasterFile(join(dataDir, 'postgres'))
+    expect(await npm.stop()).toEqual({ code: 0, signal: null })
+    expect(npm.output).toMatch(/Stopping/)
+    expect(isAlive(postmaster?.pid as number)).toBe(false)
   })
 
   test('whoever goes on asking a stopping gateway is sent elsewhere, and nobody is left without an answer', async () => {
