@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { IDENTITY_KEY_CHARS_MIN } from '../protocol/identity.ts'
 
 /** A process's environment, as its entry point hands it on. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -117,7 +118,7 @@ const PRODUCTION = 'production'
 const PORT_MAX = 65_535
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http or https URL' })
-const key = z.string().min(16, 'expected at least 16 characters')
+const key = z.string().min(IDENTITY_KEY_CHARS_MIN, `expected at least ${IDENTITY_KEY_CHARS_MIN} characters`)
 
 const environmentSchema = z.object({
   NODE_ENV: z.string().optional(),

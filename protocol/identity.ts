@@ -21,13 +21,14 @@ const EXPIRES_IN_SECONDS_MAX = 30
 
 const VERSION = 'v1'
 const HEADER_CHARS_MAX = 16 * 1024
-const KEY_CHARS_MIN = 16
+/** One bound for the one key that gateway and subgraphs share. */
+export const IDENTITY_KEY_CHARS_MIN: number = 32
 const BASE64URL = /^[A-Za-z0-9_-]+$/
 
 /** Milliseconds since 1970; `Date.now` outside tests. */
 export type WallClock = () => number
 
-/** The header's value for this body. @throws RangeError for a key under 16 characters. */
+/** The header's value for this body. @throws RangeError for a key under 32 characters. */
 export function signIdentity(
   body: string | Uint8Array,
   caller: Caller,
@@ -86,9 +87,9 @@ export function verifyIdentity(
 
 /** @throws RangeError for a key too short to be a secret. The key itself is never shown. */
 export function assertIdentityKey(key: string): void {
-  if (key.length < KEY_CHARS_MIN) {
+  if (key.length < IDENTITY_KEY_CHARS_MIN) {
     throw new RangeError(
-      `expected an identity key of at least ${KEY_CHARS_MIN} characters, got ${key.length}`,
+      `expected an identity key of at least ${IDENTITY_KEY_CHARS_MIN} characters, got ${key.length}`,
     )
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { IDENTITY_KEY_CHARS_MIN } from '../protocol/identity.ts'
 import type { SubgraphName } from './subgraph.ts'
 
 const url = z.url({ protocol: /^https?$/ })
@@ -17,10 +18,16 @@ const environmentSchema = z.object({
   SUBGRAPH_URL_CATALOG: url.optional().describe('where catalog is; needed by payment'),
   IDENTITY_KEY: z
     .string()
-    .min(32)
+    .min(IDENTITY_KEY_CHARS_MIN)
     .optional()
-    .describe('key that callers sign their identity with, 32 characters or more; needed in production'),
-  IDENTITY_KEY_PREVIOUS: z.string().min(32).optional().describe('the key before, while it is being changed'),
+    .describe(
+      `key that callers sign their identity with, ${IDENTITY_KEY_CHARS_MIN} characters or more; needed in production`,
+    ),
+  IDENTITY_KEY_PREVIOUS: z
+    .string()
+    .min(IDENTITY_KEY_CHARS_MIN)
+    .optional()
+    .describe('the key before, while it is being changed'),
   SEED: z
     .enum(['true', 'false'])
     .optional()
@@ -42,8 +49,8 @@ const EXPECTED: Readonly<Record<Variable, string>> = {
   PORT: '0 to 65535',
   SUBGRAPH_URL_COUPON: 'an http:// or https:// URL',
   SUBGRAPH_URL_CATALOG: 'an http:// or https:// URL',
-  IDENTITY_KEY: '32 characters or more',
-  IDENTITY_KEY_PREVIOUS: '32 characters or more',
+  IDENTITY_KEY: `${IDENTITY_KEY_CHARS_MIN} characters or more`,
+  IDENTITY_KEY_PREVIOUS: `${IDENTITY_KEY_CHARS_MIN} characters or more`,
   SEED: 'true or false',
   POOL_MAX: '1 to 64',
   LOG_LEVEL: `one of ${LOG_LEVELS.join(', ')}`,

@@ -6,7 +6,7 @@ import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import { createSubgraphHttpServer, type SubgraphHttpServer } from '../../subgraphs/http.ts'
 import { ALICE, requestOf, ScriptedSubgraph } from '../harness/scripted-subgraph.ts'
 
-const IDENTITY_KEY = 'contract-suite-identity-key'
+const IDENTITY_KEY = 'contract-suite-identity-key-of-the-tests'
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 let subgraph: ScriptedSubgraph

@@ -38,7 +38,7 @@ test('what is set is read', () => {
   const environment = {
     PORT: '0',
     NODE_ENV: 'production',
-    IDENTITY_KEY: 'k'.repeat(16),
+    IDENTITY_KEY: 'k'.repeat(32),
     SUBGRAPH_URL_COUPON: 'http://coupon:4001/graphql',
     CONFIG: file('{"introspection": true, "corsOrigins": ["https://a.example"], "limits": {"depthMax": 5}}'),
     UNRELATED: 'x',
@@ -46,7 +46,7 @@ test('what is set is read', () => {
   expect(readConfig(environment)).toMatchObject({
     port: 0,
     production: true,
-    identityKey: 'k'.repeat(16),
+    identityKey: 'k'.repeat(32),
     subgraphUrls: new Map([['COUPON', 'http://coupon:4001/graphql']]),
     file: { introspection: true, corsOrigins: ['https://a.example'], limits: { depthMax: 5 } },
   })
@@ -59,7 +59,7 @@ describe('what is wrong is named in our own words, and no secret shown', () => {
     [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL: expected one of fatal, .*, silent, got "loud"$/],
     [
       { IDENTITY_KEY: 'hunter2' },
-      /^environment is not right: IDENTITY_KEY: expected at least 16 characters$/,
+      /^environment is not right: IDENTITY_KEY: expected at least 32 characters$/,
     ],
     [{ NODE_ENV: 'production' }, /^IDENTITY_KEY: expected in production/],
     [{ SUBGRAPH_URL_COUPON: 'coupon:4001' }, /SUBGRAPH_URL_COUPON: expected an http or https URL/],

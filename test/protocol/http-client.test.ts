@@ -269,7 +269,7 @@ describe('connections', () => {
 
 describe('batches', () => {
   it('carries what waits in one body, writes a shared operation once, and signs the whole', async () => {
-    const key = 'a-key-for-this-test-only'
+    const key = 'a-key-for-this-test-only-and-no-other'
     const http = await againstBatches(
       ({ socket }, items) => {
         const lines = items.toReversed().map(({ index }) => `{"index":${index},"data":{"do":"${index}"}}\n`)
@@ -429,7 +429,7 @@ describe('misuse', () => {
       'raw: lanesMax: expected a positive integer, got 0',
     )
     expect(() => new HttpClient({ ...options, identityKey: 'short' })).toThrow(
-      'expected an identity key of at least 16 characters, got 5',
+      'expected an identity key of at least 32 characters, got 5',
     )
     expect(() => new HttpClient({ ...options, url: 'coupon:4001' })).toThrow()
   })

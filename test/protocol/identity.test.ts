@@ -109,7 +109,7 @@ describe('refuses', () => {
 
   it('to sign with a key that is no secret', () => {
     expect(() => signIdentity(BODY, ALICE, '')).toThrow(
-      'expected an identity key of at least 16 characters, got 0',
+      'expected an identity key of at least 32 characters, got 0',
     )
   })
 })

@@ -8,8 +8,8 @@ import {
 } from '../../subgraphs/http.ts'
 import { ALICE, ScriptedSubgraph } from '../harness/scripted-subgraph.ts'
 
-const KEY = 'current-key-of-the-server-test'
-const PREVIOUS = 'previous-key-of-the-server-test'
+const KEY = 'current-key-of-the-server-test-32'
+const PREVIOUS = 'previous-key-of-the-server-test-32'
 const GATEWAY: Caller = { kind: 'service', client: 'gateway', scopes: [], tier: 'partner' }
 const BATCH_TYPE = 'application/vnd.spillway.batch+json'
 const PLAIN = JSON.stringify({ query: 'mutation M { do }', operationName: 'M', variables: { do: 'echo' } })
@@ -169,7 +169,7 @@ describe('identity', () => {
   it.each([
     ['unsigned', {}],
     ['signed for another body', signed(`${PLAIN} `)],
-    ['signed with another key', signed(PLAIN, ALICE, 'a-key-that-nobody-knows')],
+    ['signed with another key', signed(PLAIN, ALICE, 'a-key-that-nobody-knows-to-this-day')],
   ])('with keys a request that is %s is refused with 401, and nothing runs', async (_, headers) => {
     await serve({ identityKeys: [KEY] })
     const response = await post(PLAIN, headers)
