@@ -9,8 +9,8 @@ import type { Introspect } from './introspection.ts'
 import type { OperationPlan } from './operation-plan.ts'
 import type { Projection } from './project.ts'
 import type { Run, Step } from './run.ts'
-import type { Data } from './tree.ts'
 import type { Variables } from './variables.ts'
+import type { Write } from './write.ts'
 
 /** Fetches that one operation may make, unless told otherwise. */
 export const FETCHES_MAX = 64
@@ -39,6 +39,12 @@ export interface ExecutionOutcome {
   readonly errors: readonly GraphQLError[]
 }
 
+/** An outcome whose data is JSON text already; `null` in four letters when there is none. */
+export interface JsonOutcome {
+  readonly json: string
+  readonly errors: readonly GraphQLError[]
+}
+
 /** One shape of an operation, planned and compiled. */
 export interface CompiledShape {
   readonly plan: OperationPlan
@@ -47,6 +53,8 @@ export interface CompiledShape {
   readonly selectionCount: number
   readonly introspect: Introspect
   readonly projection: Projection
+  /** Compiled when it is first asked for: not every door wants text. */
+  readonly write: Write
 }
 
 /**
@@ -55,14 +63,32 @@ export interface CompiledShape {
  * @throws Fault MAX_FETCHES_LIMIT, before any subgraph is asked, when the plan has more fetches than allowed.
  */
 export async function executeShape(shape: CompiledShape, options: ExecuteOptions): Promise<ExecutionOutcome> {
+  const run = runOf(shape, options)
+  await runStages(shape, run)
+  return projected(shape, run)
+}
+
+/** {@link executeShape}, the response as JSON text. */
+export async function executeShapeToJson(
+  shape: CompiledShape,
+  options: ExecuteOptions,
+): Promise<JsonOutcome> {
+  const run = runOf(shape, options)
+  await runStages(shape, run)
+  const json = shape.write(run.data, shape.introspect?.(run.variables))
+  if (json !== undefined) return { json, errors: run.errors.errors }
+  const { data, errors } = projected(shape, run)
+  return { json: JSON.stringify(data), errors }
+}
+
+function runOf(shape: CompiledShape, options: ExecuteOptions): Run {
   const fetchesMax = options.fetchesMax ?? FETCHES_MAX
   if (shape.fetchCount > fetchesMax)
     throw new Fault(
       'MAX_FETCHES_LIMIT',
       `Expected at most ${fetchesMax} fetches in one operation, got ${shape.fetchCount}`,
     )
-  const errors = createErrorList(options.errorsMax ?? ERRORS_MAX)
-  const run: Run = {
+  return {
     data: {},
     variables: options.variables,
     caller: options.caller,
@@ -71,11 +97,13 @@ export async function executeShape(shape: CompiledShape, options: ExecuteOptions
     traceparent: options.traceparent,
     clients: options.clients,
     entitiesMax: options.entitiesMax ?? ENTITIES_MAX,
-    errors,
+    errors: createErrorList(options.errorsMax ?? ERRORS_MAX),
   }
-  await runStages(shape, run)
-  const data = shape.projection.project(run.data, shape.introspect?.(options.variables), errors)
-  return { data: data as Data | null, errors: errors.errors }
+}
+
+function projected(shape: CompiledShape, run: Run): ExecutionOutcome {
+  const data = shape.projection.project(run.data, shape.introspect?.(run.variables), run.errors)
+  return { data, errors: run.errors.errors }
 }
 
 /** A mutation that makes the whole response null ends the operation; what earlier ones did stands. */

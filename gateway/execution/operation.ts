@@ -10,13 +10,22 @@ import { Fault } from '../../protocol/fault.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { compilePlan } from './compile.ts'
 import { type Conditions, conditionsOf } from './conditions.ts'
-import { type CompiledShape, type ExecuteOptions, type ExecutionOutcome, executeShape } from './execute.ts'
+import {
+  type CompiledShape,
+  type ExecuteOptions,
+  type ExecutionOutcome,
+  executeShape,
+  executeShapeToJson,
+  type JsonOutcome,
+} from './execute.ts'
 import { compileIntrospection } from './introspection.ts'
 import { type NormalizedOperation, normalize } from './normalize.ts'
 import { type OperationPlan, planOperation, planOperationAsync } from './operation-plan.ts'
 import { NO_ROLLOUT, type Rollout } from './plan.ts'
 import { compileProjection } from './project.ts'
+import { compileSelectFields } from './selected-fields.ts'
 import { type CoerceVariables, compileVariables, refuseBadLiterals, type Variables } from './variables.ts'
+import { compileWrite, type Write } from './write.ts'
 
 /** Shapes kept per operation; the one used longest ago goes first. */
 const SHAPES_MAX = 32
@@ -39,6 +48,8 @@ export interface CompiledOperation {
   /** The plan for these (coerced) variables. */
   plan(variables: Variables): Promise<OperationPlan>
   execute(options: ExecuteOptions): Promise<ExecutionOutcome>
+  /** {@link execute}, for who only passes the response on. */
+  executeToJson(options: ExecuteOptions): Promise<JsonOutcome>
 }
 
 export interface CompileOptions {
@@ -144,20 +155,19 @@ function compileShape(
 ): CompiledShape {
   const { supergraph, operation, fragments, conditions } = source
   const compiled = plan.stages.map(stage => compilePlan(stage.plan, normalized, supergraph.types))
+  const selectFields = compileSelectFields(supergraph.apiSchema, fragments, conditions, shape)
+  let write: Write | undefined
   return {
     plan,
     stages: plan.stages.map((stage, i) => ({ rootKeys: stage.rootKeys, step: compiled[i]!.step })),
     selectionCount: normalized.selectionCount,
     fetchCount: compiled.reduce((sum, { fetchCount }) => sum + fetchCount, 0),
     introspect: compileIntrospection(supergraph.apiSchema, operation, fragments, normalized.introspection),
-    projection: compileProjection(
-      supergraph.apiSchema,
-      supergraph.types,
-      operation,
-      fragments,
-      conditions,
-      shape,
-    ),
+    projection: compileProjection(supergraph.apiSchema, supergraph.types, operation, selectFields),
+    get write() {
+      write ??= compileWrite(supergraph.apiSchema, supergraph.types, operation, selectFields)
+      return write
+    },
   }
 }
 
@@ -210,6 +220,10 @@ function operationOf(source: Source, shapes: Map<number, CompiledShape>): Compil
     async execute(options) {
       const shape = shapeFor(options.variables)
       return executeShape(shape instanceof Promise ? await shape : shape, options)
+    },
+    async executeToJson(options) {
+      const shape = shapeFor(options.variables)
+      return executeShapeToJson(shape instanceof Promise ? await shape : shape, options)
     },
   }
 }

@@ -1,6 +1,5 @@
 import {
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLCompositeType,
   type GraphQLObjectType,
   type GraphQLOutputType,
@@ -11,15 +10,14 @@ import {
   isLeafType,
   isListType,
   isNonNullType,
-  Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql'
 import type { TypeFacts } from '../supergraph/type-facts.ts'
-import { type Conditions, isIncluded } from './conditions.ts'
 import type { ErrorList } from './errors.ts'
 import { compileLeaf } from './leaf.ts'
 import { internalKey } from './response-key.ts'
+import { isSubType, type SelectFields } from './selected-fields.ts'
 import type { Data, Path } from './tree.ts'
 
 /** Compiled projection of one shape of an operation. */
@@ -62,48 +60,17 @@ export function compileProjection(
   schema: GraphQLSchema,
   types: TypeFacts,
   operation: OperationDefinitionNode,
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-  conditions: Conditions,
-  shape: number,
+  selectFields: SelectFields,
 ): Projection {
   const rootType = schema.getRootType(operation.operation) as GraphQLObjectType
   const root = compileObject(rootType, [operation.selectionSet])
 
   /** Selection sets that stand at one place, for one type: objects, or an interface that an object is known by. */
   function compileObject(type: GraphQLCompositeType, sets: readonly SelectionSetNode[]): Projector {
-    const collected = new Map<string, FieldNode[]>()
-    const spread = new Set<string>()
-    for (const set of sets) collect(type, set, collected, spread)
-    const fields = [...collected].flatMap(([responseKey, nodes]) => fieldPlan(type, responseKey, nodes))
+    const fields = [...selectFields(type, sets)].flatMap(([responseKey, nodes]) =>
+      fieldPlan(type, responseKey, nodes),
+    )
     return { fields, complete: completeFields(fields) }
-  }
-
-  function collect(
-    type: GraphQLCompositeType,
-    set: SelectionSetNode,
-    into: Map<string, FieldNode[]>,
-    spread: Set<string>,
-  ): void {
-    for (const selection of set.selections) {
-      if (!isIncluded(selection.directives, conditions, shape)) continue
-      if (selection.kind === Kind.FIELD) {
-        const key = selection.alias?.value ?? selection.name.value
-        const known = into.get(key)
-        if (known) known.push(selection)
-        else into.set(key, [selection])
-        continue
-      }
-      if (selection.kind === Kind.FRAGMENT_SPREAD) {
-        if (spread.has(selection.name.value)) continue
-        spread.add(selection.name.value)
-      }
-      const fragment =
-        selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value) : selection
-      if (!fragment) continue
-      const condition = fragment.typeCondition?.name.value
-      const applies = condition === undefined || condition === type.name || isSubType(schema, condition, type)
-      if (applies) collect(type, fragment.selectionSet, into, spread)
-    }
   }
 
   function fieldPlan(
@@ -269,7 +236,10 @@ function completeFields(fields: readonly FieldPlan[]): Projector['complete'] {
       const completed = field.complete(field.read(source, at), at)
       at.path?.pop()
       if (completed === BUBBLE) return BUBBLE
-      projected[field.responseKey] = completed
+      // An alias may be called __proto__, which no assignment makes a property.
+      if (field.responseKey === '__proto__')
+        Object.defineProperty(projected, '__proto__', { value: completed, enumerable: true })
+      else projected[field.responseKey] = completed
     }
     return projected
   }
@@ -288,12 +258,4 @@ function mistyped(value: unknown, expected: string, coordinate: string, at: Proj
             : `${value}`
   at.report(`Expected ${expected} for ${coordinate}, got ${got}`)
   return null
-}
-
-function isSubType(schema: GraphQLSchema, abstractName: string, type: GraphQLCompositeType): boolean {
-  const abstract = schema.getType(abstractName)
-  return (
-    isAbstractType(abstract) &&
-    (type.name === abstract.name || schema.isSubType(abstract, type as GraphQLObjectType))
-  )
 }

@@ -1,6 +1,7 @@
 import { buildSubgraphSchema } from '@apollo/subgraph'
 import { composeServices } from '@theguild/federation-composition'
-import { execute, type GraphQLSchema, parse, validate } from 'graphql'
+import { execute, type GraphQLError, type GraphQLSchema, parse, validate } from 'graphql'
+import { expect } from 'vitest'
 import { type CompileOptions, compileOperation } from '../../../gateway/execution/operation.ts'
 import { loadSupergraph, type Supergraph } from '../../../gateway/supergraph/supergraph.ts'
 import { ANONYMOUS } from '../../../protocol/caller.ts'
@@ -105,15 +106,22 @@ export function world(sources: Readonly<Record<string, SubgraphSource>>): World 
       const problems = validate(supergraph.apiSchema, document)
       if (problems.length > 0) throw new Error(`The test's operation is not valid: ${problems[0]?.message}`)
       const operation = compileOperation(supergraph, document, options)
-      sent.length = 0
-      const { data, errors } = await operation.execute({
+      const execution = {
         ...options,
         variables: operation.coerceVariables(variables),
         caller: ANONYMOUS,
         deadlineMs: deadlineIn(10_000),
         priority: 'BROWSE',
         clients,
-      })
+      } as const
+      // Every query of every test also shows that both forms of the response are one.
+      const written = operation.kind === 'query' ? await operation.executeToJson(execution) : undefined
+      sent.length = 0
+      const { data, errors } = await operation.execute(execution)
+      if (written !== undefined) {
+        expect(written.json).toBe(JSON.stringify(data))
+        expect(written.errors.map(told)).toEqual(errors.map(told))
+      }
       return {
         data: plain(data),
         errors: errors.map(({ message, path, extensions }) => ({
@@ -126,6 +134,13 @@ export function world(sources: Readonly<Record<string, SubgraphSource>>): World 
     },
   }
 }
+
+/** Of a defect's message, which is a stack, the first line. */
+const told = ({ message, path, extensions }: GraphQLError): unknown => [
+  message.split('\n', 1)[0],
+  path,
+  extensions,
+]
 
 /** Without the null prototypes of graphql-js, so that answers compare by what they hold. */
 export const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
