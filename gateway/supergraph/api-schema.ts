@@ -71,23 +71,17 @@ export function apiDocument(supergraph: DocumentNode): DocumentNode {
   const hidden = (node: { readonly directives?: readonly ConstDirectiveNode[] | undefined }): boolean =>
     node.directives?.some(directive => directive.name.value === links.inaccessible) === true
 
-  const directives: DirectiveDefinitionNode[] = []
+  const directives = executableDirectives(supergraph, hidden)
+  const ofDirectives = argumentTypesOf(directives, supergraph)
   const types = new Map<string, TypeDefinitionNode>()
   let schema: SchemaDefinitionNode | undefined
   for (const definition of supergraph.definitions) {
     if (definition.kind === Kind.SCHEMA_DEFINITION) schema = definition
-    else if (definition.kind === Kind.DIRECTIVE_DEFINITION) {
-      const executable = definition.locations.filter(location => EXECUTABLE_LOCATIONS.has(location.value))
-      if (executable.length > 0 && !links.ownsDirective(definition.name.value))
-        directives.push({
-          ...definition,
-          locations: executable,
-          arguments: (definition.arguments ?? []).filter(argument => !hidden(argument)),
-        })
-    } else if ('name' in definition && definition.kind.endsWith('TypeDefinition')) {
+    else if ('name' in definition && definition.kind.endsWith('TypeDefinition')) {
       const type = definition as TypeDefinitionNode
-      if (!links.ownsType(type.name.value) && !hidden(type))
-        types.set(type.name.value, withoutHidden(type, hidden))
+      const name = type.name.value
+      if ((!links.ownsType(name) || ofDirectives.has(name)) && !hidden(type))
+        types.set(name, withoutHidden(type, hidden))
     }
   }
   dropDangling(types)
@@ -102,13 +96,52 @@ export function apiDocument(supergraph: DocumentNode): DocumentNode {
         operationTypes,
         ...(schema?.description ? { description: schema.description } : {}),
       },
-      ...directives.map(directive => ({
-        ...directive,
-        arguments: directive.arguments?.map(publicOnly) ?? [],
-      })),
+      ...directives.flatMap(directive => withKnownTypes(directive, types)),
       ...types.values(),
     ],
   }
+}
+
+/** Directives that operations may apply, a linked spec's too: it is composed into the supergraph for clients to use. */
+function executableDirectives(supergraph: DocumentNode, hidden: Hidden): DirectiveDefinitionNode[] {
+  return supergraph.definitions.flatMap(definition => {
+    if (definition.kind !== Kind.DIRECTIVE_DEFINITION) return []
+    const locations = definition.locations.filter(location => EXECUTABLE_LOCATIONS.has(location.value))
+    const given = (definition.arguments ?? []).filter(argument => !hidden(argument)).map(publicOnly)
+    return locations.length > 0 ? [{ ...definition, locations, arguments: given }] : []
+  })
+}
+
+/** Names of the types of directives' arguments, and of what those are made of. */
+function argumentTypesOf(
+  directives: readonly DirectiveDefinitionNode[],
+  supergraph: DocumentNode,
+): ReadonlySet<string> {
+  const names = new Set<string>()
+  const add = (inputs: readonly InputValueDefinitionNode[] | undefined): void => {
+    for (const input of inputs ?? []) {
+      const name = namedType(input.type)
+      if (names.has(name)) continue
+      names.add(name)
+      for (const definition of supergraph.definitions)
+        if (definition.kind === Kind.INPUT_OBJECT_TYPE_DEFINITION && definition.name.value === name)
+          add(definition.fields)
+    }
+  }
+  for (const directive of directives) add(directive.arguments)
+  return names
+}
+
+/** The directive without arguments of types that clients must not see; nothing when one of those is required. */
+function withKnownTypes(
+  directive: DirectiveDefinitionNode,
+  types: ReadonlyMap<string, TypeDefinitionNode>,
+): DirectiveDefinitionNode[] {
+  const known = ({ type }: InputValueDefinitionNode): boolean =>
+    types.has(namedType(type)) || BUILT_IN_SCALARS.has(namedType(type))
+  const given = directive.arguments ?? []
+  if (given.some(argument => !known(argument) && isRequired(argument))) return []
+  return [{ ...directive, arguments: given.filter(known) }]
 }
 
 function conventionalRoots(types: ReadonlyMap<string, TypeDefinitionNode>): OperationTypeDefinitionNode[] {

@@ -98,6 +98,29 @@ test('renamed specs are recognised', () => {
   )
 })
 
+test("a linked spec's directives for operations stay, with the types of their arguments", () => {
+  const sdl = `
+    schema @link(url: "https://specs.apollo.dev/link/v1.0")
+      @link(url: "https://specs.apollo.dev/inaccessible/v0.2")
+      @link(url: "https://example.org/access/v1.0", import: ["@access", "@audit", "Scope", "Why"]) { query: Query }
+    directive @inaccessible on ENUM | SCALAR | ARGUMENT_DEFINITION
+    directive @access(scope: Scope! = PUBLIC, why: Why, secret: Secret, x: Int @inaccessible) on FIELD | OBJECT
+    directive @audit(secret: Secret!) on FIELD
+    enum Scope { PUBLIC PRIVATE }
+    input Why { of: access__Reason, and: Why }
+    scalar access__Reason
+    scalar access__Unused
+    scalar Secret @inaccessible
+    type Query @access { a: Int }`
+  expect(printSchema(apiSchema(sdl)).split('\n\n')).toEqual([
+    'directive @access(scope: Scope! = PUBLIC, why: Why) on FIELD',
+    'enum Scope {\n  PUBLIC\n  PRIVATE\n}',
+    'input Why {\n  of: access__Reason\n  and: Why\n}',
+    'scalar access__Reason',
+    'type Query {\n  a: Int\n}',
+  ])
+})
+
 test('printing is deterministic and does not depend on the order of definitions', () => {
   const types = ['type Query { b: B  a: A }', 'type A { x: Int }', 'type B { y: Int }']
   expect(printApiSchema(types.join('\n'))).toBe(printApiSchema(types.toReversed().join('\n')))
