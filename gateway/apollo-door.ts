@@ -14,21 +14,17 @@ import type {
 } from '@apollo/server-gateway-interface'
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql'
 import { Fault } from '../protocol/fault.ts'
 import { presentError } from './errors.ts'
 import { headOf, type ResponseHead } from './http.ts'
-import type { AdhocOperations } from './operations/adhoc.ts'
 import { limitsRule } from './operations/limits.ts'
 import type { RegistryLimits, ServableOperation } from './operations/registry.ts'
-import { type RequestState, refuse, run, type Stages } from './pipeline.ts'
+import { type Graph, type RequestState, refuse, run, type Stages } from './pipeline.ts'
 import type { Outcome } from './request.ts'
-import type { Supergraph } from './supergraph/supergraph.ts'
 
 export interface ApolloDoorOptions {
   readonly stages: Stages
-  readonly supergraph: Supergraph
-  readonly adhoc: AdhocOperations
   readonly limits: RegistryLimits
   readonly introspection: boolean
   /** Whether a browser at `/graphql` is given Apollo Sandbox. */
@@ -40,6 +36,8 @@ export interface ApolloDoor {
   readonly hasLandingPage: boolean
   /** Answers with the body; status and headers are set on the reply. `request.admitted` must be set, but for the page. */
   handle(request: FastifyRequest, reply: FastifyReply): Promise<string>
+  /** Parses and validates against this graph from now on; throws when its schema is not one that Apollo Server takes. */
+  serve(graph: Graph): void
   stop(): Promise<void>
 }
 
@@ -48,9 +46,12 @@ interface ApolloContext {
 }
 
 export async function createApolloDoor(options: ApolloDoorOptions): Promise<ApolloDoor> {
-  const { stages, supergraph, limits, introspection, landingPage } = options
+  const { stages, limits, introspection, landingPage } = options
+  /** What a text is valid for is what it is run on: a swap may come between the two. */
+  const graphs = new WeakMap<GraphQLSchema, Graph>()
+  const listeners = new Set<SchemaListener>()
   const server = new ApolloServer<ApolloContext>({
-    gateway: gatewayOf(supergraph, executorOf(options)),
+    gateway: gatewayOf(stages.graph.current, listeners, executorOf(stages, graphs)),
     // What a request does must not depend on variables of the environment that this process never declared.
     nodeEnv: stages.production ? 'production' : 'development',
     apollo: {},
@@ -77,36 +78,55 @@ export async function createApolloDoor(options: ApolloDoorOptions): Promise<Apol
       ApolloServerPluginUsageReportingDisabled(),
     ],
   })
+
+  function serve(graph: Graph): void {
+    const { apiSchema, sdl } = graph.supergraph
+    const isNew = !graphs.has(apiSchema)
+    if (isNew) for (const listener of listeners) listener({ apiSchema, coreSupergraphSdl: sdl })
+    graphs.set(apiSchema, graph)
+  }
+
   await server.start()
+  graphs.set(stages.graph.current.supergraph.apiSchema, stages.graph.current)
   const handler = fastifyApolloHandler(server, { context: async request => ({ state: request.admitted }) })
   return {
     hasLandingPage: landingPage,
+    serve,
     handle: async (request, reply) => (await handler.call(request.server, request, reply)) as string,
     stop: () => server.stop(),
   }
 }
 
-function gatewayOf(supergraph: Supergraph, executor: GatewayExecutor): GatewayInterface {
+type SchemaListener = Parameters<GatewayInterface['onSchemaLoadOrUpdate']>[0]
+
+function gatewayOf(
+  { supergraph }: Graph,
+  listeners: Set<SchemaListener>,
+  executor: GatewayExecutor,
+): GatewayInterface {
   return {
     onSchemaLoadOrUpdate(callback) {
+      listeners.add(callback)
       callback({ apiSchema: supergraph.apiSchema, coreSupergraphSdl: supergraph.sdl })
-      return () => {}
+      return () => listeners.delete(callback)
     },
     load: async () => ({ executor }),
     stop: async () => {},
   }
 }
 
-function executorOf({ stages, adhoc }: ApolloDoorOptions): GatewayExecutor {
-  return async ({ context, source, queryHash, document, operation: resolved, request }) => {
-    const state = (context as ApolloContext).state!
+function executorOf(stages: Stages, graphs: WeakMap<GraphQLSchema, Graph>): GatewayExecutor {
+  return async ({ context, schema, source, queryHash, document, operation: resolved, request }) => {
+    const admitted = (context as ApolloContext).state!
+    const graph = graphs.get(schema)!
+    const state = graph === admitted.graph ? admitted : { ...admitted, graph }
     // Apollo Server leaves it to the executor to refuse a name that names nothing, and adds code and status.
     if ((resolved as unknown) === undefined) return { errors: [unresolved(request.operationName)] }
     let operation: ServableOperation
     try {
       const operationName =
         request.operationName === undefined ? {} : { operationName: request.operationName }
-      operation = await adhoc.operationOf({
+      operation = await graph.adhoc.operationOf({
         text: source,
         hash: queryHash,
         document,

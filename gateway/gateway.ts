@@ -7,29 +7,30 @@ import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { createApolloDoor } from './apollo-door.ts'
 import { assertLimits, DEFAULT_LIMITS, type GatewayLimits } from './config.ts'
 import { explorerRoutes } from './explorer.ts'
+import { buildGraph, type CreateClient, type GraphSource } from './graph.ts'
 import { graphqlRoute } from './graphql-route.ts'
 import { createReadiness } from './health.ts'
 import { createIdentify } from './identity/identify.ts'
 import { createTokenVerifier, type TokenSettings } from './identity/tokens.ts'
 import { mcpRoutes } from './mcp/server.ts'
-import { createTools } from './mcp/tools.ts'
-import { createAdhocOperations } from './operations/adhoc.ts'
-import { type ManifestOperation, readManifest } from './operations/manifest.ts'
-import { createRegistry } from './operations/registry.ts'
+import type { ManifestOperation } from './operations/manifest.ts'
 import type { Stages } from './pipeline.ts'
 import { sendOutcome } from './reply.ts'
+import { serveGraph } from './served-graph.ts'
 import { createApp } from './server.ts'
 import { printApiSchema } from './supergraph/api-schema.ts'
-import { loadSupergraph, type Subgraph, type Supergraph } from './supergraph/supergraph.ts'
+import type { Subgraph, Supergraph } from './supergraph/supergraph.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 
-export type CreateClient = (subgraph: Subgraph) => SubgraphClient
+export type { CreateClient }
 
 export interface GatewayOptions {
   /** A composed Federation 2 supergraph. */
   readonly supergraphSdl: string
   /** One client a subgraph of the supergraph, or how to make one. The gateway closes them. */
   readonly clients: ReadonlyMap<string, SubgraphClient> | CreateClient
+  /** Where a subgraph is. Default: where the supergraph says. */
+  readonly urlOf?: (subgraph: Subgraph) => string
   /** Persisted operations: a manifest's text, or its entries. Default: none. */
   readonly manifest?: string | readonly ManifestOperation[]
   /** Without them only anonymous callers are served, and whoever sends a token is told so. */
@@ -50,7 +51,14 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Fastify, ready and not listening; `inject` works. */
   readonly app: FastifyInstance
+  /** The supergraph that is served now. */
   readonly supergraph: Supergraph
+  /**
+   * Serves a new supergraph, new operations, or both (what is absent stays), without losing a request: everything is
+   * compiled first, then new requests get the new graph, and those under way finish on the old one. Rejects with an
+   * Error that says why the new one cannot serve; the old one then goes on.
+   */
+  swap(change: Partial<GraphSource>): Promise<void>
   /** Resolves with the port that it listens on; port 0: any free one. */
   listen(address: { port: number; host?: string }): Promise<number>
   /** Refuses what is new, finishes what is under way for as long as a request may take, and closes the clients. */
@@ -67,6 +75,9 @@ const VERSION = '1.0.0'
 const CLOSE_NOTICE_MS = 250
 const CLOSE_POLL_MS = 10
 
+/** What `/health/ready` says in production of a supergraph or manifest that cannot serve; why is in the log. */
+const REFUSED = 'the newest supergraph or manifest cannot serve, the one before goes on; the log says why'
+
 /** Beyond the time of one request, before what is still open is cut off. */
 const CLOSE_GRACE_MS = 2_000
 const CLOSE_IDLE_EVERY_MS = 50
@@ -80,16 +91,22 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { introspection = !production, explorers = !production } = options
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits }
   assertLimits(limits)
-  const supergraph = loadSupergraph(options.supergraphSdl)
-  const clients = clientsOf(supergraph, options.clients)
-  const registry = createRegistry(supergraph, manifestOf(options.manifest), limits)
-  const metrics = createMetrics(clients.values())
+  const { supergraphSdl, clients, urlOf = ({ url }: Subgraph) => url } = options
+  const source: GraphSource = { supergraphSdl, manifest: options.manifest ?? [] }
+  const graphOptions = { clients, limits, urlOf }
+  const metrics = createMetrics(() => graph.current.clients.values())
+  const graph = serveGraph(await buildGraph(source, undefined, graphOptions), source, {
+    ...graphOptions,
+    requestMsMax: limits.requestMsMax,
+    logger,
+    onSwap: next => apollo.serve(next),
+    onOutcome: outcome => metrics.observeSwap(outcome),
+  })
   const stages: Stages = {
     identify: createIdentify(
       options.tokens === undefined ? undefined : createTokenVerifier({ settings: options.tokens }),
     ),
-    registry,
-    clients,
+    graph,
     metrics,
     logger,
     production,
@@ -97,8 +114,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   }
   const apollo = await createApolloDoor({
     stages,
-    supergraph,
-    adhoc: createAdhocOperations(supergraph),
     limits,
     introspection,
     landingPage: explorers,
@@ -108,21 +123,26 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   graphqlRoute(app, stages, apollo)
   mcpRoutes(app, {
     stages,
-    tools: createTools(supergraph.apiSchema, registry.operations),
     version: VERSION,
     send: (reply, outcome) => sendOutcome(reply, outcome, 'application/json'),
   })
   if (explorers) explorerRoutes(app)
   if (introspection) {
-    const sdl = printApiSchema(options.supergraphSdl)
-    app.get('/schema.graphql', async (_, reply) => reply.type('text/plain; charset=utf-8').send(sdl))
+    let printed: { sdl: string; api: string } | undefined
+    app.get('/schema.graphql', async (_, reply) => {
+      const { sdl } = graph.current.supergraph
+      if (printed?.sdl !== sdl) printed = { sdl, api: printApiSchema(sdl) }
+      return reply.type('text/plain; charset=utf-8').send(printed.api)
+    })
   }
-  const readiness = createReadiness(clients)
+  const readiness = createReadiness(() => graph.current.clients)
   app.get('/health/live', async () => ({ status: 'live' }))
   app.get('/health/ready', async (_, reply) => {
     const reasons = lifecycle.isClosing ? { gateway: 'is stopping' } : await readiness()
-    if (Object.keys(reasons).length === 0) return { status: 'ready' }
-    return reply.code(503).send({ status: 'unready', reasons })
+    // The graph before goes on: nothing that asks should be sent elsewhere for it.
+    const refusal = graph.refused === undefined ? {} : { refused: production ? REFUSED : graph.refused }
+    if (Object.keys(reasons).length === 0) return { status: 'ready', ...refusal }
+    return reply.code(503).send({ status: 'unready', reasons, ...refusal })
   })
   app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()))
   await app.ready()
@@ -137,7 +157,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     try {
       await app.close()
       await apollo.stop()
-      await Promise.all([...clients.values()].map(client => client.close()))
+      await graph.close()
     } finally {
       clearInterval(idle)
       clearTimeout(cutOff)
@@ -146,7 +166,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 
   return {
     app,
-    supergraph,
+    get supergraph() {
+      return graph.current.supergraph
+    },
+    swap: change => graph.swap(change),
     async listen({ port, host = '127.0.0.1' }) {
       await app.listen({ port, host })
       return (app.server.address() as AddressInfo).port
@@ -160,21 +183,4 @@ async function connectionsGone(server: Server, waitMsMax: number): Promise<void>
   const count = promisify(server.getConnections.bind(server))
   const endMs = performance.now() + waitMsMax
   while (performance.now() < endMs && (await count()) > 0) await delay(CLOSE_POLL_MS)
-}
-
-function clientsOf(
-  supergraph: Supergraph,
-  given: GatewayOptions['clients'],
-): ReadonlyMap<string, SubgraphClient> {
-  const clients = new Map<string, SubgraphClient>()
-  for (const subgraph of supergraph.subgraphs) {
-    const client = typeof given === 'function' ? given(subgraph) : given.get(subgraph.name)
-    if (client === undefined) throw new Error(`expected a client for the subgraph ${subgraph.name}, got none`)
-    clients.set(subgraph.name, client)
-  }
-  return clients
-}
-
-function manifestOf(given: GatewayOptions['manifest']): readonly ManifestOperation[] {
-  return typeof given === 'string' ? readManifest(given, 'manifest') : (given ?? [])
 }

@@ -47,7 +47,6 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
         clientName: clientNameOf(request.headers),
         traceparent: traceparentOf(request.headers),
         hash: params.hash,
-        operation: undefined,
       })
       if (state instanceof Fault) return sendOutcome(reply, refuse(stages, state, { id: request.id }), type)
       if (state.operation === undefined) return await throughApollo(request, reply, params, state, type)

@@ -8,14 +8,14 @@ const FRESH_MS = 500
 const READY_MS_MAX = 2_000
 
 /** Asks every subgraph whether it can serve; those who ask at once share one look. */
-export function createReadiness(clients: ReadonlyMap<string, SubgraphClient>): () => Promise<Unready> {
+export function createReadiness(clients: () => ReadonlyMap<string, SubgraphClient>): () => Promise<Unready> {
   let look: Promise<Unready> | undefined
   let lookedAtMs = Number.NEGATIVE_INFINITY
   let isUnderWay = false
   return () => {
     if (look !== undefined && (isUnderWay || performance.now() - lookedAtMs < FRESH_MS)) return look
     isUnderWay = true
-    look = lookAt(clients).finally(() => {
+    look = lookAt(clients()).finally(() => {
       isUnderWay = false
       lookedAtMs = performance.now()
     })

@@ -8,15 +8,28 @@ import { codeOf, presentError, type RawError } from './errors.ts'
 import type { ExecutionOutcome } from './execution/execute.ts'
 import type { Variables } from './execution/variables.ts'
 import type { Identify } from './identity/identify.ts'
+import type { AdhocOperations } from './operations/adhoc.ts'
 import type { OperationRegistry, ServableOperation } from './operations/registry.ts'
 import { type Outcome, outcomeCode } from './request.ts'
+import type { Supergraph } from './supergraph/supergraph.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+
+/**
+ * Everything that depends on the supergraph: immutable, replaced whole when a new one is swapped in. A request keeps to
+ * the one that it was admitted on, until it is answered.
+ */
+export interface Graph {
+  readonly supergraph: Supergraph
+  readonly registry: OperationRegistry
+  readonly adhoc: AdhocOperations
+  readonly clients: ReadonlyMap<string, SubgraphClient>
+}
 
 /** What the steps work with; one a gateway. */
 export interface Stages {
   readonly identify: Identify
-  readonly registry: OperationRegistry
-  readonly clients: ReadonlyMap<string, SubgraphClient>
+  /** Read once a request, by {@link admit}. */
+  readonly graph: { readonly current: Graph }
   readonly metrics: Metrics
   readonly logger: Logger
   readonly production: boolean
@@ -38,13 +51,14 @@ export interface Incoming {
   readonly traceparent: string | undefined
   /** The SHA-256 by which it names a persisted operation. */
   readonly hash: string | undefined
-  /** The persisted operation itself, where the door knows it. */
-  readonly operation: ServableOperation | undefined
 }
 
 /** An admitted request on its way. */
 export interface RequestState extends Incoming {
   readonly caller: Caller
+  readonly graph: Graph
+  /** The persisted operation that it names; `undefined`: none that is known. */
+  readonly operation: ServableOperation | undefined
   readonly startedMs: number
   readonly deadlineMs: DeadlineMs
 }
@@ -56,11 +70,13 @@ export interface RequestState extends Incoming {
 export async function admit(stages: Stages, incoming: Incoming): Promise<RequestState | Fault> {
   const caller = await stages.identify(incoming.authorization)
   if (caller instanceof Fault) return caller
-  const operation = incoming.operation ?? findOperation(stages.registry, incoming)
+  // In the same moment as the deadline: a graph that was replaced serves nobody once a request's time has passed.
+  const graph = stages.graph.current
   return {
     ...incoming,
     caller,
-    operation,
+    graph,
+    operation: findOperation(graph.registry, incoming),
     startedMs: nowMs(),
     deadlineMs: deadlineIn(stages.limits.requestMsMax),
   }
@@ -111,8 +127,8 @@ function coerce(operation: ServableOperation, given: Variables | undefined): Var
 }
 
 async function execute(
-  { clients, limits }: Stages,
-  { caller, deadlineMs, traceparent }: RequestState,
+  { limits }: Stages,
+  { caller, graph, deadlineMs, traceparent }: RequestState,
   { compiled, priority }: ServableOperation,
   variables: Variables,
 ): Promise<ExecutionOutcome | Refused> {
@@ -122,7 +138,7 @@ async function execute(
       caller,
       deadlineMs,
       priority,
-      clients,
+      clients: graph.clients,
       fetchesMax: limits.fetchesMax,
       ...(traceparent === undefined ? {} : { traceparent }),
     })

@@ -12,11 +12,10 @@ import { Fault } from '../../protocol/fault.ts'
 import { type Incoming, refuse, type Stages } from '../pipeline.ts'
 import { clientNameOf, type Outcome, traceparentOf } from '../request.ts'
 import { callTool } from './call.ts'
-import { functionTools, type Tool } from './tools.ts'
+import { functionTools, toolsOf } from './tools.ts'
 
 export interface McpOptions {
   readonly stages: Stages
-  readonly tools: ReadonlyMap<string, Tool>
   readonly version: string
   /** Sends an outcome as the other doors do. */
   send(reply: FastifyReply, outcome: Outcome): FastifyReply
@@ -35,17 +34,13 @@ const VALIDATOR = new AjvJsonSchemaValidator()
  * one JSON body. `/tools.json`: the same tools for chat interfaces that call functions.
  */
 export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
-  const { stages, tools, send } = options
-  const listed = [...tools.values()].map(({ name, description, inputSchema, annotations }) => ({
-    name,
-    title: annotations.title,
-    description,
-    inputSchema: { ...inputSchema, required: [...inputSchema.required] },
-    annotations,
-  }))
-  const functions = JSON.stringify(functionTools(tools))
+  const { stages, send } = options
 
-  app.get('/tools.json', async (_, reply) => reply.type('application/json; charset=utf-8').send(functions))
+  app.get('/tools.json', async (_, reply) =>
+    reply
+      .type('application/json; charset=utf-8')
+      .send(JSON.stringify(functionTools(toolsOf(stages.graph.current)))),
+  )
 
   app.post('/mcp', async (request, reply) => {
     const { authorization } = request.headers
@@ -62,7 +57,6 @@ export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
       clientName: clientNameOf(request.headers),
       traceparent: traceparentOf(request.headers),
       hash: undefined,
-      operation: undefined,
     }
     const server = serverFor(incoming)
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
@@ -97,18 +91,28 @@ export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
       { name: 'spillway', version: options.version },
       { capabilities: { tools: {} }, instructions: INSTRUCTIONS, jsonSchemaValidator: VALIDATOR },
     )
-    server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed }))
+    server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed() }))
     server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
-      const tool = tools.get(params.name)
-      if (tool === undefined) {
-        throw new McpError(
-          ErrorCode.InvalidParams,
-          `expected one of the tools listed, got ${params.name.slice(0, 64)}`,
-        )
-      }
-      return await callTool(stages, tool, params.arguments ?? {}, incoming)
+      const answer = await callTool(stages, params.name, params.arguments ?? {}, incoming)
+      if (answer !== undefined) return answer
+      throw new McpError(
+        ErrorCode.InvalidParams,
+        `expected one of the tools listed, got ${params.name.slice(0, 64)}`,
+      )
     })
     return server
+  }
+
+  function listed(): object[] {
+    return [...toolsOf(stages.graph.current).values()].map(
+      ({ name, description, inputSchema, annotations }) => ({
+        name,
+        title: annotations.title,
+        description,
+        inputSchema: { ...inputSchema, required: [...inputSchema.required] },
+        annotations,
+      }),
+    )
   }
 }
 

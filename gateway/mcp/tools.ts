@@ -5,7 +5,8 @@ import {
   Kind,
   type OperationDefinitionNode,
 } from 'graphql'
-import type { ServableOperation } from '../operations/registry.ts'
+import type { OperationRegistry, ServableOperation } from '../operations/registry.ts'
+import type { Supergraph } from '../supergraph/supergraph.ts'
 import { type InputSchema, toolInput } from './input-schema.ts'
 
 /** One persisted operation as a tool. */
@@ -39,8 +40,26 @@ const ADDITIVE = /^(claim|quote|place|create|add)/
 /** Mutations of these names set a state: doing it twice is doing it once. */
 const STATE_SETTING = /^(claim|cancel|pause|resume|set|upsert)/
 
+/** What tools are made of; a new supergraph or manifest makes new ones. */
+interface Source {
+  readonly supergraph: Supergraph
+  readonly registry: OperationRegistry
+}
+
+const TOOLS = new WeakMap<Source, ReadonlyMap<string, Tool>>()
+
+/** A graph's tools by name, made once. */
+export function toolsOf(graph: Source): ReadonlyMap<string, Tool> {
+  let tools = TOOLS.get(graph)
+  if (tools === undefined) {
+    tools = createTools(graph.supergraph.apiSchema, graph.registry.operations)
+    TOOLS.set(graph, tools)
+  }
+  return tools
+}
+
 /** One tool for each operation that names one, in the manifest's order. */
-export function createTools(
+function createTools(
   schema: GraphQLSchema,
   operations: Iterable<ServableOperation>,
 ): ReadonlyMap<string, Tool> {

@@ -1,3 +1,4 @@
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import {
   type DocumentNode,
   GraphQLError,
@@ -47,14 +48,37 @@ export function createRegistry(
   manifest: readonly ManifestOperation[],
   limits: RegistryLimits,
 ): OperationRegistry {
+  return registryOf(
+    manifest,
+    manifest.map(entry => register(supergraph, entry, limits)),
+  )
+}
+
+/** {@link createRegistry} beside other work, which has its turn after every operation. Rejects as it throws. */
+export async function createRegistryAsync(
+  supergraph: Supergraph,
+  manifest: readonly ManifestOperation[],
+  limits: RegistryLimits,
+): Promise<OperationRegistry> {
+  const operations: ServableOperation[] = []
+  for (const entry of manifest) {
+    operations.push(register(supergraph, entry, limits))
+    await othersTurn()
+  }
+  return registryOf(manifest, operations)
+}
+
+/** @param operations one for each entry of the manifest, in its order. */
+function registryOf(
+  manifest: readonly ManifestOperation[],
+  operations: readonly ServableOperation[],
+): OperationRegistry {
   const everybodys = new Map<string, ServableOperation>()
   const ofClients = new Map<string, ServableOperation>()
-  const operations = manifest.map(entry => {
-    const operation = register(supergraph, entry, limits)
-    if (entry.clientName === undefined) everybodys.set(entry.id, operation)
-    else ofClients.set(clientKey(entry.id, entry.clientName), operation)
-    return operation
-  })
+  for (const [i, { id, clientName }] of manifest.entries()) {
+    if (clientName === undefined) everybodys.set(id, operations[i]!)
+    else ofClients.set(clientKey(id, clientName), operations[i]!)
+  }
   return {
     operations,
     find(id, clientName) {

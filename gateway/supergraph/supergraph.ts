@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import { type ConstDirectiveNode, type DocumentNode, type GraphQLSchema, Kind, parse } from 'graphql'
 import { createPlanner, type Planner } from '../execution/plan.ts'
 import { apiSchema } from './api-schema.ts'
@@ -29,15 +30,38 @@ export interface Supergraph {
  * of `@context`/`@fromContext`, which the planner would silently ignore.
  */
 export function loadSupergraph(sdl: string): Supergraph {
+  const steps = loading(sdl)
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
+/** {@link loadSupergraph} beside other work: in steps, between which others have their turn. Rejects as it throws. */
+export async function loadSupergraphAsync(sdl: string): Promise<Supergraph> {
+  const steps = loading(sdl)
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+    await othersTurn()
+  }
+}
+
+function* loading(sdl: string): Generator<undefined, Supergraph> {
   const document = parse(sdl, { noLocation: true })
+  yield
   const links = linksOf(document)
   refuseContext(document, links)
   const graphs = subgraphsOf(document)
+  const types = typeFacts(document, new Map([...graphs].map(([value, subgraph]) => [value, subgraph.name])))
+  yield
+  const api = apiSchema(sdl)
+  yield
   return {
     sdl,
     hash: createHash('sha256').update(sdl).digest('hex'),
-    apiSchema: apiSchema(sdl),
-    types: typeFacts(document, new Map([...graphs].map(([value, subgraph]) => [value, subgraph.name]))),
+    apiSchema: api,
+    types,
     planner: createPlanner(sdl),
     subgraphs: [...graphs.values()],
   }

@@ -16,6 +16,8 @@ export interface Metrics {
   /** What `/metrics` gives its media type. */
   readonly contentType: string
   observe(sample: Sample): void
+  /** A supergraph or a manifest that came while the gateway ran. */
+  observeSwap(outcome: 'swapped' | 'refused'): void
   text(): Promise<string>
 }
 
@@ -35,8 +37,11 @@ const CLIENT_GAUGES = [
   ],
 ] as const
 
-/** The gateway's own registry: nothing is shared between two gateways of one process. */
-export function createMetrics(clients: Iterable<SubgraphClient>): Metrics {
+/**
+ * The gateway's own registry: nothing is shared between two gateways of one process.
+ * @param clients those that are in use, asked for at every look.
+ */
+export function createMetrics(clients: () => Iterable<SubgraphClient>): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const requests = new Counter({
@@ -52,7 +57,13 @@ export function createMetrics(clients: Iterable<SubgraphClient>): Metrics {
     buckets: DURATION_BUCKETS_SECONDS,
     registers: [registry],
   })
-  addClientGauges(registry, [...clients])
+  const swaps = new Counter({
+    name: 'spillway_supergraph_swaps_total',
+    help: 'Supergraphs and manifests that came while the gateway ran, by what became of them.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  })
+  addClientGauges(registry, clients)
   const operations = new Set<string>()
 
   return {
@@ -64,22 +75,23 @@ export function createMetrics(clients: Iterable<SubgraphClient>): Metrics {
       requests.inc({ door, operation: name, code: outcome })
       seconds.observe({ operation: name }, durationMs / 1_000)
     },
+    observeSwap: outcome => swaps.inc({ outcome }),
     text: () => registry.metrics(),
   }
 }
 
-function addClientGauges(registry: Registry, clients: readonly SubgraphClient[]): void {
+function addClientGauges(registry: Registry, clients: () => Iterable<SubgraphClient>): void {
   for (const [member, name, help] of CLIENT_GAUGES) {
-    const measured = clients.filter(client => typeof client[member as keyof SubgraphClient] === 'number')
-    if (measured.length === 0) continue
     new Gauge({
       name,
       help,
       labelNames: ['subgraph'],
       registers: [registry],
       collect() {
-        for (const client of measured) {
-          this.set({ subgraph: client.name }, client[member as keyof SubgraphClient] as unknown as number)
+        this.reset()
+        for (const client of clients()) {
+          const value: unknown = client[member as keyof SubgraphClient]
+          if (typeof value === 'number') this.set({ subgraph: client.name }, value)
         }
       },
     })

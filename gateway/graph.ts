@@ -1,0 +1,101 @@
+import type { SubgraphClient } from '../protocol/subgraph-client.ts'
+import { toolsOf } from './mcp/tools.ts'
+import { createAdhocOperations } from './operations/adhoc.ts'
+import { type ManifestOperation, readManifest } from './operations/manifest.ts'
+import { createRegistryAsync, type RegistryLimits } from './operations/registry.ts'
+import type { Graph } from './pipeline.ts'
+import { loadSupergraphAsync, type Subgraph, type Supergraph } from './supergraph/supergraph.ts'
+
+export type CreateClient = (subgraph: Subgraph) => SubgraphClient
+
+/** What a graph is made of. */
+export interface GraphSource {
+  /** A composed Federation 2 supergraph. */
+  readonly supergraphSdl: string
+  /** Persisted operations: a manifest's text, or its entries. */
+  readonly manifest: string | readonly ManifestOperation[]
+}
+
+export interface GraphOptions {
+  readonly clients: ReadonlyMap<string, SubgraphClient> | CreateClient
+  readonly limits: RegistryLimits
+  /** Where a subgraph is, if not where the supergraph says. */
+  readonly urlOf: (subgraph: Subgraph) => string
+}
+
+/**
+ * Makes all of a graph, every persisted operation compiled, while other work goes on; nothing serves it yet. What has
+ * not changed since `before` is taken over: the supergraph, the clients of subgraphs that are where they were.
+ *
+ * Rejects with an Error naming what is wrong with the supergraph, the manifest, an operation, or a subgraph without a
+ * client; then no client of its own is left open.
+ */
+export async function buildGraph(
+  { supergraphSdl, manifest }: GraphSource,
+  before: Graph | undefined,
+  { clients, limits, urlOf }: GraphOptions,
+): Promise<Graph> {
+  const known = before?.supergraph.sdl === supergraphSdl ? before : undefined
+  const supergraph = known?.supergraph ?? (await loadSupergraphAsync(supergraphSdl))
+  const operations = typeof manifest === 'string' ? readManifest(manifest, 'manifest') : manifest
+  const registry = await createRegistryAsync(supergraph, operations, limits)
+  const adhoc = known?.adhoc ?? createAdhocOperations(supergraph)
+  const graph: Graph = {
+    supergraph,
+    registry,
+    adhoc,
+    clients: await clientsOf(supergraph, before, clients, urlOf),
+  }
+  try {
+    // An operation that cannot be a tool is found now.
+    toolsOf(graph)
+  } catch (error) {
+    await closeClients(madeFor(graph, before, clients))
+    throw error
+  }
+  return graph
+}
+
+/** Clients that were made for `graph` and that `other` does without; those that were given may be needed again. */
+export function madeFor(
+  graph: Graph,
+  other: Graph | undefined,
+  given: GraphOptions['clients'],
+): readonly SubgraphClient[] {
+  if (typeof given !== 'function') return []
+  const shared = new Set(other?.clients.values())
+  return [...graph.clients.values()].filter(client => !shared.has(client))
+}
+
+export async function closeClients(clients: Iterable<SubgraphClient>): Promise<void> {
+  await Promise.all([...clients].map(client => client.close()))
+}
+
+async function clientsOf(
+  supergraph: Supergraph,
+  before: Graph | undefined,
+  given: GraphOptions['clients'],
+  urlOf: GraphOptions['urlOf'],
+): Promise<ReadonlyMap<string, SubgraphClient>> {
+  const placesBefore = new Map(before?.supergraph.subgraphs.map(subgraph => [subgraph.name, urlOf(subgraph)]))
+  const clients = new Map<string, SubgraphClient>()
+  const made: SubgraphClient[] = []
+  try {
+    for (const subgraph of supergraph.subgraphs) {
+      const { name } = subgraph
+      const url = urlOf(subgraph)
+      let client = placesBefore.get(name) === url ? before?.clients.get(name) : undefined
+      if (client === undefined && typeof given === 'function') {
+        client = given({ name, url })
+        made.push(client)
+      }
+      client ??= typeof given === 'function' ? undefined : given.get(name)
+      if (client === undefined) throw new Error(`expected a client for the subgraph ${name}, got none`)
+      clients.set(name, client)
+    }
+  } catch (error) {
+    await closeClients(made)
+    throw error
+  }
+  return clients
+}
