@@ -7,6 +7,7 @@ import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { createApolloDoor } from './apollo-door.ts'
 import { assertLimits, DEFAULT_LIMITS, type GatewayLimits } from './config.ts'
 import { explorerRoutes } from './explorer.ts'
+import { expressLane } from './express-lane.ts'
 import { buildGraph, type CreateClient, type GraphSource } from './graph.ts'
 import { graphqlRoute } from './graphql-route.ts'
 import { createReadiness } from './health.ts'
@@ -17,7 +18,7 @@ import type { ManifestOperation } from './operations/manifest.ts'
 import type { Stages } from './pipeline.ts'
 import { sendOutcome } from './reply.ts'
 import { serveGraph } from './served-graph.ts'
-import { createApp } from './server.ts'
+import { createApp, requestIds } from './server.ts'
 import { printApiSchema } from './supergraph/api-schema.ts'
 import type { Subgraph, Supergraph } from './supergraph/supergraph.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -119,7 +120,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     landingPage: explorers,
   })
   const lifecycle = { isClosing: false }
-  const app = await createApp({ stages, limits, corsOrigins: options.corsOrigins ?? [], lifecycle })
+  const corsOrigins = options.corsOrigins ?? []
+  const requestId = requestIds()
+  const app = await createApp({ stages, limits, corsOrigins, lifecycle, requestId })
   graphqlRoute(app, stages, apollo)
   mcpRoutes(app, {
     stages,
@@ -146,14 +149,27 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   })
   app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()))
   await app.ready()
+  const lane = expressLane(app.server, {
+    stages,
+    limits,
+    lifecycle,
+    requestId,
+    headers: corsOrigins.length > 0 ? { vary: 'Origin' } : {},
+  })
 
   let closed: Promise<void> | undefined
   async function closeNow(): Promise<void> {
     lifecycle.isClosing = true
     await connectionsGone(app.server, CLOSE_NOTICE_MS)
     // A client keeps its connection open after its last answer; it must not keep us.
-    const idle = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS)
-    const cutOff = setTimeout(() => app.server.closeAllConnections(), limits.requestMsMax + CLOSE_GRACE_MS)
+    const idle = setInterval(() => {
+      app.server.closeIdleConnections()
+      lane.closeIdle()
+    }, CLOSE_IDLE_EVERY_MS)
+    const cutOff = setTimeout(() => {
+      app.server.closeAllConnections()
+      lane.closeAll()
+    }, limits.requestMsMax + CLOSE_GRACE_MS)
     try {
       await app.close()
       await apollo.stop()

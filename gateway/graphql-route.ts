@@ -2,11 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Fault } from '../protocol/fault.ts'
 import { type AnswerType, answerType } from './accept.ts'
 import type { ApolloDoor } from './apollo-door.ts'
+import { runPersisted } from './express-lane.ts'
 import { checkCsrf, type GraphqlParams, paramsOfBody, paramsOfQuery } from './http.ts'
-import type { ServableOperation } from './operations/registry.ts'
-import { admit, type RequestState, refuse, run, type Stages } from './pipeline.ts'
+import { admit, type RequestState, refuse, type Stages } from './pipeline.ts'
 import { asPage, sendOutcome } from './reply.ts'
-import { clientNameOf, type Outcome, traceparentOf } from './request.ts'
+import { clientNameOf, traceparentOf } from './request.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -50,7 +50,11 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
       })
       if (state instanceof Fault) return sendOutcome(reply, refuse(stages, state, { id: request.id }), type)
       if (state.operation === undefined) return await throughApollo(request, reply, params, state, type)
-      return sendOutcome(reply, await express(request.method, state, state.operation, params), type)
+      return sendOutcome(
+        reply,
+        await runPersisted(stages, request.method, state, state.operation, params),
+        type,
+      )
     },
   })
 
@@ -66,23 +70,6 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
     },
     handler: async () => undefined,
   })
-
-  async function express(
-    method: string,
-    state: RequestState,
-    operation: ServableOperation,
-    params: GraphqlParams,
-  ): Promise<Outcome> {
-    if (method === 'GET' && operation.kind !== 'query') {
-      const message = `GET requests only support query operations, not ${operation.kind} operations`
-      return refuse(stages, new Fault('METHOD_NOT_ALLOWED', message), state)
-    }
-    if (params.operationName !== undefined && params.operationName !== operation.compiled.name) {
-      const message = `Unknown operation named "${params.operationName}".`
-      return refuse(stages, new Fault('OPERATION_RESOLUTION_FAILURE', message), state)
-    }
-    return await run(stages, state, operation, params.variables)
-  }
 
   async function throughApollo(
     request: FastifyRequest,

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { GraphQLFormattedError } from 'graphql'
 import type { Logger } from 'pino'
 import type { Caller } from '../protocol/caller.ts'
@@ -5,11 +6,14 @@ import { type DeadlineMs, deadlineIn, nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { codeOf, presentError, type RawError } from './errors.ts'
-import type { ExecutionOutcome } from './execution/execute.ts'
+import { describePlan, type PlanDescription } from './execution/describe-plan.ts'
+import type { ExecuteOptions, ExecutionOutcome, JsonOutcome } from './execution/execute.ts'
+import type { HeadersFor } from './execution/run.ts'
 import type { Variables } from './execution/variables.ts'
 import type { Identify } from './identity/identify.ts'
 import type { AdhocOperations } from './operations/adhoc.ts'
 import type { OperationRegistry, ServableOperation } from './operations/registry.ts'
+import type { Rollouts } from './operations/rollout.ts'
 import { type Outcome, outcomeCode } from './request.ts'
 import type { Supergraph } from './supergraph/supergraph.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -22,6 +26,7 @@ export interface Graph {
   readonly supergraph: Supergraph
   readonly registry: OperationRegistry
   readonly adhoc: AdhocOperations
+  readonly rollouts: Rollouts
   readonly clients: ReadonlyMap<string, SubgraphClient>
 }
 
@@ -30,11 +35,18 @@ export interface Stages {
   readonly identify: Identify
   /** Read once a request, by {@link admit}. */
   readonly graph: { readonly current: Graph }
+  /** What each subgraph gets of a client's headers; `undefined`: none gets any. */
+  readonly propagate: ((headers: IncomingHttpHeaders) => HeadersFor) | undefined
+  /** Whether a client that asks for the plan gets it. */
+  readonly showsPlans: boolean
   readonly metrics: Metrics
   readonly logger: Logger
   readonly production: boolean
   readonly limits: { readonly requestMsMax: number; readonly fetchesMax: number }
 }
+
+/** `1` asks for the plan in `extensions.queryPlan`. */
+const PLAN_HEADER = 'spillway-query-plan'
 
 /** Through which a request comes in. Over HTTP a persisted operation takes the express lane, other text Apollo's door. */
 export type Door = 'http' | 'mcp'
@@ -44,6 +56,8 @@ export interface Incoming {
   /** For logs; given back in the header `x-request-id`. */
   readonly id: string
   readonly door: Door
+  /** All of them, by lower-case name. */
+  readonly headers: IncomingHttpHeaders
   readonly authorization: string | undefined
   /** The program that speaks, by its own account. */
   readonly clientName: string | undefined
@@ -59,6 +73,10 @@ export interface RequestState extends Incoming {
   readonly graph: Graph
   /** The persisted operation that it names; `undefined`: none that is known. */
   readonly operation: ServableOperation | undefined
+  /** The caller's, of the graph's rollout. */
+  readonly bucket: number
+  readonly headersFor: HeadersFor | undefined
+  readonly wantsPlan: boolean
   readonly startedMs: number
   readonly deadlineMs: DeadlineMs
 }
@@ -77,21 +95,33 @@ export async function admit(stages: Stages, incoming: Incoming): Promise<Request
     caller,
     graph,
     operation: findOperation(graph.registry, incoming),
+    bucket: graph.rollouts.bucketOf(caller),
+    headersFor: stages.propagate?.(incoming.headers),
+    wantsPlan: stages.showsPlans && incoming.headers[PLAN_HEADER] === '1',
     startedMs: nowMs(),
     deadlineMs: deadlineIn(stages.limits.requestMsMax),
   }
 }
 
-/** The second half, for a persisted operation or one compiled of a client's text. Never rejects. */
+/** The same request on a graph that came after it was admitted, while its text was read. */
+export function onGraph(state: RequestState, graph: Graph): RequestState {
+  return graph === state.graph ? state : { ...state, graph, bucket: graph.rollouts.bucketOf(state.caller) }
+}
+
+/**
+ * The second half, for a persisted operation or one compiled of a client's text. Never rejects.
+ * @param form what a door does with the data: look into it, or pass it on.
+ */
 export async function run(
   stages: Stages,
   state: RequestState,
   operation: ServableOperation,
   given: Variables | undefined,
+  form: 'data' | 'json' = 'data',
 ): Promise<Outcome> {
   const variables = coerce(operation, given)
   if (variables instanceof Refused) return settle(stages, state, operation, refusal(stages, variables.reason))
-  const executed = await execute(stages, state, operation, variables)
+  const executed = await execute(stages, state, operation, variables, form)
   if (executed instanceof Refused) return settle(stages, state, operation, refusal(stages, executed.reason))
   return settle(stages, state, operation, outcomeOf(stages, executed))
 }
@@ -102,6 +132,9 @@ export function refuse(stages: Stages, reason: unknown, state: Partial<RequestSt
 }
 
 // The steps
+
+/** What execution came to, with its plan where that was wanted. */
+type Executed = (ExecutionOutcome | JsonOutcome) & { readonly queryPlan?: PlanDescription }
 
 /** Why a step came to nothing: a Fault, or a defect of ours. */
 class Refused {
@@ -128,12 +161,14 @@ function coerce(operation: ServableOperation, given: Variables | undefined): Var
 
 async function execute(
   { limits }: Stages,
-  { caller, graph, deadlineMs, traceparent }: RequestState,
-  { compiled, priority }: ServableOperation,
+  { caller, graph, bucket, headersFor, wantsPlan, deadlineMs, traceparent }: RequestState,
+  { compiled, variants, priority }: ServableOperation,
   variables: Variables,
-): Promise<ExecutionOutcome | Refused> {
+  form: 'data' | 'json',
+): Promise<Executed | Refused> {
+  const variant = variants?.[bucket] ?? compiled
   try {
-    return await compiled.execute({
+    const execution: ExecuteOptions = {
       variables,
       caller,
       deadlineMs,
@@ -141,15 +176,23 @@ async function execute(
       clients: graph.clients,
       fetchesMax: limits.fetchesMax,
       ...(traceparent === undefined ? {} : { traceparent }),
-    })
+      ...(headersFor === undefined ? {} : { headersFor }),
+    }
+    const executing = form === 'json' ? variant.executeToJson(execution) : variant.execute(execution)
+    if (!wantsPlan) return await executing
+    const queryPlan = describePlan(await variant.plan(variables), graph.supergraph.types)
+    return { ...(await executing), queryPlan }
   } catch (reason) {
     return new Refused(reason)
   }
 }
 
-function outcomeOf(stages: Stages, { data, errors }: ExecutionOutcome): Outcome {
-  if (errors.length === 0) return { data }
-  return { errors: errors.map(error => present(stages, error)), data }
+function outcomeOf(stages: Stages, executed: Executed): Outcome {
+  const { errors, queryPlan } = executed
+  const data = 'json' in executed ? { json: executed.json } : { data: executed.data }
+  const extensions = queryPlan === undefined ? {} : { extensions: { queryPlan } }
+  if (errors.length === 0) return { ...data, ...extensions }
+  return { errors: errors.map(error => present(stages, error)), ...data, ...extensions }
 }
 
 function refusal(stages: Stages, reason: unknown): Outcome {

@@ -1,7 +1,7 @@
 import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { FastifyReply } from 'fastify'
 import type { AnswerType } from './accept.ts'
-import { headOf } from './http.ts'
+import { headOf, type ResponseHead } from './http.ts'
 import type { Outcome } from './request.ts'
 
 /**
@@ -29,10 +29,22 @@ export function sendOutcome(
   type: AnswerType,
   others: Readonly<Record<string, string>> = {},
 ): FastifyReply {
-  const { status, headers } = headOf(outcome)
-  const { errors, data, extensions } = outcome
+  const head = headOf(outcome)
   return reply
-    .code(status)
-    .headers({ 'cache-control': 'no-store', 'content-type': `${type}; charset=utf-8`, ...headers, ...others })
-    .send(JSON.stringify({ errors, data, extensions }))
+    .code(head.status)
+    .headers({ ...headersOf(head, type), ...others })
+    .send(bodyOf(outcome))
+}
+
+/** Headers of an outcome's answer, beyond those of every answer. */
+export function headersOf({ headers }: ResponseHead, type: AnswerType): Readonly<Record<string, string>> {
+  return { 'cache-control': 'no-store', 'content-type': `${type}; charset=utf-8`, ...headers }
+}
+
+/** The members that are there, errors first (GraphQL specification, section 7.1). */
+export function bodyOf({ errors, json, data, extensions }: Outcome): string {
+  if (json === undefined) return JSON.stringify({ errors, data, extensions })
+  const first = errors === undefined ? '' : `"errors":${JSON.stringify(errors)},`
+  const last = extensions === undefined ? '' : `,"extensions":${JSON.stringify(extensions)}`
+  return `{${first}"data":${json}${last}}`
 }

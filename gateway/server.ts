@@ -16,6 +16,7 @@ export interface AppOptions {
   readonly corsOrigins: readonly string[]
   /** Once it is closing, what arrives on open connections is sent elsewhere. */
   readonly lifecycle: { readonly isClosing: boolean }
+  readonly requestId: RequestIds
 }
 
 /** How often requests that have not arrived whole in time are looked for. */
@@ -38,7 +39,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    genReqId: requestIds(),
+    genReqId: options.requestId,
     frameworkErrors: (error, request, reply) => {
       reply.headers(ANSWER_HEADERS).header('x-request-id', request.id)
       return sendOutcome(
@@ -85,8 +86,12 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   return app
 }
 
+export type RequestIds = (request: {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+}) => string
+
 /** Ids that differ between processes and ascend within one; a well-formed `x-request-id` is kept. */
-function requestIds(): (request: { headers: Record<string, string | string[] | undefined> }) => string {
+export function requestIds(): RequestIds {
   const boot = randomBytes(4).toString('hex')
   let count = 0
   return request => requestIdOf(request.headers) ?? `${boot}-${(++count).toString(36)}`

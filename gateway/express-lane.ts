@@ -1,0 +1,348 @@
+import { type Server, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { nowMs } from '../protocol/deadline.ts'
+import { Fault } from '../protocol/fault.ts'
+import { type AnswerType, answerType } from './accept.ts'
+import { type GraphqlParams, headOf, paramsOfBody } from './http.ts'
+import type { ServableOperation } from './operations/registry.ts'
+import { admit, type RequestState, refuse, run, type Stages } from './pipeline.ts'
+import { ANSWER_HEADERS, bodyOf, headersOf } from './reply.ts'
+import { clientNameOf, type Outcome, traceparentOf } from './request.ts'
+import { type RequestHead, readRequestHead } from './request-head.ts'
+
+export interface ExpressLaneOptions {
+  readonly stages: Stages
+  readonly limits: {
+    readonly bodyBytesMax: number
+    readonly headerBytesMax: number
+    readonly requestMsMax: number
+  }
+  /** Once it is closing, requests are Node's. */
+  readonly lifecycle: { readonly isClosing: boolean }
+  readonly requestId: (request: { readonly headers: RequestHead['headers'] }) => string
+  /** Sent on every answer. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface ExpressLane {
+  /** Connections that the lane looks after; those that it has left to Node are not among them. */
+  readonly connections: number
+  /** Requests answered here. */
+  readonly answered: number
+  closeIdle(): void
+  closeAll(): void
+}
+
+/** A connection on which nothing was asked for so long is closed, as Fastify does. */
+const IDLE_MS_MAX = 72_000
+const SWEEP_EVERY_MS = 1_000
+const HEAD_END = Buffer.from('\r\n\r\n')
+/** JSON that Fastify's parser refuses, or must look at more closely: a way to an object's prototype. */
+const SUSPECT = /__proto__|constructor|\\u00[5-7]/i
+
+/**
+ * Serves persisted operations at the socket, before Node's HTTP server: a request of the plainest form (request-head.ts)
+ * that names a registered operation is read, run and answered here. Anything else (another path or method, text, a
+ * browser, a head or body that is not understood at once) is put back, and the connection is Node's from then on: this
+ * file refuses nothing for its form. What `IncomingMessage`, `ServerResponse` and their streams cost is saved: of
+ * 60 µs a request that bare node:http takes here, some 45.
+ *
+ *     connection:  idle → reading (part of a body is here) → answering → idle
+ *                  any → Node's           idle, answering → closed
+ */
+export function expressLane(server: Server, options: ExpressLaneOptions): ExpressLane {
+  const nodes = server.listeners('connection') as ((this: Server, socket: Socket) => void)[]
+  server.removeAllListeners('connection')
+  const connections = new Set<Connection>()
+  const lane: Lane = {
+    ...options,
+    head: answerHeads({ ...ANSWER_HEADERS, ...options.headers }),
+    answered: 0,
+    leave(connection) {
+      connections.delete(connection)
+    },
+    handOver(socket) {
+      for (const listener of nodes) listener.call(server, socket)
+    },
+    fail(socket, code) {
+      server.emit('clientError', Object.assign(new Error('expected the whole request'), { code }), socket)
+    },
+  }
+  server.on('connection', (socket: Socket) => connections.add(new Connection(socket, lane)))
+  const sweep = setInterval(() => {
+    const now = nowMs()
+    for (const connection of connections) connection.sweep(now)
+  }, SWEEP_EVERY_MS)
+  sweep.unref()
+  server.once('close', () => clearInterval(sweep))
+  return {
+    get connections() {
+      return connections.size
+    },
+    get answered() {
+      return lane.answered
+    },
+    closeIdle() {
+      for (const connection of connections) connection.closeIfIdle()
+    },
+    closeAll() {
+      for (const connection of connections) connection.close()
+    },
+  }
+}
+
+/** What follows admission for a persisted operation; the same at the socket and behind Fastify. */
+export async function runPersisted(
+  stages: Stages,
+  method: string,
+  state: RequestState,
+  operation: ServableOperation,
+  params: GraphqlParams,
+): Promise<Outcome> {
+  if (method === 'GET' && operation.kind !== 'query') {
+    const message = `GET requests only support query operations, not ${operation.kind} operations`
+    return refuse(stages, new Fault('METHOD_NOT_ALLOWED', message), state)
+  }
+  if (params.operationName !== undefined && params.operationName !== operation.compiled.name) {
+    const message = `Unknown operation named "${params.operationName}".`
+    return refuse(stages, new Fault('OPERATION_RESOLUTION_FAILURE', message), state)
+  }
+  return await run(stages, state, operation, params.variables, 'json')
+}
+
+interface Lane extends ExpressLaneOptions {
+  readonly head: ReturnType<typeof answerHeads>
+  answered: number
+  leave(connection: Connection): void
+  handOver(socket: Socket): void
+  /** Answers a request that will never be whole, as Node would. */
+  fail(socket: Socket, code: 'ERR_HTTP_REQUEST_TIMEOUT' | 'HPE_INVALID_EOF_STATE'): void
+}
+
+/** A request that the lane serves. */
+interface Request {
+  readonly headers: RequestHead['headers']
+  readonly type: AnswerType
+  readonly params: GraphqlParams
+}
+
+class Connection {
+  readonly #socket: Socket
+  readonly #lane: Lane
+  #phase: 'idle' | 'reading' | 'answering' | 'left' = 'idle'
+  /** When the phase began. */
+  #sinceMs = nowMs()
+  #hasServed = false
+  /** What has come and is not read: part of a request, or what a client sent before it had its answer. */
+  #held: Buffer | undefined
+  /** Bytes of the request that is being read, once its head is known. */
+  #awaitedBytes = 0
+  /** The other side has said that it sends no more. */
+  #isEnded = false
+
+  constructor(socket: Socket, lane: Lane) {
+    this.#socket = socket
+    this.#lane = lane
+    socket.setNoDelay(true)
+    socket
+      .on('data', this.#onData)
+      .on('end', this.#onEnd)
+      .on('error', this.#onError)
+      .on('close', this.#onClose)
+  }
+
+  /** Once a second: what takes too long ends. */
+  sweep(now: number): void {
+    const { requestMsMax } = this.#lane.limits
+    const spentMs = now - this.#sinceMs
+    if (this.#phase === 'reading' && spentMs > requestMsMax) this.#fail('ERR_HTTP_REQUEST_TIMEOUT')
+    else if (this.#phase === 'idle' && !this.#hasServed && spentMs > requestMsMax)
+      this.#fail('ERR_HTTP_REQUEST_TIMEOUT')
+    else if (this.#phase === 'idle' && spentMs > IDLE_MS_MAX) this.close()
+  }
+
+  closeIfIdle(): void {
+    if (this.#phase === 'idle') this.close()
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  // Listeners, taken off when the connection is left to Node
+
+  readonly #onData = (chunk: Buffer): void => {
+    const held = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk])
+    if (this.#phase === 'answering') {
+      // The client is ahead of us. One answer at a time, and no more than this is read meanwhile.
+      this.#held = held
+      this.#socket.pause()
+    } else this.#read(held)
+  }
+
+  readonly #onEnd = (): void => {
+    this.#isEnded = true
+    if (this.#phase === 'reading') this.#fail('HPE_INVALID_EOF_STATE')
+    else if (this.#phase === 'idle') this.#socket.end()
+  }
+
+  readonly #onError = (): void => {
+    this.#socket.destroy()
+  }
+
+  readonly #onClose = (): void => {
+    this.#phase = 'left'
+    this.#lane.leave(this)
+  }
+
+  #read(bytes: Buffer): void {
+    this.#held = bytes
+    if (this.#phase === 'idle') {
+      this.#phase = 'reading'
+      this.#sinceMs = nowMs()
+      this.#awaitedBytes = 0
+    }
+    const request = this.#requestIn(bytes)
+    if (request === 'incomplete') return
+    if (request === 'other') {
+      this.#handOver()
+      return
+    }
+    this.#held = bytes.length === this.#awaitedBytes ? undefined : bytes.subarray(this.#awaitedBytes)
+    this.#phase = 'answering'
+    void this.#answer(request)
+  }
+
+  #requestIn(bytes: Buffer): Request | 'incomplete' | 'other' {
+    if (bytes.length < this.#awaitedBytes) return 'incomplete'
+    const { limits, lifecycle, stages } = this.#lane
+    const headEnd = bytes.indexOf(HEAD_END) + HEAD_END.length
+    if (headEnd < HEAD_END.length || headEnd > limits.headerBytesMax || lifecycle.isClosing) return 'other'
+    const head = readRequestHead(bytes.toString('latin1', 0, headEnd))
+    if (head === undefined || head.bodyBytes > limits.bodyBytesMax) return 'other'
+    this.#awaitedBytes = headEnd + head.bodyBytes
+    if (bytes.length < this.#awaitedBytes) return 'incomplete'
+    return requestOf(head.headers, bytes.toString('utf8', headEnd, this.#awaitedBytes), stages) ?? 'other'
+  }
+
+  async #answer({ headers, type, params }: Request): Promise<void> {
+    const { stages, requestId } = this.#lane
+    const id = requestId({ headers })
+    let outcome: Outcome
+    try {
+      const state = await admit(stages, {
+        id,
+        door: 'http',
+        authorization: headers.authorization,
+        clientName: clientNameOf(headers),
+        traceparent: traceparentOf(headers),
+        hash: params.hash,
+      })
+      if (state instanceof Fault) outcome = refuse(stages, state, { id })
+      else if (state.operation === undefined)
+        // Its operation left the registry between two looks.
+        outcome = refuse(stages, new Fault('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound'), state)
+      else outcome = await runPersisted(stages, 'POST', state, state.operation, params)
+    } catch (reason) {
+      outcome = refuse(stages, reason, { id })
+    }
+    if (this.#phase !== 'answering') return
+    const isSent = this.#socket.write(this.#lane.head(outcome, type, id))
+    this.#lane.answered++
+    if (isSent) this.#next()
+    else this.#socket.once('drain', () => this.#next())
+  }
+
+  #next(): void {
+    if (this.#phase !== 'answering') return
+    this.#phase = 'idle'
+    this.#hasServed = true
+    this.#sinceMs = nowMs()
+    if (this.#isEnded) {
+      this.#socket.end()
+      return
+    }
+    const held = this.#held
+    this.#held = undefined
+    if (this.#socket.isPaused()) this.#socket.resume()
+    if (held !== undefined) this.#read(held)
+  }
+
+  #fail(code: 'ERR_HTTP_REQUEST_TIMEOUT' | 'HPE_INVALID_EOF_STATE'): void {
+    this.#leave()
+    this.#lane.fail(this.#socket, code)
+  }
+
+  #handOver(): void {
+    const socket = this.#socket
+    const held = this.#held
+    this.#leave()
+    if (socket.destroyed) return
+    socket.pause()
+    if (held !== undefined && held.length > 0) socket.unshift(held)
+    this.#lane.handOver(socket)
+    socket.resume()
+  }
+
+  #leave(): void {
+    this.#socket
+      .off('data', this.#onData)
+      .off('end', this.#onEnd)
+      .off('error', this.#onError)
+      .off('close', this.#onClose)
+    this.#phase = 'left'
+    this.#held = undefined
+    this.#lane.leave(this)
+  }
+}
+
+/** The request, if it is one that the lane serves; reading it twice, here and behind Fastify, does no harm. */
+function requestOf(headers: RequestHead['headers'], body: string, stages: Stages): Request | undefined {
+  // A page in a browser: what it may read, Fastify decides.
+  if (headers.origin !== undefined || !isJson(headers['content-type'])) return undefined
+  const type = answerType(headers.accept)
+  if (type === undefined || SUSPECT.test(body)) return undefined
+  let json: unknown
+  try {
+    json = JSON.parse(body)
+  } catch {
+    return undefined
+  }
+  const params = paramsOfBody(json)
+  if (params instanceof Fault || params.hash === undefined) return undefined
+  const operation = stages.graph.current.registry.find(params.hash, clientNameOf(headers))
+  return operation === undefined ? undefined : { headers, type, params }
+}
+
+const isJson = (type: string | undefined): boolean =>
+  type === 'application/json' || type === 'application/json; charset=utf-8'
+
+/** Writes whole answers. What is the same on every answer is written once. */
+function answerHeads(
+  fixed: Readonly<Record<string, string>>,
+): (outcome: Outcome, type: AnswerType, id: string) => string {
+  const lines = (headers: Readonly<Record<string, string>>): string =>
+    Object.entries(headers)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('')
+  const always = lines(fixed)
+  const ok = new Map<AnswerType, string>()
+  let date = ''
+  let dateMs = 0
+  return (outcome, type, id) => {
+    const now = Date.now()
+    if (now - dateMs >= 1_000) {
+      dateMs = now - (now % 1_000)
+      date = `date: ${new Date(now).toUTCString()}\r\n`
+    }
+    const head = headOf(outcome)
+    const { status } = head
+    let start = status === 200 ? ok.get(type) : undefined
+    if (start === undefined) {
+      start = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${always}${lines(headersOf(head, type))}`
+      if (status === 200) ok.set(type, start)
+    }
+    const body = bodyOf(outcome)
+    return `${start}x-request-id: ${id}\r\n${date}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+  }
+}
