@@ -20,7 +20,7 @@ import { presentError } from './errors.ts'
 import { headOf, type ResponseHead } from './http.ts'
 import { limitsRule } from './operations/limits.ts'
 import type { RegistryLimits, ServableOperation } from './operations/registry.ts'
-import { type Graph, type RequestState, refuse, run, type Stages } from './pipeline.ts'
+import { type Graph, onGraph, type RequestState, refuse, run, type Stages } from './pipeline.ts'
 import type { Outcome } from './request.ts'
 
 export interface ApolloDoorOptions {
@@ -119,20 +119,17 @@ function executorOf(stages: Stages, graphs: WeakMap<GraphQLSchema, Graph>): Gate
   return async ({ context, schema, source, queryHash, document, operation: resolved, request }) => {
     const admitted = (context as ApolloContext).state!
     const graph = graphs.get(schema)!
-    const state = graph === admitted.graph ? admitted : { ...admitted, graph }
+    const state = onGraph(admitted, graph)
     // Apollo Server leaves it to the executor to refuse a name that names nothing, and adds code and status.
     if ((resolved as unknown) === undefined) return { errors: [unresolved(request.operationName)] }
     let operation: ServableOperation
     try {
       const operationName =
         request.operationName === undefined ? {} : { operationName: request.operationName }
-      operation = await graph.adhoc.operationOf({
-        text: source,
-        hash: queryHash,
-        document,
-        operationName: undefined,
-        ...operationName,
-      })
+      operation = await graph.adhoc.operationOf(
+        { text: source, hash: queryHash, document, operationName: undefined, ...operationName },
+        state.bucket,
+      )
     } catch (error) {
       return resultOf(refuse(stages, error, state))
     }

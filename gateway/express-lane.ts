@@ -233,6 +233,7 @@ class Connection {
       const state = await admit(stages, {
         id,
         door: 'http',
+        headers,
         authorization: headers.authorization,
         clientName: clientNameOf(headers),
         traceparent: traceparentOf(headers),

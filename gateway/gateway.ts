@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { createApolloDoor } from './apollo-door.ts'
-import { assertLimits, DEFAULT_LIMITS, type GatewayLimits } from './config.ts'
+import type { PropagationRules } from './config-file.ts'
 import { explorerRoutes } from './explorer.ts'
 import { expressLane } from './express-lane.ts'
 import { buildGraph, type CreateClient, type GraphSource } from './graph.ts'
@@ -13,9 +13,11 @@ import { graphqlRoute } from './graphql-route.ts'
 import { createReadiness } from './health.ts'
 import { createIdentify } from './identity/identify.ts'
 import { createTokenVerifier, type TokenSettings } from './identity/tokens.ts'
+import { assertLimits, DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
 import { mcpRoutes } from './mcp/server.ts'
 import type { ManifestOperation } from './operations/manifest.ts'
 import type { Stages } from './pipeline.ts'
+import { assertSubgraphs, compilePropagation } from './propagation.ts'
 import { sendOutcome } from './reply.ts'
 import { serveGraph } from './served-graph.ts'
 import { createApp, requestIds } from './server.ts'
@@ -45,6 +47,12 @@ export interface GatewayOptions {
   /** Origins whose pages may read answers. Default: none. */
   readonly corsOrigins?: readonly string[]
   readonly limits?: Partial<GatewayLimits>
+  /** Labels of progressive `@override` that hold for every caller. Default: none. */
+  readonly overrideLabels?: Iterable<string>
+  /** What subgraphs get of a client's headers. Default: nothing. */
+  readonly headers?: PropagationRules
+  /** Whether a client that asks gets the plan in `extensions.queryPlan`. Default: outside production. */
+  readonly queryPlans?: boolean
   /** Default: none is kept. */
   readonly logger?: Logger
 }
@@ -89,12 +97,12 @@ const CLOSE_IDLE_EVERY_MS = 50
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { production = true, logger = pino({ level: 'silent' }) } = options
-  const { introspection = !production, explorers = !production } = options
+  const { introspection = !production, explorers = !production, queryPlans = !production } = options
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits }
   assertLimits(limits)
   const { supergraphSdl, clients, urlOf = ({ url }: Subgraph) => url } = options
   const source: GraphSource = { supergraphSdl, manifest: options.manifest ?? [] }
-  const graphOptions = { clients, limits, urlOf }
+  const graphOptions = { clients, limits, urlOf, overrideLabels: new Set(options.overrideLabels) }
   const metrics = createMetrics(() => graph.current.clients.values())
   const graph = serveGraph(await buildGraph(source, undefined, graphOptions), source, {
     ...graphOptions,
@@ -103,11 +111,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     onSwap: next => apollo.serve(next),
     onOutcome: outcome => metrics.observeSwap(outcome),
   })
+  assertSubgraphs('headers.subgraphs', options.headers?.subgraphs, graph.current.supergraph.subgraphs)
   const stages: Stages = {
     identify: createIdentify(
       options.tokens === undefined ? undefined : createTokenVerifier({ settings: options.tokens }),
     ),
     graph,
+    propagate: compilePropagation(options.headers),
+    showsPlans: queryPlans,
     metrics,
     logger,
     production,

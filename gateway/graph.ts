@@ -3,6 +3,7 @@ import { toolsOf } from './mcp/tools.ts'
 import { createAdhocOperations } from './operations/adhoc.ts'
 import { type ManifestOperation, readManifest } from './operations/manifest.ts'
 import { createRegistryAsync, type RegistryLimits } from './operations/registry.ts'
+import { rolloutsOf } from './operations/rollout.ts'
 import type { Graph } from './pipeline.ts'
 import { loadSupergraphAsync, type Subgraph, type Supergraph } from './supergraph/supergraph.ts'
 
@@ -21,6 +22,8 @@ export interface GraphOptions {
   readonly limits: RegistryLimits
   /** Where a subgraph is, if not where the supergraph says. */
   readonly urlOf: (subgraph: Subgraph) => string
+  /** Labels of progressive `@override` that hold for every caller. */
+  readonly overrideLabels: ReadonlySet<string>
 }
 
 /**
@@ -33,17 +36,19 @@ export interface GraphOptions {
 export async function buildGraph(
   { supergraphSdl, manifest }: GraphSource,
   before: Graph | undefined,
-  { clients, limits, urlOf }: GraphOptions,
+  { clients, limits, urlOf, overrideLabels }: GraphOptions,
 ): Promise<Graph> {
   const known = before?.supergraph.sdl === supergraphSdl ? before : undefined
   const supergraph = known?.supergraph ?? (await loadSupergraphAsync(supergraphSdl))
+  const rollouts = known?.rollouts ?? rolloutsOf(supergraph, overrideLabels)
   const operations = typeof manifest === 'string' ? readManifest(manifest, 'manifest') : manifest
-  const registry = await createRegistryAsync(supergraph, operations, limits)
-  const adhoc = known?.adhoc ?? createAdhocOperations(supergraph)
+  const registry = await createRegistryAsync(supergraph, operations, limits, rollouts.buckets)
+  const adhoc = known?.adhoc ?? createAdhocOperations(supergraph, rollouts.buckets)
   const graph: Graph = {
     supergraph,
     registry,
     adhoc,
+    rollouts,
     clients: await clientsOf(supergraph, before, clients, urlOf),
   }
   try {

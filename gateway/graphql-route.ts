@@ -43,6 +43,7 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
       const state = await admit(stages, {
         id: request.id,
         door: 'http',
+        headers: request.headers,
         authorization: request.headers.authorization,
         clientName: clientNameOf(request.headers),
         traceparent: traceparentOf(request.headers),

@@ -178,10 +178,11 @@ async function execute(
       ...(traceparent === undefined ? {} : { traceparent }),
       ...(headersFor === undefined ? {} : { headersFor }),
     }
-    const executing = form === 'json' ? variant.executeToJson(execution) : variant.execute(execution)
-    if (!wantsPlan) return await executing
-    const queryPlan = describePlan(await variant.plan(variables), graph.supergraph.types)
-    return { ...(await executing), queryPlan }
+    const queryPlan = wantsPlan
+      ? describePlan(await variant.plan(variables), graph.supergraph.types)
+      : undefined
+    const executed = await (form === 'json' ? variant.executeToJson(execution) : variant.execute(execution))
+    return queryPlan === undefined ? executed : { ...executed, queryPlan }
   } catch (reason) {
     return new Refused(reason)
   }
@@ -190,6 +191,7 @@ async function execute(
 function outcomeOf(stages: Stages, executed: Executed): Outcome {
   const { errors, queryPlan } = executed
   const data = 'json' in executed ? { json: executed.json } : { data: executed.data }
+  if (errors.length === 0 && queryPlan === undefined) return data
   const extensions = queryPlan === undefined ? {} : { extensions: { queryPlan } }
   if (errors.length === 0) return { ...data, ...extensions }
   return { errors: errors.map(error => present(stages, error)), ...data, ...extensions }

@@ -14,6 +14,8 @@ export interface SubgraphRequest {
   readonly priority: Priority
   /** W3C trace context of the request this one serves. */
   readonly traceparent?: string
+  /** Of the client's own headers, those that this subgraph is to have, by lower-case name. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface SubgraphError {
@@ -42,4 +44,33 @@ export interface SubgraphClient {
   /** Resolves when the subgraph can serve, rejects with the reason when it cannot. */
   ready(): Promise<void>
   close(): Promise<void>
+  /** For metrics and health, made when asked for. A client tells what it has. */
+  readonly stats?: SubgraphClientStats
+}
+
+/** Levels are of this moment, the rest are totals since the start. */
+export interface SubgraphClientStats {
+  /** Operations waiting for a lane. */
+  readonly depth?: number
+  /** Operations sent and not answered. */
+  readonly inFlight?: number
+  /** How long the oldest waiting operation has waited. */
+  readonly waitMs?: number
+  /** Exchanges that may be in flight at once, as the adaptive limit has it now. */
+  readonly lanesLimit?: number
+  readonly breaker?: 'CLOSED' | 'HALF_OPEN' | 'OPEN'
+  /** Requests that left, each with one operation or many. */
+  readonly batches?: number
+  /** Operations that left. */
+  readonly items?: number
+  /** Operations refused because the queue was full. */
+  readonly refused?: number
+  /** Operations refused because the breaker was open. */
+  readonly broken?: number
+  /** Operations whose deadline passed before their answer came. */
+  readonly expired?: number
+  /** Operations sent once more. */
+  readonly retries?: number
+  /** Operations answered by the answer to another. */
+  readonly shared?: number
 }

@@ -8,7 +8,7 @@ import { createErrorList } from './errors.ts'
 import type { Introspect } from './introspection.ts'
 import type { OperationPlan } from './operation-plan.ts'
 import type { Projection } from './project.ts'
-import type { Run, Step } from './run.ts'
+import type { HeadersFor, Run, Step } from './run.ts'
 import type { Variables } from './variables.ts'
 import type { Write } from './write.ts'
 
@@ -28,6 +28,7 @@ export interface ExecuteOptions {
   /** By subgraph name. */
   readonly clients: ReadonlyMap<string, SubgraphClient>
   readonly traceparent?: string
+  readonly headersFor?: HeadersFor
   readonly fetchesMax?: number
   readonly entitiesMax?: number
   readonly errorsMax?: number
@@ -95,6 +96,7 @@ function runOf(shape: CompiledShape, options: ExecuteOptions): Run {
     deadlineMs: options.deadlineMs,
     priority: options.priority,
     traceparent: options.traceparent,
+    headersFor: options.headersFor,
     clients: options.clients,
     entitiesMax: options.entitiesMax ?? ENTITIES_MAX,
     errors: createErrorList(options.errorsMax ?? ERRORS_MAX),

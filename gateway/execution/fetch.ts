@@ -61,6 +61,7 @@ export function compileFetch(node: FetchNode | BatchFetchNode, operation: Normal
       const values: Record<string, unknown> = { ...representations }
       for (const { sent, client: name } of variables)
         if (Object.hasOwn(run.variables, name)) values[sent] = run.variables[name]
+      const headers = run.headersFor?.(service)
       const request: SubgraphRequest = {
         ...base,
         variables: values,
@@ -68,6 +69,7 @@ export function compileFetch(node: FetchNode | BatchFetchNode, operation: Normal
         deadlineMs: run.deadlineMs,
         priority: run.priority,
         ...(run.traceparent === undefined ? {} : { traceparent: run.traceparent }),
+        ...(headers === undefined ? {} : { headers }),
       }
       return checked(await client.execute(request), service)
     },

@@ -5,6 +5,9 @@ import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import type { ErrorList } from './errors.ts'
 import type { Data } from './tree.ts'
 
+/** What a subgraph is sent of the client's headers, by lower-case name. */
+export type HeadersFor = (subgraph: string) => Readonly<Record<string, string>> | undefined
+
 /** One execution of a compiled operation, as its steps see it. */
 export interface Run {
   /** The response so far, under internal keys; written by steps only (tree.ts says where). */
@@ -15,6 +18,7 @@ export interface Run {
   readonly deadlineMs: DeadlineMs
   readonly priority: Priority
   readonly traceparent: string | undefined
+  readonly headersFor: HeadersFor | undefined
   readonly clients: ReadonlyMap<string, SubgraphClient>
   /** Representations that one fetch may carry. */
   readonly entitiesMax: number

@@ -53,6 +53,7 @@ export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
     const incoming: Incoming = {
       id: request.id,
       door: 'mcp',
+      headers: request.headers,
       authorization,
       clientName: clientNameOf(request.headers),
       traceparent: traceparentOf(request.headers),

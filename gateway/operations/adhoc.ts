@@ -1,5 +1,6 @@
 import type { DocumentNode } from 'graphql'
 import { type CompiledOperation, compileOperationAsync } from '../execution/operation.ts'
+import { NO_ROLLOUT, type Rollout } from '../execution/plan.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import type { ServableOperation } from './registry.ts'
 
@@ -13,8 +14,8 @@ export interface AdhocText {
 }
 
 export interface AdhocOperations {
-  /** The compiled operation; those who ask at once for the same text share one compilation. Rejects with its Fault. */
-  operationOf(text: AdhocText): Promise<ServableOperation>
+  /** The operation, compiled for this bucket of the rollout (the first, unless told otherwise); those who ask at once for the same text share one compilation. Rejects with its Fault. */
+  operationOf(text: AdhocText, bucket?: number): Promise<ServableOperation>
   readonly kept: number
 }
 
@@ -33,15 +34,19 @@ interface Kept {
 /** Keeps at most `keptMax` operations of `selectionsMax` selections in all. */
 export function createAdhocOperations(
   supergraph: Supergraph,
+  rollouts: readonly Rollout[] = [NO_ROLLOUT],
   keptMax: number = KEPT_MAX,
   selectionsMax: number = KEPT_SELECTIONS_MAX,
 ): AdhocOperations {
   /** Least recently used first. */
   const compiled = new Map<string, Kept>()
 
-  async function compile({ document, operationName }: AdhocText): Promise<ServableOperation> {
+  async function compile({ document, operationName }: AdhocText, bucket: number): Promise<ServableOperation> {
     return servable(
-      await compileOperationAsync(supergraph, document, operationName === undefined ? {} : { operationName }),
+      await compileOperationAsync(supergraph, document, {
+        operationName: operationName ?? null,
+        rollout: rollouts[bucket]!,
+      }),
     )
   }
 
@@ -56,9 +61,9 @@ export function createAdhocOperations(
     }
   }
 
-  async function make(text: AdhocText, key: string): Promise<ServableOperation> {
+  async function make(text: AdhocText, bucket: number, key: string): Promise<ServableOperation> {
     try {
-      const operation = await compile(text)
+      const operation = await compile(text, bucket)
       const kept = compiled.get(key)
       if (kept !== undefined) kept.operation = operation
       return operation
@@ -69,9 +74,9 @@ export function createAdhocOperations(
   }
 
   return {
-    operationOf(text) {
-      if (text.text.length > KEPT_CHARS_MAX) return compile(text)
-      const key = `${text.hash} ${text.operationName ?? ''}`
+    operationOf(text, bucket = 0) {
+      if (text.text.length > KEPT_CHARS_MAX) return compile(text, bucket)
+      const key = `${text.hash} ${bucket} ${text.operationName ?? ''}`
       const known = compiled.get(key)
       if (known !== undefined) {
         compiled.delete(key)
@@ -79,7 +84,7 @@ export function createAdhocOperations(
         makeRoom()
         return known.made
       }
-      const made = make(text, key)
+      const made = make(text, bucket, key)
       compiled.set(key, { made, operation: undefined })
       makeRoom()
       return made
@@ -100,5 +105,6 @@ function servable(compiled: CompiledOperation): ServableOperation {
     description: undefined,
     definition: compiled.operation,
     compiled,
+    variants: undefined,
   }
 }

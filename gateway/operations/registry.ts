@@ -10,6 +10,7 @@ import {
 } from 'graphql'
 import type { Priority } from '../../protocol/priority.ts'
 import { type CompiledOperation, compileOperation } from '../execution/operation.ts'
+import { NO_ROLLOUT, type Rollout } from '../execution/plan.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { checkLimits, type OperationLimits } from './limits.ts'
 import type { ManifestOperation } from './manifest.ts'
@@ -26,6 +27,8 @@ export interface ServableOperation {
   readonly description: string | undefined
   readonly definition: OperationDefinitionNode
   readonly compiled: CompiledOperation
+  /** One a bucket of the rollout, `compiled` first; `undefined`: `compiled` is every bucket's. */
+  readonly variants: readonly CompiledOperation[] | undefined
 }
 
 /** Persisted operations by the names that clients call them. */
@@ -40,17 +43,19 @@ export interface RegistryLimits extends OperationLimits {
 }
 
 /**
- * Compiles every persisted operation, so that a request never parses, validates or plans one.
+ * Compiles every persisted operation, for each rollout that is in use, so that a request never parses, validates or
+ * plans one.
  * @throws Error that names the operation that does not parse, is invalid, or is too large.
  */
 export function createRegistry(
   supergraph: Supergraph,
   manifest: readonly ManifestOperation[],
   limits: RegistryLimits,
+  rollouts: readonly Rollout[] = [NO_ROLLOUT],
 ): OperationRegistry {
   return registryOf(
     manifest,
-    manifest.map(entry => register(supergraph, entry, limits)),
+    manifest.map(entry => register(supergraph, entry, limits, rollouts)),
   )
 }
 
@@ -59,10 +64,11 @@ export async function createRegistryAsync(
   supergraph: Supergraph,
   manifest: readonly ManifestOperation[],
   limits: RegistryLimits,
+  rollouts: readonly Rollout[] = [NO_ROLLOUT],
 ): Promise<OperationRegistry> {
   const operations: ServableOperation[] = []
   for (const entry of manifest) {
-    operations.push(register(supergraph, entry, limits))
+    operations.push(register(supergraph, entry, limits, rollouts))
     await othersTurn()
   }
   return registryOf(manifest, operations)
@@ -98,6 +104,7 @@ function register(
   supergraph: Supergraph,
   entry: ManifestOperation,
   limits: RegistryLimits,
+  rollouts: readonly Rollout[],
 ): ServableOperation {
   const { id, body, priority, tool, description } = entry
   try {
@@ -106,9 +113,11 @@ function register(
     refuseInvalid(supergraph.apiSchema, document)
     const tooLarge = checkLimits(document, definition, limits)
     if (tooLarge !== undefined) throw tooLarge
-    const compiled = compileOperation(supergraph, document)
+    const [compiled, ...others] = rollouts.map(rollout => compileOperation(supergraph, document, { rollout }))
+    if (compiled === undefined) throw new Error('expected a rollout to compile for, got none')
+    const variants = others.length === 0 ? undefined : [compiled, ...others]
     const name = compiled.name ?? id.slice(0, 12)
-    return { id, name, kind: compiled.kind, priority, tool, description, definition, compiled }
+    return { id, name, kind: compiled.kind, priority, tool, description, definition, compiled, variants }
   } catch (error) {
     throw new Error(`persisted operation ${nameIn(body)} (${id}): ${(error as Error).message}`, {
       cause: error,

@@ -21,6 +21,8 @@ export interface Supergraph {
   readonly types: TypeFacts
   readonly planner: Planner
   readonly subgraphs: readonly Subgraph[]
+  /** Labels of progressive `@override`, each once: on which of them hold, plans depend. */
+  readonly overrideLabels: readonly string[]
 }
 
 /**
@@ -64,6 +66,7 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
     types,
     planner: createPlanner(sdl),
     subgraphs: [...graphs.values()],
+    overrideLabels: overrideLabelsOf(document),
   }
 }
 
@@ -85,6 +88,21 @@ function subgraphsOf(document: DocumentNode): Map<string, Subgraph> {
       'Expected a composed Federation 2 supergraph, got SDL without an enum "join__Graph" that names its subgraphs',
     )
   return graphs
+}
+
+function overrideLabelsOf(document: DocumentNode): readonly string[] {
+  const labels = new Set<string>()
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION && definition.kind !== Kind.INTERFACE_TYPE_DEFINITION)
+      continue
+    for (const field of definition.fields ?? [])
+      for (const directive of field.directives ?? []) {
+        if (directive.name.value !== 'join__field') continue
+        const label = stringArgument(directive, 'overrideLabel')
+        if (label !== undefined) labels.add(label)
+      }
+  }
+  return [...labels]
 }
 
 function stringArgument(directive: ConstDirectiveNode | undefined, name: string): string | undefined {

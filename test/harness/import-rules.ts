@@ -101,7 +101,7 @@ export const PARTS: readonly Part[] = [
     files: /^gateway\/control\//,
     may: [...GATEWAY, 'gateway/pipeline', 'gateway/surge'],
   },
-  { name: 'gateway/config', files: /^gateway\/config\.ts$/, may: GATEWAY },
+  { name: 'gateway/config', files: /^gateway\/(config|config-file|limits)\.ts$/, may: GATEWAY },
   {
     name: 'gateway',
     files: /^gateway\//,

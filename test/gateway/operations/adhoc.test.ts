@@ -26,7 +26,7 @@ test('those who ask for the same text share one compilation; another name is ano
 })
 
 test('no more are kept than allowed, least recently used goes first', async () => {
-  const operations = createAdhocOperations(supergraph, 2)
+  const operations = createAdhocOperations(supergraph, undefined, 2)
   const [a, b, c] = ['{ a: who }', '{ b: who }', '{ c: who }'].map(text => adhoc(text)) as [
     AdhocText,
     AdhocText,
@@ -45,7 +45,7 @@ test('no more are kept than allowed, least recently used goes first', async () =
 })
 
 test('what is kept stays within its selections, those of shapes asked for later included', async () => {
-  const operations = createAdhocOperations(supergraph, 10, 6)
+  const operations = createAdhocOperations(supergraph, undefined, 10, 6)
   const shaped = adhoc('query ($a: Boolean!) { who @skip(if: $a) me { id } }')
   const first = operations.operationOf(shaped)
   const { compiled } = await first
