@@ -3,11 +3,18 @@ import {
   type FragmentDefinitionNode,
   type GraphQLSchema,
   getVariableValues,
+  isInputType,
+  isNonNullType,
   Kind,
+  type NamedTypeNode,
   type OperationDefinitionNode,
+  typeFromAST,
+  type VariableDefinitionNode,
+  valueFromAST,
   visit,
 } from 'graphql'
 import { Fault } from '../../protocol/fault.ts'
+import { compileCoerce, UNUSUAL } from './coerce.ts'
 
 /** Problems reported of one request's variables. */
 const PROBLEMS_MAX = 5
@@ -26,7 +33,7 @@ export type CoerceVariables = (raw: Variables | null | undefined) => Variables
  */
 export function compileVariables(schema: GraphQLSchema, operation: OperationDefinitionNode): CoerceVariables {
   const definitions = operation.variableDefinitions ?? []
-  const names = definitions.map(definition => definition.variable.name.value)
+  const plainly = compilePlainly(schema, definitions)
   return raw => {
     if (raw !== null && raw !== undefined && (typeof raw !== 'object' || Array.isArray(raw)))
       throw new Fault(
@@ -35,7 +42,12 @@ export function compileVariables(schema: GraphQLSchema, operation: OperationDefi
       )
     if (definitions.length === 0) return {}
     const given = raw ?? {}
-    for (const name of names) if (Object.hasOwn(given, name)) refuseBadStrings(given[name], `$${name}`, 0)
+    for (const { variable } of definitions) {
+      const name = variable.name.value
+      if (Object.hasOwn(given, name)) refuseBadStrings(given[name], `$${name}`, 0)
+    }
+    const plain = plainly(given)
+    if (plain !== undefined) return plain
     const { coerced, errors } = getVariableValues(schema, definitions, given as Record<string, unknown>, {
       maxErrors: PROBLEMS_MAX,
     })
@@ -44,6 +56,37 @@ export function compileVariables(schema: GraphQLSchema, operation: OperationDefi
     throw new Fault('BAD_INPUT', problems[0] ?? 'Variables do not match the operation', {
       ...(problems.length > 1 ? { details: { problems } } : {}),
     })
+  }
+}
+
+/** The variables when each is of the plain form; undefined leaves them, and what is wrong with them, to graphql-js. */
+function compilePlainly(
+  schema: GraphQLSchema,
+  definitions: readonly VariableDefinitionNode[],
+): (given: Variables) => Variables | undefined {
+  const variables = definitions.map(({ variable, type: typeNode, defaultValue }) => {
+    const type = typeFromAST(schema, typeNode as NamedTypeNode)
+    if (!isInputType(type)) throw new Error(`Expected an input type for $${variable.name.value}, got ${type}`)
+    return {
+      name: variable.name.value,
+      coerce: compileCoerce(type),
+      isRequired: isNonNullType(type),
+      defaultValue: defaultValue && valueFromAST(defaultValue, type),
+    }
+  })
+  return given => {
+    const coerced: Record<string, unknown> = {}
+    for (const { name, coerce, isRequired, defaultValue } of variables) {
+      if (!Object.hasOwn(given, name)) {
+        if (defaultValue !== undefined) coerced[name] = defaultValue
+        else if (isRequired) return undefined
+        continue
+      }
+      const value = coerce(given[name])
+      if (value === UNUSUAL) return undefined
+      coerced[name] = value
+    }
+    return coerced
   }
 }
 
