@@ -14,18 +14,22 @@ export type Resolvers = Record<string, any>
 export interface SubgraphSource {
   readonly sdl: string
   readonly resolvers?: Resolvers
+  /** 1: the SDL links no spec, which makes it Federation 1. */
+  readonly federation?: 1
 }
 
 const FEDERATION = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: [
   "@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@tag"
 ])\n`
 
+const typeDefsOf = ({ sdl, federation }: SubgraphSource) => parse(federation === 1 ? sdl : FEDERATION + sdl)
+
 export function compose(sources: Readonly<Record<string, SubgraphSource>>): string {
   const composed = composeServices(
-    Object.entries(sources).map(([name, { sdl }]) => ({
+    Object.entries(sources).map(([name, source]) => ({
       name,
       url: `http://${name}`,
-      typeDefs: parse(FEDERATION + sdl),
+      typeDefs: typeDefsOf(source),
     })),
   )
   if (composed.errors) throw new Error(composed.errors.map(error => error.message).join('\n'))
@@ -47,9 +51,9 @@ export interface Sent {
 }
 
 /** A subgraph run by graphql-js in this process. It validates what it is sent, and every answer is deep-frozen. */
-function clientOf(name: string, { sdl, resolvers }: SubgraphSource, sent: Sent[]): SubgraphClient {
+function clientOf(name: string, source: SubgraphSource, sent: Sent[]): SubgraphClient {
   const schema: GraphQLSchema = buildSubgraphSchema([
-    { typeDefs: parse(FEDERATION + sdl), resolvers: resolvers ?? {} },
+    { typeDefs: typeDefsOf(source), resolvers: source.resolvers ?? {} },
   ])
   return {
     name,

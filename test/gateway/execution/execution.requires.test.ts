@@ -1,0 +1,498 @@
+import { expect, test } from 'vitest'
+import { type Case, holds, resolveType } from './cases.ts'
+import { type SubgraphSource, world } from './world.ts'
+
+/** catalog's weight and box come with arguments; shipping requires them with arguments of its own. */
+const shipping: Record<string, SubgraphSource> = {
+  catalog: {
+    sdl: `
+      type Query { products: [Product!]! }
+      type Product @key(fields: "id") { id: ID!  weight(unit: String): Int  box: Box }
+      type Box { width(unit: String): Int  maker: String }`,
+    resolvers: {
+      Query: { products: () => [{ id: 'p1' }, { id: 'p2' }] },
+      Product: {
+        weight: ({ id }: { id: string }, { unit }: { unit?: string }) =>
+          id === 'p1' ? (unit === 'g' ? 2000 : unit === 'kg' ? 2 : -1) : null,
+        box: () => ({}),
+      },
+      Box: {
+        width: (_: unknown, { unit }: { unit?: string }) => (unit === 'mm' ? 300 : unit === 'cm' ? 30 : -1),
+        maker: () => 'Lin',
+      },
+    },
+  },
+  shipping: {
+    sdl: `
+      type Product @key(fields: "id") {
+        id: ID!
+        weight(unit: String): Int @external
+        box: Box @external
+        byGrams: String @requires(fields: "weight(unit: \\"g\\")")
+        byKilos: String @requires(fields: "weight(unit: \\"kg\\")")
+        byBox: String @requires(fields: "box { width(unit: \\"mm\\") maker }")
+      }
+      type Box { width(unit: String): Int @external  maker: String @external }`,
+    resolvers: {
+      Product: {
+        byGrams: (p: { weight: number | null }) => `${p.weight}g`,
+        byKilos: (p: { weight: number | null }) => `${p.weight}kg`,
+        byBox: (p: { box: { width: number; maker: string } }) => `${p.box.width} by ${p.box.maker}`,
+      },
+    },
+  },
+}
+
+/** price → isDear → badge: each computed elsewhere from the one before. */
+const stairs: Record<string, SubgraphSource> = {
+  a: {
+    sdl: 'type Query { products: [P!]! }  type P @key(fields: "id") { id: ID!  price: Int }',
+    resolvers: {
+      Query: {
+        products: () => [
+          { id: '1', price: 700 },
+          { id: '2', price: 5 },
+        ],
+      },
+      P: { price: ({ price }: { price: number }) => price },
+    },
+  },
+  b: {
+    sdl: `type P @key(fields: "id") { id: ID!  price: Int @external  isDear: Boolean @requires(fields: "price") }`,
+    resolvers: { P: { isDear: ({ price }: { price: number }) => price > 500 } },
+  },
+  c: {
+    sdl: `type P @key(fields: "id") { id: ID!  isDear: Boolean @external  badge: String @requires(fields: "isDear") }`,
+    resolvers: { P: { badge: ({ isDear }: { isDear: boolean }) => (isDear ? 'gold' : 'tin') } },
+  },
+}
+
+/** What `posts` requires of an author is computed by `authors` from what `posts` computes: there and back. */
+const circular: Record<string, SubgraphSource> = {
+  posts: {
+    sdl: `type Query { posts: [Post!]! }
+      type Post @key(fields: "id") {
+        id: ID!  author: Author!
+        byNovice: Boolean! @external
+        tag: String! @requires(fields: "byNovice")
+      }
+      type Author @key(fields: "id") { id: ID!  years: Int! @external  novice: Boolean! @requires(fields: "years") }`,
+    resolvers: {
+      Query: {
+        posts: () => [
+          { id: 'x', author: { id: '1' } },
+          { id: 'y', author: { id: '2' } },
+        ],
+      },
+      Post: { tag: ({ byNovice }: { byNovice: boolean }) => (byNovice ? 'new' : 'old') },
+      Author: { novice: ({ years }: { years: number }) => years < 2 },
+    },
+  },
+  authors: {
+    sdl: `type Post @key(fields: "id") {
+        id: ID!  author: Author! @external  byNovice: Boolean! @requires(fields: "author { novice }") }
+      type Author @key(fields: "id") { id: ID!  years: Int!  novice: Boolean! @external }`,
+    resolvers: {
+      Post: { byNovice: ({ author }: { author: { novice: boolean } }) => author.novice },
+      Author: { years: ({ id }: { id: string }) => Number(id) },
+    },
+  },
+}
+
+const cases: readonly Case[] = [
+  {
+    what: 'a required field that the client did not ask for is sent and not answered',
+    subgraphs: stairs,
+    query: '{ products { isDear } }',
+    data: { products: [{ isDear: true }, { isDear: false }] },
+    sent: [
+      ['a'],
+      [
+        'b',
+        [
+          { __typename: 'P', price: 700, id: '1' },
+          { __typename: 'P', price: 5, id: '2' },
+        ],
+      ],
+    ],
+  },
+  {
+    what: 'a required field that itself requires one of a third subgraph',
+    subgraphs: stairs,
+    query: '{ products { badge } }',
+    data: { products: [{ badge: 'gold' }, { badge: 'tin' }] },
+    sent: [
+      ['a'],
+      [
+        'b',
+        [
+          { __typename: 'P', price: 700, id: '1' },
+          { __typename: 'P', price: 5, id: '2' },
+        ],
+      ],
+      [
+        'c',
+        [
+          { __typename: 'P', isDear: true, id: '1' },
+          { __typename: 'P', isDear: false, id: '2' },
+        ],
+      ],
+    ],
+  },
+  {
+    what: "a required field under a client's alias, and the alias of another by its name",
+    subgraphs: stairs,
+    query: '{ products { price: id  isDear: price  really: isDear  badge } }',
+    data: {
+      products: [
+        { price: '1', isDear: 700, really: true, badge: 'gold' },
+        { price: '2', isDear: 5, really: false, badge: 'tin' },
+      ],
+    },
+  },
+  {
+    what: 'circular: through another subgraph and back',
+    subgraphs: circular,
+    query: '{ posts { id tag } }',
+    data: {
+      posts: [
+        { id: 'x', tag: 'new' },
+        { id: 'y', tag: 'old' },
+      ],
+    },
+  },
+  {
+    what: 'circular, with all that is on the way',
+    subgraphs: circular,
+    query: '{ posts { byNovice author { novice years } tag } }',
+    data: {
+      posts: [
+        { byNovice: true, author: { novice: true, years: 1 }, tag: 'new' },
+        { byNovice: false, author: { novice: false, years: 2 }, tag: 'old' },
+      ],
+    },
+  },
+  {
+    what: "arguments other than the client's, each other's, and nested",
+    subgraphs: shipping,
+    query: '{ products { weight mine: weight(unit: "kg") byGrams byKilos box { width(unit: "cm") } byBox } }',
+    data: {
+      products: [
+        { weight: -1, mine: 2, byGrams: '2000g', byKilos: '2kg', box: { width: 30 }, byBox: '300 by Lin' },
+        {
+          weight: null,
+          mine: null,
+          byGrams: 'nullg',
+          byKilos: 'nullkg',
+          box: { width: 30 },
+          byBox: '300 by Lin',
+        },
+      ],
+    },
+  },
+  {
+    what: "a client's argument by variable, beside the same field with the required one",
+    subgraphs: shipping,
+    query:
+      'query ($unit: String) { products { weight(unit: $unit) grams: weight(unit: "g") byGrams byBox box { maker w: width(unit: $unit) } } }',
+    variables: { unit: 'kg' },
+    data: {
+      products: [
+        { weight: 2, grams: 2000, byGrams: '2000g', byBox: '300 by Lin', box: { maker: 'Lin', w: -1 } },
+        { weight: null, grams: null, byGrams: 'nullg', byBox: '300 by Lin', box: { maker: 'Lin', w: -1 } },
+      ],
+    },
+  },
+  {
+    what: 'under @include and @skip by variable',
+    subgraphs: shipping,
+    query:
+      'query ($no: Boolean!, $yes: Boolean!) { products { weight byGrams @skip(if: $no) byBox @include(if: $no) box @include(if: $yes) { maker } } }',
+    variables: { no: false, yes: true },
+    data: {
+      products: [
+        { weight: -1, byGrams: '2000g', box: { maker: 'Lin' } },
+        { weight: null, byGrams: 'nullg', box: { maker: 'Lin' } },
+      ],
+    },
+  },
+  {
+    what: 'lists of objects, an empty one and nulls in them',
+    subgraphs: {
+      carts: {
+        sdl: `type Query { carts: [Cart!]! }
+          type Cart @key(fields: "id") { id: ID!  lines: [Line]  owner: Owner }
+          type Line { price: Int  count: Int  note: String }
+          type Owner { level: Int }`,
+        resolvers: {
+          Query: {
+            carts: () => [
+              { id: '1', lines: [{ price: 3, count: 2, note: 'x' }, null], owner: { level: 1 } },
+              { id: '2', lines: [], owner: null },
+              { id: '3', lines: null, owner: { level: null } },
+            ],
+          },
+        },
+      },
+      totals: {
+        sdl: `type Cart @key(fields: "id") { id: ID!  lines: [Line] @external  owner: Owner @external
+            total: String @requires(fields: "lines { price count } owner { level }") }
+          type Line { price: Int @external  count: Int @external }
+          type Owner { level: Int @external }`,
+        resolvers: {
+          Cart: {
+            total: ({ lines, owner }: { lines: unknown; owner: unknown }) => JSON.stringify([lines, owner]),
+          },
+        },
+      },
+    },
+    query: '{ carts { total lines { note } } }',
+    data: {
+      carts: [
+        { total: '[[{"price":3,"count":2},null],{"level":1}]', lines: [{ note: 'x' }, null] },
+        { total: '[[],null]', lines: [] },
+        { total: '[null,{"level":null}]', lines: null },
+      ],
+    },
+  },
+  {
+    what: 'fragments on a union and on an interface',
+    subgraphs: {
+      shelf: {
+        sdl: `type Query { shelf: Shelf }
+          type Shelf @key(fields: "id") { id: ID!  things: [Thing!]!  keeper: Named }
+          union Thing = Book | Toy
+          interface Named { name: String }
+          type Book implements Named { name: String  pages: Int }
+          type Toy { parts: Int }`,
+        resolvers: {
+          Query: {
+            shelf: () => ({
+              id: '1',
+              things: [
+                { __typename: 'Book', name: 'Tea', pages: 9 },
+                { __typename: 'Toy', parts: 4 },
+              ],
+              keeper: { __typename: 'Book', name: 'Keep', pages: 1 },
+            }),
+          },
+          Thing: { __resolveType: resolveType },
+          Named: { __resolveType: resolveType },
+        },
+      },
+      sums: {
+        sdl: `type Shelf @key(fields: "id") { id: ID!  things: [Thing!]! @external  keeper: Named @external
+            sum: String @requires(fields: "things { ... on Book { pages } ... on Toy { parts } } keeper { name ... on Book { pages } }") }
+          union Thing = Book | Toy
+          interface Named { name: String }
+          type Book implements Named { name: String @external  pages: Int @external }
+          type Toy { parts: Int @external }`,
+        resolvers: {
+          Shelf: {
+            sum: ({
+              things,
+              keeper,
+            }: {
+              things: { pages?: number; parts?: number }[]
+              keeper: { name: string }
+            }) => `${things.map(thing => thing.pages ?? thing.parts)} ${keeper.name}`,
+          },
+          Thing: { __resolveType: resolveType },
+          Named: { __resolveType: resolveType },
+        },
+      },
+    },
+    query: '{ shelf { sum things { ... on Toy { parts } } } }',
+    data: { shelf: { sum: '9,4 Keep', things: [{}, { parts: 4 }] } },
+  },
+  {
+    what: 'of an entity that came from the subgraph that requires it',
+    subgraphs: {
+      a: {
+        sdl: 'type P @key(fields: "id") { id: ID!  price: Int }',
+        resolvers: { P: { price: ({ id }: { id: string }) => Number(id) * 10 } },
+      },
+      b: {
+        sdl: `type Query { best: P }
+          type P @key(fields: "id") { id: ID!  price: Int @external  tax: Int @requires(fields: "price") }`,
+        resolvers: {
+          Query: { best: () => ({ id: '4' }) },
+          P: { tax: ({ price }: { price: number }) => price / 10 },
+        },
+      },
+    },
+    query: '{ best { tax } }',
+    data: { best: { tax: 4 } },
+    sent: [['b'], ['a', [{ __typename: 'P', id: '4' }]], ['b', [{ __typename: 'P', price: 40, id: '4' }]]],
+  },
+  {
+    what: 'a required field that could not be fetched: the field is null, its subgraph is not asked to guess',
+    subgraphs: {
+      a: {
+        sdl: 'type Query { ps: [P!]! }  type P @key(fields: "id") { id: ID! }',
+        resolvers: { Query: { ps: () => [{ id: '1' }, { id: '2' }] } },
+      },
+      prices: {
+        sdl: 'type P @key(fields: "id") { id: ID!  price: Int! }',
+        resolvers: {
+          P: {
+            price: ({ id }: { id: string }) => {
+              if (id === '1') throw new Error('no price')
+              return 20
+            },
+          },
+        },
+      },
+      taxes: {
+        sdl: 'type P @key(fields: "id") { id: ID!  price: Int! @external  tax: Int @requires(fields: "price") }',
+        resolvers: { P: { tax: ({ price }: { price: number }) => price / 10 } },
+      },
+    },
+    query: '{ ps { id tax } }',
+    data: {
+      ps: [
+        { id: '1', tax: null },
+        { id: '2', tax: 2 },
+      ],
+    },
+    errors: [['no price', ['ps', 0]]],
+  },
+]
+
+test.each(cases)('$what', holds)
+
+/** The planner alone cannot plan a field that requires, of an object of the same type that came by an entity fetch. */
+const users: Record<string, SubgraphSource> = {
+  users: {
+    sdl: `type Query { user: User }
+      type User @key(fields: "id") { id: ID!  name(in: String): String  home: Home }
+      type Home { city: String  street: String }`,
+    resolvers: {
+      Query: { user: () => ({ id: '1' }) },
+      User: {
+        name: ({ id }: { id: string }, args: { in?: string }) => `${id} in ${args.in}`,
+        home: ({ id }: { id: string }) => ({ city: `c${id}`, street: `s${id}` }),
+      },
+    },
+  },
+  reviews: {
+    sdl: `type User @key(fields: "id") {
+        id: ID!  name(in: String): String @external  home: Home @external  reviews: [Review!]!
+        nick(n: Int): String @requires(fields: "name(in: \\"zh\\")")
+        sign: String @requires(fields: "name(in: \\"en\\")")
+        card(n: Int): [Card] @requires(fields: "home { city }")
+        long: String @requires(fields: "rank")
+        rank: Int @external }
+      type Home { city: String @external }
+      type Card { text: String  of: User!  any: Item }
+      union Item = Card | User
+      type Review { author: User  about: User }`,
+    resolvers: {
+      User: {
+        reviews: () => [{ author: { id: '2' } }, { author: { id: '3' }, about: { id: '4' } }],
+        nick: ({ name }: { name: string }, { n }: { n: number }) => `${name} ${n}`,
+        sign: ({ name }: { name: string }) => name,
+        long: ({ rank }: { rank: number }) => '*'.repeat(rank),
+        card: ({ id, home }: { id: string; home: { city: string } }, { n }: { n?: number }) => [
+          { text: `${home.city} ${n}`, of: { id: `${id}0` }, any: { __typename: 'User', id: `${id}1` } },
+          null,
+        ],
+      },
+      Item: { __resolveType: resolveType },
+    },
+  },
+  ranks: {
+    sdl: `type User @key(fields: "id") { id: ID!  name(in: String): String @external
+      rank: Int @requires(fields: "name(in: \\"fr\\")") }`,
+    resolvers: { User: { rank: ({ name }: { name: string }) => name.length } },
+  },
+}
+
+const nested: readonly Case[] = [
+  {
+    what: 'leaves, with arguments that collide with the client’s',
+    subgraphs: users,
+    query:
+      'query ($representations: Int) { user { reviews { author { n: nick(n: $representations) sign name(in: "fr") } } } }',
+    variables: { representations: 7 },
+    data: {
+      user: {
+        reviews: [2, 3].map(id => ({
+          author: { n: `${id} in zh 7`, sign: `${id} in en`, name: `${id} in fr` },
+        })),
+      },
+    },
+  },
+]
+
+test.each(nested)('within an object of the same type: $what', holds)
+test('two fields that require one field with different arguments, delivered by an entity fetch', async () => {
+  const { query } = world({
+    a: {
+      sdl: 'type Query { p: P }  type P @key(fields: "id") { id: ID! }',
+      resolvers: { Query: { p: () => ({ id: '1' }) } },
+    },
+    prices: {
+      sdl: 'type P @key(fields: "id") { id: ID!  price(in: String): Int }',
+      resolvers: { P: { price: (_: unknown, args: { in?: string }) => (args.in === 'CNY' ? 7 : 1) } },
+    },
+    b: {
+      sdl: `type P @key(fields: "id") { id: ID!  price(in: String): Int @external
+        yuan: String @requires(fields: "price(in: \\"CNY\\")")  euro: String @requires(fields: "price(in: \\"EUR\\")") }`,
+      resolvers: {
+        P: {
+          yuan: ({ price }: { price: number }) => `¥${price}`,
+          euro: ({ price }: { price: number }) => `€${price}`,
+        },
+      },
+    },
+  })
+  expect(await query('{ p { euro yuan price } }')).toEqual({
+    data: { p: { euro: '€1', yuan: '¥7', price: 1 } },
+    errors: [],
+  })
+})
+
+test("a required field beside the same field of another type under a client's alias", async () => {
+  const { query } = world({
+    a: {
+      sdl: `type Query { items: [Item!]! }
+        interface Item { id: ID!  price(in: String): Int }
+        type P implements Item @key(fields: "id") { id: ID!  price(in: String): Int }
+        type Q implements Item { id: ID!  price(in: String): Int }`,
+      resolvers: {
+        Query: {
+          items: () =>
+            ['P', 'Q'].map(type => ({
+              __typename: type,
+              id: type,
+              price: (args: { in?: string }) => (args.in ?? 'x').length,
+            })),
+        },
+        Item: { __resolveType: (value: { __typename: string }) => value.__typename },
+      },
+    },
+    b: {
+      sdl: `type P @key(fields: "id") { id: ID!  price(in: String): Int @external
+        yuan: String @requires(fields: "price(in: \\"CNY\\")")  euro: String @requires(fields: "price(in: \\"E\\")") }`,
+      resolvers: {
+        P: {
+          yuan: ({ price }: { price: number }) => `¥${price}`,
+          euro: ({ price }: { price: number }) => `€${price}`,
+        },
+      },
+    },
+  })
+  const answer = await query(
+    '{ items { ... on P { yuan euro } ... on Q { p: price(in: "E") } price(in: "four") } }',
+  )
+  expect(answer).toEqual({
+    data: {
+      items: [
+        { yuan: '¥3', euro: '€1', price: 4 },
+        { p: 1, price: 4 },
+      ],
+    },
+    errors: [],
+  })
+})
