@@ -14,8 +14,15 @@ export interface SubgraphRequest {
   readonly priority: Priority
   /** W3C trace context of the request this one serves. */
   readonly traceparent?: string
-  /** Of the client's own headers, those that this subgraph is to have, by lower-case name. */
+  /**
+   * Of the client's own headers, those that this subgraph is to have, by lower-case name. A plain request sends them as
+   * its own, an item of a batch carries them inside; what HTTP and this protocol say themselves is left out.
+   */
   readonly headers?: Readonly<Record<string, string>>
+  /** Exactly `JSON.stringify(variables)`, from whoever has written it already; spares writing it again. */
+  readonly variablesText?: string
+  /** PUBLIC: the answer is the same for every caller, so that callers may share it. Default PRIVATE. */
+  readonly scope?: 'PUBLIC' | 'PRIVATE'
 }
 
 export interface SubgraphError {
