@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import { IDENTITY_KEY_CHARS_MIN } from '../protocol/identity.ts'
 import { expecting, type FileConfig, parsed, readConfigFile } from './config-file.ts'
@@ -11,8 +12,11 @@ export interface GatewayConfig {
   readonly host: string
   readonly production: boolean
   readonly supergraphPath: string
-  readonly operationsPath: string
+  /** `undefined`: no operation is persisted. */
+  readonly operationsPath: string | undefined
   readonly logLevel: string
+  /** Labels of progressive `@override` that hold for every caller. */
+  readonly overrideLabels: readonly string[]
   /** Signs what goes to subgraphs. */
   readonly identityKey: string | undefined
   /** Addresses that stand in for the supergraph's, by subgraph name in capitals. */
@@ -20,6 +24,8 @@ export interface GatewayConfig {
   readonly file: FileConfig
 }
 
+const SUPERGRAPH = 'schema/supergraph.graphql'
+const OPERATIONS = 'schema/operations.json'
 const URL_PREFIX = 'SUBGRAPH_URL_'
 const PRODUCTION = 'production'
 const PORT_MAX = 65_535
@@ -35,8 +41,9 @@ const environmentSchema = z.object({
     .transform(Number)
     .default(4000),
   HOST: z.string().default('0.0.0.0'),
-  SUPERGRAPH: z.string().default('schema/supergraph.graphql'),
-  OPERATIONS: z.string().default('schema/operations.json'),
+  SUPERGRAPH: z.string().default(SUPERGRAPH),
+  OPERATIONS: z.string().optional(),
+  OVERRIDE_LABELS: z.string().default(''),
   LOG_LEVEL: z.enum(LOG_LEVELS, expecting(`one of ${LOG_LEVELS.join(', ')}`)).default('info'),
   IDENTITY_KEY: key.optional(),
   CONFIG: z.string().optional(),
@@ -46,8 +53,12 @@ const environmentSchema = z.object({
 export const GATEWAY_VARIABLES: readonly (readonly [name: string, purpose: string])[] = [
   ['PORT', 'port to listen on, default 4000; 0 takes a free one'],
   ['HOST', 'address to listen on, default 0.0.0.0'],
-  ['SUPERGRAPH', 'the composed SDL, default schema/supergraph.graphql'],
-  ['OPERATIONS', 'the persisted operations, default schema/operations.json'],
+  ['SUPERGRAPH', `the composed SDL, default ${SUPERGRAPH}; served anew when the file changes`],
+  [
+    'OPERATIONS',
+    `the persisted operations; for ${SUPERGRAPH} ${OPERATIONS}, for another none; read anew too`,
+  ],
+  ['OVERRIDE_LABELS', 'labels of progressive @override that hold for every caller, separated by commas'],
   ['SUBGRAPH_URL_<NAME>', "where a subgraph is, in place of the supergraph's address"],
   ['IDENTITY_KEY', 'signs what goes to subgraphs; needed in production'],
   ['TOKEN_SECRET', 'verifies tokens (HS256); in production this or TOKEN_JWKS_URL'],
@@ -57,7 +68,10 @@ export const GATEWAY_VARIABLES: readonly (readonly [name: string, purpose: strin
   ['DATA_DIR', 'outside production: the folder with the development secret'],
   ['NODE_ENV', '`production` refuses unsafe settings and turns explorers and introspection off'],
   ['LOG_LEVEL', 'default info'],
-  ['CONFIG', 'a JSON file: introspection, explorers, corsOrigins, limits'],
+  [
+    'CONFIG',
+    'a JSON file: introspection, explorers, queryPlans, corsOrigins, limits, headers, subgraphs, compression',
+  ],
 ]
 
 /**
@@ -75,7 +89,12 @@ export function readConfig(environment: Environment): GatewayConfig {
     host: env.HOST,
     production,
     supergraphPath: env.SUPERGRAPH,
-    operationsPath: env.OPERATIONS,
+    // Our operations fit our supergraph alone.
+    operationsPath:
+      env.OPERATIONS ?? (resolve(env.SUPERGRAPH) === resolve(SUPERGRAPH) ? OPERATIONS : undefined),
+    overrideLabels: env.OVERRIDE_LABELS.split(',')
+      .map(label => label.trim())
+      .filter(label => label !== ''),
     logLevel: env.LOG_LEVEL,
     identityKey: env.IDENTITY_KEY,
     subgraphUrls: subgraphUrlsOf(environment),

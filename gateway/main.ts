@@ -7,6 +7,7 @@ import { readTokenSettings } from './identity/settings.ts'
 import type { TokenSettings } from './identity/tokens.ts'
 import { createIdentityAlarm } from './telemetry/identity-alarm.ts'
 import { createLogger } from './telemetry/log.ts'
+import { type Watch, watchFiles } from './watch.ts'
 
 /** `npm run gateway`: the gateway alone, over subgraphs that answer by HTTP. */
 async function main(): Promise<void> {
@@ -20,14 +21,44 @@ async function main(): Promise<void> {
   const tokens = readTokenSettings(process.env)
   const logger = createLogger({ level: config.logLevel })
   const gateway = await build(config, tokens, logger)
-  stopOnSignals(gateway, logger)
-  warnOfMissing(config, tokens, logger)
+  const watch = watchFiles(
+    [config.supergraphPath, config.operationsPath].filter(path => path !== undefined),
+    () => reload(gateway, config, logger),
+  )
+  stopOnSignals(gateway, watch, logger)
+  warnOfMissing(gateway, config, tokens, logger)
   const port = await listen(gateway, config)
   logger.info({ port, subgraphs: gateway.supergraph.subgraphs.map(({ name }) => name) }, 'gateway listens')
 }
 
+/** What the files say now, if it can serve; if not, the log has said why. */
+async function reload(gateway: Gateway, config: GatewayConfig, logger: Logger): Promise<void> {
+  let files: Awaited<ReturnType<typeof readFiles>>
+  try {
+    files = await readFiles(config)
+  } catch (error) {
+    logger.error(
+      { reason: (error as Error).message },
+      'a changed file cannot be read; what was read before goes on',
+    )
+    return
+  }
+  await gateway.swap(files).catch(() => {})
+}
+
+async function readFiles({
+  supergraphPath,
+  operationsPath,
+}: GatewayConfig): Promise<{ supergraphSdl: string; manifest: string }> {
+  return {
+    supergraphSdl: await readFile(supergraphPath, 'utf8'),
+    manifest: operationsPath === undefined ? '{}' : await readFile(operationsPath, 'utf8'),
+  }
+}
+
 function warnOfMissing(
-  { identityKey }: GatewayConfig,
+  gateway: Gateway,
+  { identityKey, operationsPath, overrideLabels }: GatewayConfig,
   tokens: TokenSettings | undefined,
   logger: Logger,
 ): void {
@@ -35,6 +66,12 @@ function warnOfMissing(
     logger.warn(
       'IDENTITY_KEY is not set: subgraphs that have one refuse every request; those without treat every caller as anonymous',
     )
+  if (operationsPath === undefined)
+    logger.info(
+      'OPERATIONS is not set, and the supergraph is not our own: no operation is persisted, each is planned when its text first comes',
+    )
+  const unknown = overrideLabels.filter(label => !gateway.supergraph.overrideLabels.includes(label))
+  if (unknown.length > 0) logger.warn({ labels: unknown }, 'OVERRIDE_LABELS has labels that no field names')
   if (tokens === undefined)
     logger.warn(
       'no token settings: only anonymous callers are served; set TOKEN_SECRET, TOKEN_JWKS_URL or DATA_DIR',
@@ -55,15 +92,16 @@ async function build(
   tokens: TokenSettings | undefined,
   logger: Logger,
 ): Promise<Gateway> {
-  const { introspection, explorers, corsOrigins, limits } = config.file
+  const { introspection, explorers, queryPlans, corsOrigins, limits, headers, share } = config.file
   const alarm = createIdentityAlarm(logger)
   return await createGateway({
-    supergraphSdl: await readFile(config.supergraphPath, 'utf8'),
-    manifest: await readFile(config.operationsPath, 'utf8'),
+    ...(await readFiles(config)),
+    overrideLabels: config.overrideLabels,
+    urlOf: subgraph => urlOf(subgraph, config),
     clients: subgraph =>
       new HttpClient({
         name: subgraph.name,
-        url: urlOf(subgraph, config),
+        url: subgraph.url,
         sender: 'gateway',
         onIdentityRefused: refusal => alarm(subgraph.name, refusal),
         ...(config.identityKey === undefined ? {} : { identityKey: config.identityKey }),
@@ -72,7 +110,10 @@ async function build(
     logger,
     ...(tokens === undefined ? {} : { tokens }),
     ...(introspection === undefined ? {} : { introspection }),
+    ...(share === undefined ? {} : { share }),
     ...(explorers === undefined ? {} : { explorers }),
+    ...(queryPlans === undefined ? {} : { queryPlans }),
+    ...(headers === undefined ? {} : { headers }),
     ...(corsOrigins === undefined ? {} : { corsOrigins }),
     ...(limits === undefined ? {} : { limits: defined(limits) }),
   })
@@ -98,7 +139,7 @@ function help(): string {
   return ['Usage: npm run gateway', '', 'Settings come from the environment:', ...variables].join('\n')
 }
 
-function stopOnSignals(gateway: Gateway, logger: Logger): void {
+function stopOnSignals(gateway: Gateway, watch: Watch, logger: Logger): void {
   let isStopping = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
@@ -106,6 +147,7 @@ function stopOnSignals(gateway: Gateway, logger: Logger): void {
       if (isStopping) process.exit(1)
       isStopping = true
       logger.info({ signal }, 'gateway stops')
+      watch.close()
       gateway.close().then(
         () => process.exit(0),
         error => {

@@ -10,7 +10,7 @@ export interface ServedGraph {
   readonly refused: string | undefined
   /**
    * Makes a graph of what is new and of the rest as it is, and puts it in the place of the current one, between two
-   * requests. Those under way finish on the old one. Rejects with the reason when the new one cannot serve: then the
+   * requests. Those under way finish on the old one. What is served already is left alone. Rejects with the reason when the new one cannot serve: then the
    * old one goes on. Calls wait for one another.
    */
   swap(change: Partial<GraphSource>): Promise<void>
@@ -43,6 +43,10 @@ export function serveGraph(first: Graph, source: GraphSource, options: ServedGra
   async function swapNow(change: Partial<GraphSource>): Promise<void> {
     const before = current
     const nextSource = { ...currentSource, ...change }
+    if (isSame(nextSource, currentSource)) {
+      refused = undefined
+      return
+    }
     let graph: Graph | undefined
     try {
       graph = await buildGraph(nextSource, before, options)
@@ -102,4 +106,9 @@ export function serveGraph(first: Graph, source: GraphSource, options: ServedGra
       await closeClients(clients)
     },
   }
+}
+
+/** Files are touched, and put back as they were: nothing is to be made of that. */
+function isSame(a: GraphSource, b: GraphSource): boolean {
+  return a.supergraphSdl === b.supergraphSdl && a.manifest === b.manifest
 }
