@@ -1,4 +1,5 @@
-import { type DeadlineMs, nowMs, remainingMs } from './deadline.ts'
+import { callerText } from './caller-text.ts'
+import { type DeadlineMs, nowMs } from './deadline.ts'
 import { Fault } from './fault.ts'
 import { isNoAnswerCode, noAnswer } from './no-answer.ts'
 import { parseAnswer } from './parse-answer.ts'
@@ -12,7 +13,7 @@ import type { SubgraphAnswer, SubgraphRequest } from './subgraph-client.ts'
  *
  *     POST, application/vnd.spillway.batch+json
  *     {"operations": [{"kind": "mutation", "text": "mutation($i: …) {…}", "name"?}],
- *      "items": [{"index": 0, "operation": 0, "caller": {…}, "remainingMs": 980, "priority": "CLAIM", "traceparent"?, "variables": {…}}]}
+ *      "items": [{"index": 0, "operation": 0, "caller": {…}, "remainingMs": 980, "priority": "CLAIM", "traceparent"?, "headers"?, "variables": {…}}]}
  *
  *     200, application/x-ndjson, one line an item
  *     {"index": 3, "data": {…}, "errors"?, "extensions"?}
@@ -38,9 +39,9 @@ export interface IndexedRequest {
   readonly request: SubgraphRequest
 }
 
-export interface EncodedBatch {
+export interface EncodedBatch<Item extends IndexedRequest = IndexedRequest> {
   readonly body: string
-  readonly items: readonly IndexedRequest[]
+  readonly items: readonly Item[]
 }
 
 export interface IndexedFault {
@@ -52,28 +53,30 @@ export interface IndexedFault {
  * The items as bodies of about `bytesMax` at most: an item that is larger alone gets a body of its own, and is for the
  * receiver to refuse. An item that cannot be written as JSON is left out and named in `unwritable`.
  */
-export function encodeBatches(
-  items: readonly IndexedRequest[],
+export function encodeBatches<Item extends IndexedRequest>(
+  items: readonly Item[],
   bytesMax: number,
-): { batches: readonly EncodedBatch[]; unwritable: readonly { index: number; cause: unknown }[] } {
-  const batches: EncodedBatch[] = []
+): {
+  batches: readonly EncodedBatch<Item>[]
+  unwritable: readonly { index: number; cause: unknown }[]
+} {
+  const batches: EncodedBatch<Item>[] = []
   const unwritable: { index: number; cause: unknown }[] = []
-  let body = new BatchBody()
+  const now = nowMs()
+  let body = new BatchBody<Item>(now)
   for (const item of items) {
     let variables: string
     try {
-      variables = JSON.stringify(item.request.variables)
+      variables = item.request.variablesText ?? JSON.stringify(item.request.variables)
     } catch (cause) {
       unwritable.push({ index: item.index, cause })
       continue
     }
-    const variablesBytes = Buffer.byteLength(variables)
-    const isFull = body.items.length === BATCH_ITEMS_MAX || body.bytesBound + variablesBytes > bytesMax
-    if (isFull && body.items.length > 0) {
+    if (body.items.length > 0 && !body.hasRoomFor(variables, bytesMax)) {
       batches.push(body.finish())
-      body = new BatchBody()
+      body = new BatchBody<Item>(now)
     }
-    body.add(item, variables, variablesBytes)
+    body.add(item, variables)
   }
   if (body.items.length > 0) batches.push(body.finish())
   return { batches, unwritable }
@@ -82,40 +85,74 @@ export function encodeBatches(
 /** What the parts around an item's variables take: index, remaining time, priority, trace, names. */
 const ITEM_OVERHEAD_BYTES = 256
 
-class BatchBody {
-  readonly items: IndexedRequest[] = []
-  bytesBound = 0
-  readonly #operations: string[] = []
-  readonly #byText = new Map<string, { kind: string; name: string | undefined; index: number }[]>()
-  readonly #lines: string[] = []
+/** UTF-8's longest for one UTF-16 unit. */
+const UNIT_BYTES_MAX = 3
 
-  add(item: IndexedRequest, variables: string, variablesBytes: number): void {
-    const { request, index } = item
-    const caller = JSON.stringify(request.caller)
-    let line = `{"index":${index},"operation":${this.#operationIndex(request)},"caller":${caller}`
-    line += `,"remainingMs":${Math.floor(remainingMs(request.deadlineMs))},"priority":"${request.priority}"`
-    if (request.traceparent !== undefined) line += `,"traceparent":${JSON.stringify(request.traceparent)}`
-    this.#lines.push(`${line},"variables":${variables}}`)
-    this.items.push(item)
-    this.bytesBound += variablesBytes + Buffer.byteLength(caller) + ITEM_OVERHEAD_BYTES
+class BatchBody<Item extends IndexedRequest> {
+  readonly items: Item[] = []
+  readonly #nowMs: DeadlineMs
+  /** UTF-16 units, which cost nothing to count; their bytes are counted only near the bound. */
+  #units = 0
+  #operations = ''
+  #operationCount = 0
+  #lines = ''
+  /** The last operation and its index: most items have the operation of the one before. */
+  #lastRequest: SubgraphRequest | undefined
+  #lastIndex = 0
+  readonly #byText = new Map<string, { kind: string; name: string | undefined; index: number }[]>()
+
+  constructor(now: DeadlineMs) {
+    this.#nowMs = now
   }
 
-  finish(): EncodedBatch {
-    return {
-      body: `{"operations":[${this.#operations.join(',')}],"items":[${this.#lines.join(',')}]}`,
-      items: this.items,
+  hasRoomFor(variables: string, bytesMax: number): boolean {
+    if (this.items.length === BATCH_ITEMS_MAX) return false
+    const overheadBytes = (this.items.length + 1) * ITEM_OVERHEAD_BYTES
+    if ((this.#units + variables.length) * UNIT_BYTES_MAX + overheadBytes <= bytesMax) return true
+    const bytes = Buffer.byteLength(this.#operations) + Buffer.byteLength(this.#lines)
+    return bytes + Buffer.byteLength(variables) + overheadBytes <= bytesMax
+  }
+
+  add(item: Item, variables: string): void {
+    const { request, index } = item
+    const leftMs = Math.floor(Math.max(0, request.deadlineMs - this.#nowMs))
+    let line = `{"index":${index},"operation":${this.#operationIndex(request)},"caller":${callerText(request.caller)},"remainingMs":${leftMs},"priority":"${request.priority}"`
+    if (request.traceparent !== undefined) line += `,"traceparent":${JSON.stringify(request.traceparent)}`
+    if (request.headers !== undefined) line += `,"headers":${JSON.stringify(request.headers)}`
+    line += `,"variables":${variables}}`
+    this.#lines += this.items.length === 0 ? line : `,${line}`
+    this.#units += line.length
+    this.items.push(item)
+  }
+
+  finish(): EncodedBatch<Item> {
+    return { body: `{"operations":[${this.#operations}],"items":[${this.#lines}]}`, items: this.items }
+  }
+
+  #operationIndex(request: SubgraphRequest): number {
+    const last = this.#lastRequest
+    const isSame =
+      last !== undefined &&
+      last.operation === request.operation &&
+      last.kind === request.kind &&
+      last.operationName === request.operationName
+    if (!isSame) {
+      this.#lastRequest = request
+      this.#lastIndex = this.#findOperation(request)
     }
+    return this.#lastIndex
   }
 
   /** Looked up by the text alone: the sender's few texts are the same strings each time, whose hash is known. */
-  #operationIndex({ operation, operationName, kind }: SubgraphRequest): number {
+  #findOperation({ operation, operationName, kind }: SubgraphRequest): number {
     let sameText = this.#byText.get(operation)
     if (sameText === undefined) this.#byText.set(operation, (sameText = []))
     const known = sameText.find(one => one.kind === kind && one.name === operationName)
     if (known !== undefined) return known.index
     const written = JSON.stringify({ kind, text: operation, name: operationName })
-    const index = this.#operations.push(written) - 1
-    this.bytesBound += Buffer.byteLength(written)
+    this.#operations += this.#operationCount === 0 ? written : `,${written}`
+    this.#units += written.length
+    const index = this.#operationCount++
     sameText.push({ kind, name: operationName, index })
     return index
   }
@@ -164,10 +201,11 @@ function decodeItem(
   const { kind, text, name } = operation
   if (kind !== 'query' && kind !== 'mutation') throw new TypeError('expected kind query or mutation')
   if (name !== undefined && typeof name !== 'string') throw new TypeError('expected name to be a string')
-  const { variables, traceparent, priority } = item
+  const { variables, traceparent, priority, headers } = item
   if (!isRecord(variables)) throw new TypeError('expected variables to be an object')
   if (!isPriority(priority)) throw new TypeError(`expected priority to be ${PRIORITIES.join(' | ')}`)
   if (!isRemainingMs(item.remainingMs)) throw new TypeError('expected remainingMs to be milliseconds')
+  if (headers !== undefined && !isHeaders(headers)) throw new TypeError('expected headers to be strings')
   return {
     kind,
     operation: text,
@@ -177,8 +215,12 @@ function decodeItem(
     deadlineMs: receivedMs + Math.min(item.remainingMs, REMAINING_MS_MAX),
     priority,
     ...(isTraceparent(traceparent) ? { traceparent } : {}),
+    ...(headers === undefined ? {} : { headers }),
   }
 }
+
+const isHeaders = (value: unknown): value is Record<string, string> =>
+  isRecord(value) && Object.values(value).every(header => typeof header === 'string')
 
 export const isPriority = (value: unknown): value is Priority =>
   (PRIORITIES as readonly unknown[]).includes(value)
@@ -226,9 +268,18 @@ export class AnswerLines {
 
   push(chunk: Buffer): void {
     let start = 0
-    for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
-      this.#hold(chunk.subarray(start, end))
-      this.#endLine()
+    if (this.#partBytes > 0) {
+      const end = chunk.indexOf(LINE_FEED)
+      this.#hold(end === -1 ? chunk : chunk.subarray(0, end))
+      if (end === -1) return
+      this.#endHeld()
+      start = end + 1
+    }
+    // Whole lines are made a string together: a call a line costs more than reading it. A line feed is never part of
+    // another character.
+    const end = chunk.lastIndexOf(LINE_FEED)
+    if (end >= start) {
+      this.#readLines(chunk.toString('utf8', start, end))
       start = end + 1
     }
     if (start < chunk.length) this.#hold(chunk.subarray(start))
@@ -241,13 +292,30 @@ export class AnswerLines {
     else this.#parts.push(part)
   }
 
-  #endLine(): void {
+  #endHeld(): void {
     const bytes = this.#partBytes
-    const line = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts)
+    const line = Buffer.concat(this.#parts)
     this.#parts = []
     this.#partBytes = 0
-    if (bytes > this.#lineBytesMax) this.#skip(`expected at most ${this.#lineBytesMax} bytes, got ${bytes}`)
-    else if (bytes > 0) this.#read(line.toString())
+    if (bytes > this.#lineBytesMax) this.#skipLong(bytes)
+    else this.#read(line.toString())
+  }
+
+  #readLines(text: string): void {
+    let start = 0
+    while (start < text.length) {
+      let end = text.indexOf('\n', start)
+      if (end === -1) end = text.length
+      if (end > start) this.#readWithin(text.slice(start, end))
+      start = end + 1
+    }
+  }
+
+  #readWithin(line: string): void {
+    const mayBeLong = line.length * UNIT_BYTES_MAX > this.#lineBytesMax
+    const bytes = mayBeLong ? Buffer.byteLength(line) : 0
+    if (bytes > this.#lineBytesMax) this.#skipLong(bytes)
+    else this.#read(line)
   }
 
   #read(line: string): void {
@@ -278,6 +346,10 @@ export class AnswerLines {
       ...(isRemainingMs(retryAfterMs) ? { retryAfterMs } : {}),
       details: { service: this.#subgraph },
     })
+  }
+
+  #skipLong(bytes: number): void {
+    this.#skip(`expected at most ${this.#lineBytesMax} bytes, got ${bytes}`)
   }
 
   #skip(why: string): void {

@@ -19,20 +19,20 @@ const RETRY_AFTER_MS_MAX = 60_000
  * What a response to a plain GraphQL request says. A well-formed GraphQL body is an answer whatever its status
  * (https://graphql.github.io/graphql-over-http/draft/#sec-Status-Codes), unless the sender is one of our subgraphs, which
  * answer 200 to whatever they executed.
- * @throws Fault when there is no answer.
+ * @returns a Fault when there is no answer.
  */
 export function readHttpAnswer(
   request: SubgraphRequest,
   subgraph: string,
   response: HttpResponse,
-): SubgraphAnswer {
+): SubgraphAnswer | Fault {
   const isAnswer = isSuccess(response.status) || response.headers[BATCH_HEADER] === undefined
-  if (!isAnswer) throw faultOfResponse(request, subgraph, response)
+  if (!isAnswer) return faultOfResponse(request, subgraph, response)
   try {
     return parseAnswer(parseJson(response))
   } catch (cause) {
-    if (!isSuccess(response.status)) throw faultOfResponse(request, subgraph, response)
-    throw answerLost(request, 'SUBGRAPH_BAD_ANSWER', subgraph, (cause as Error).message, { cause })
+    if (!isSuccess(response.status)) return faultOfResponse(request, subgraph, response)
+    return answerLost(request, 'SUBGRAPH_BAD_ANSWER', subgraph, (cause as Error).message, { cause })
   }
 }
 

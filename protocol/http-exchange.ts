@@ -7,7 +7,7 @@ export interface Exchange {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: string
+  readonly body?: string | Uint8Array
   /** Past it the exchange is aborted. */
   readonly deadlineMs: DeadlineMs
   /** From now on the other side may have read something of the request. */

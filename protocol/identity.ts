@@ -1,5 +1,6 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import type { Caller } from './caller.ts'
+import { callerText } from './caller-text.ts'
 import { Fault } from './fault.ts'
 import { parseCaller } from './parse-caller.ts'
 
@@ -37,7 +38,7 @@ export function signIdentity(
 ): string {
   assertIdentityKey(key)
   const exp = Math.ceil(clock() / 1_000) + EXPIRES_IN_SECONDS
-  const payload = JSON.stringify({ caller, exp, bodySha256: sha256(body) })
+  const payload = `{"caller":${callerText(caller)},"exp":${exp},"bodySha256":"${sha256(body)}"}`
   const signed = `${VERSION}.${Buffer.from(payload).toString('base64url')}`
   return `${signed}.${mac(signed, key).toString('base64url')}`
 }
@@ -116,7 +117,7 @@ function parsePayload(payload: string): { caller?: unknown; exp?: unknown; bodyS
 
 const mac = (signed: string, key: string): Buffer => createHmac('sha256', key).update(signed).digest()
 
-const sha256 = (body: string | Uint8Array): string => createHash('sha256').update(body).digest('base64url')
+const sha256 = (body: string | Uint8Array): string => hash('sha256', body, 'base64url')
 
 function refused(reason: string, message: string): Fault {
   return new Fault('UNAUTHENTICATED', `identity refused (${reason}): ${message}`, { details: { reason } })

@@ -14,6 +14,8 @@ export function parseAnswer(value: unknown): SubgraphAnswer {
   }
   const hasErrors = Array.isArray(errors) && errors.length > 0
   if (!hasErrors && (data === undefined || data === null)) throw expected('data or errors', value)
+  // Nearly every answer, and worth its own line: it is made for every operation.
+  if (!hasErrors && extensions === undefined) return { data: data as Record<string, unknown> }
   return {
     ...(data === undefined ? {} : { data }),
     ...(hasErrors ? { errors: errors.map(parseError) } : {}),
