@@ -84,6 +84,7 @@ const fileSchema = members({
     .partial()
     .optional(),
   queryPlans: boolean.optional(),
+  share: members({ queries: boolean.optional(), fetches: boolean.optional() }).optional(),
   compression: z
     .union([z.literal(false), members({ bytesMin: positive.optional() })], {
       error: () => 'expected false, or an object with the member bytesMin',
@@ -114,11 +115,19 @@ export type FileConfig = {
   readonly limits?: { readonly [Name in keyof GatewayLimits]?: number | undefined } | undefined
   /** Whether clients may ask for the plan of an operation, in production too. */
   readonly queryPlans?: boolean | undefined
+  /** Whether identical queries of clients, and identical fetches from subgraphs, share one answer while it is under way. */
+  readonly share?: ShareSettings | undefined
   /** `false`: none; `bytesMin`: shorter answers stay as they are. */
   readonly compression?: false | { readonly bytesMin?: number | undefined } | undefined
   readonly headers?: PropagationRules | undefined
   /** By subgraph name. */
   readonly subgraphs?: Readonly<Record<string, SubgraphSettings>> | undefined
+}
+
+/** Both are on unless told otherwise. */
+export interface ShareSettings {
+  readonly queries?: boolean | undefined
+  readonly fetches?: boolean | undefined
 }
 
 export interface SubgraphSettings {

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { createApolloDoor } from './apollo-door.ts'
-import type { PropagationRules } from './config-file.ts'
+import type { PropagationRules, ShareSettings } from './config-file.ts'
 import { explorerRoutes } from './explorer.ts'
 import { expressLane } from './express-lane.ts'
 import { buildGraph, type CreateClient, type GraphSource } from './graph.ts'
@@ -13,6 +13,7 @@ import { graphqlRoute } from './graphql-route.ts'
 import { createReadiness } from './health.ts'
 import { createIdentify } from './identity/identify.ts'
 import { createTokenVerifier, type TokenSettings } from './identity/tokens.ts'
+import { InFlight } from './in-flight.ts'
 import { assertLimits, DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
 import { mcpRoutes } from './mcp/server.ts'
 import type { ManifestOperation } from './operations/manifest.ts'
@@ -53,6 +54,8 @@ export interface GatewayOptions {
   readonly headers?: PropagationRules
   /** Whether a client that asks gets the plan in `extensions.queryPlan`. Default: outside production. */
   readonly queryPlans?: boolean
+  /** Whether what is asked twice at the same time is answered once. Default: both. */
+  readonly share?: ShareSettings
   /** Default: none is kept. */
   readonly logger?: Logger
 }
@@ -112,12 +115,19 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     onOutcome: outcome => metrics.observeSwap(outcome),
   })
   assertSubgraphs('headers.subgraphs', options.headers?.subgraphs, graph.current.supergraph.subgraphs)
+  const inFlight: Stages['inFlight'] = options.share?.queries === false ? undefined : new InFlight()
+  metrics.expose(
+    'spillway_queries_shared_total',
+    "Queries answered by another's execution.",
+    () => inFlight?.shared ?? 0,
+  )
   const stages: Stages = {
     identify: createIdentify(
       options.tokens === undefined ? undefined : createTokenVerifier({ settings: options.tokens }),
     ),
     graph,
     propagate: compilePropagation(options.headers),
+    inFlight,
     showsPlans: queryPlans,
     metrics,
     logger,

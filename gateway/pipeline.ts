@@ -8,9 +8,11 @@ import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { codeOf, presentError, type RawError } from './errors.ts'
 import { describePlan, type PlanDescription } from './execution/describe-plan.ts'
 import type { ExecuteOptions, ExecutionOutcome, JsonOutcome } from './execution/execute.ts'
+import type { CompiledOperation } from './execution/operation.ts'
 import type { HeadersFor } from './execution/run.ts'
 import type { Variables } from './execution/variables.ts'
 import type { Identify } from './identity/identify.ts'
+import type { InFlight } from './in-flight.ts'
 import type { AdhocOperations } from './operations/adhoc.ts'
 import type { OperationRegistry, ServableOperation } from './operations/registry.ts'
 import type { Rollouts } from './operations/rollout.ts'
@@ -39,6 +41,8 @@ export interface Stages {
   readonly propagate: ((headers: IncomingHttpHeaders) => HeadersFor) | undefined
   /** Whether a client that asks for the plan gets it. */
   readonly showsPlans: boolean
+  /** Sharing of identical queries under way; `undefined`: each is executed. */
+  readonly inFlight: InFlight<Executed | Refused> | undefined
   readonly metrics: Metrics
   readonly logger: Logger
   readonly production: boolean
@@ -159,20 +163,44 @@ function coerce(operation: ServableOperation, given: Variables | undefined): Var
   }
 }
 
+/** A query by itself or, where that is on, with those that ask the same meanwhile. */
 async function execute(
-  { limits }: Stages,
-  { caller, graph, bucket, headersFor, wantsPlan, deadlineMs, traceparent }: RequestState,
-  { compiled, variants, priority }: ServableOperation,
+  stages: Stages,
+  state: RequestState,
+  operation: ServableOperation,
   variables: Variables,
   form: 'data' | 'json',
 ): Promise<Executed | Refused> {
-  const variant = variants?.[bucket] ?? compiled
+  const { inFlight } = stages
+  const alone = () => executeAlone(stages, state, operation, variables, form)
+  if (inFlight === undefined || state.wantsPlan) return await alone()
+  if (operation.kind === 'mutation') {
+    const executed = await alone()
+    inFlight.mutated()
+    return executed
+  }
+  const { caller, headersFor } = state
+  return await inFlight.join(
+    { operation: variantOf(operation, state), variables, form, caller, headersFor },
+    alone,
+  )
+}
+
+async function executeAlone(
+  { limits }: Stages,
+  state: RequestState,
+  operation: ServableOperation,
+  variables: Variables,
+  form: 'data' | 'json',
+): Promise<Executed | Refused> {
+  const { caller, graph, headersFor, wantsPlan, deadlineMs, traceparent } = state
+  const variant = variantOf(operation, state)
   try {
     const execution: ExecuteOptions = {
       variables,
       caller,
       deadlineMs,
-      priority,
+      priority: operation.priority,
       clients: graph.clients,
       fetchesMax: limits.fetchesMax,
       ...(traceparent === undefined ? {} : { traceparent }),
@@ -187,6 +215,10 @@ async function execute(
     return new Refused(reason)
   }
 }
+
+/** Compiled for the bucket of the rollout that the caller is in. */
+const variantOf = ({ variants, compiled }: ServableOperation, { bucket }: RequestState): CompiledOperation =>
+  variants?.[bucket] ?? compiled
 
 function outcomeOf(stages: Stages, executed: Executed): Outcome {
   const { errors, queryPlan } = executed

@@ -18,7 +18,7 @@ export function compileRootFetch(
   operation: NormalizedOperation,
   types: TypeFacts,
 ): Step {
-  const fetch = compileFetch(node, operation)
+  const fetch = compileFetch(node, operation, types)
   const merge = compileMerge(spine, types)
   const rewrite = compileRewrites(node.outputRewrites, types)
   const report = compileReport(fetch.service, operation.selections, node.outputRewrites)
@@ -49,7 +49,7 @@ export function compileEntityFetch(
   operation: NormalizedOperation,
   types: TypeFacts,
 ): Step {
-  const fetch = compileFetch(node, operation)
+  const fetch = compileFetch(node, operation, types)
   const field = compileEntityField(
     { key: '_entities', variable: 'representations', paths: [path] },
     [node.requires ?? []],
@@ -75,7 +75,7 @@ export function compileBatchFetch(
   types: TypeFacts,
 ): Step {
   const { node, aliases } = withOwnVariables(planned)
-  const fetch = compileFetch(node, operation)
+  const fetch = compileFetch(node, operation, types)
   const fields = aliases.map(alias =>
     compileEntityField(
       { key: alias.alias, variable: alias.representationsVariableName, paths: alias.paths },

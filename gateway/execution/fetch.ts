@@ -10,6 +10,8 @@ import { nowMs } from '../../protocol/deadline.ts'
 import { Fault } from '../../protocol/fault.ts'
 import { noAnswer } from '../../protocol/no-answer.ts'
 import type { SubgraphAnswer, SubgraphRequest } from '../../protocol/subgraph-client.ts'
+import type { TypeFacts } from '../supergraph/type-facts.ts'
+import { fragmentsOf } from './fragments.ts'
 import type { NormalizedOperation } from './normalize.ts'
 import type { BatchFetchNode, FetchNode } from './plan.ts'
 import type { Run } from './run.ts'
@@ -26,7 +28,11 @@ export interface Fetch {
   send(run: Run, representations?: Readonly<Record<string, unknown>>): Promise<SubgraphAnswer>
 }
 
-export function compileFetch(node: FetchNode | BatchFetchNode, operation: NormalizedOperation): Fetch {
+export function compileFetch(
+  node: FetchNode | BatchFetchNode,
+  operation: NormalizedOperation,
+  types: TypeFacts,
+): Fetch {
   const service = node.serviceName
   const kind = node.operationKind ?? 'query'
   if (kind === 'subscription') throw new Fault('OPERATION_NOT_SUPPORTED', 'Subscriptions are not supported')
@@ -41,6 +47,7 @@ export function compileFetch(node: FetchNode | BatchFetchNode, operation: Normal
   }))
   const base = {
     kind,
+    scope: types.scopeOf(ROOTS[kind], root.selectionSet, fragmentsOf(document)),
     operation: node.operation,
     ...(node.operationName === undefined ? {} : { operationName: node.operationName }),
   }
@@ -87,6 +94,9 @@ export function compileFetch(node: FetchNode | BatchFetchNode, operation: Normal
     })
   }
 }
+
+/** The planner's operations are on types of these names, whatever a subgraph calls its own. */
+const ROOTS = { query: 'Query', mutation: 'Mutation' } as const
 
 function keyOf(field: FieldNode): string {
   return field.alias?.value ?? field.name.value

@@ -7,6 +7,7 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 import { Fault } from '../../protocol/fault.ts'
+import type { Scope } from '../supergraph/scope.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { compilePlan } from './compile.ts'
 import { type Conditions, conditionsOf } from './conditions.ts'
@@ -18,6 +19,7 @@ import {
   executeShapeToJson,
   type JsonOutcome,
 } from './execute.ts'
+import { fragmentsOf } from './fragments.ts'
 import { compileIntrospection } from './introspection.ts'
 import { type NormalizedOperation, normalize } from './normalize.ts'
 import { type OperationPlan, planOperation, planOperationAsync } from './operation-plan.ts'
@@ -45,6 +47,8 @@ export interface CompiledOperation {
   readonly coerceVariables: CoerceVariables
   /** Selections, fragments expanded, of all shapes that are kept: about 1 kB of memory each. Grows as shapes are asked for. */
   readonly selectionCount: number
+  /** Whose its response is; everybody's only if every field of it is. */
+  readonly scope: Scope
   /** The plan for these (coerced) variables. */
   plan(variables: Variables): Promise<OperationPlan>
   execute(options: ExecuteOptions): Promise<ExecutionOutcome>
@@ -110,9 +114,7 @@ function readOperation(supergraph: Supergraph, document: DocumentNode, options: 
   const operation = operationIn(document, options.operationName)
   if (operation.operation === 'subscription')
     throw new Fault('OPERATION_NOT_SUPPORTED', 'Subscriptions are not supported')
-  const fragments = new Map<string, FragmentDefinitionNode>()
-  for (const definition of document.definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
+  const fragments = fragmentsOf(document)
   refuseBadLiterals(operation, fragments.values())
   const conditions = conditionsOf(operation, fragments)
   return { supergraph, operation, fragments, conditions, rollout: options.rollout ?? NO_ROLLOUT }
@@ -204,6 +206,11 @@ function operationOf(source: Source, shapes: Map<number, CompiledShape>): Compil
   return {
     kind: operation.operation as 'query' | 'mutation',
     name: operation.name?.value,
+    scope: supergraph.types.scopeOf(
+      supergraph.apiSchema.getRootType(operation.operation)!.name,
+      operation.selectionSet,
+      fragments,
+    ),
     rootFieldNames: rootFieldNames(operation, fragments),
     supergraph,
     operation,

@@ -1,4 +1,5 @@
 import { type ConstDirectiveNode, type DocumentNode, Kind, parse, type SelectionSetNode } from 'graphql'
+import { type Scopes, scopesOf } from './scope.ts'
 
 /** The fields of a key, nested: `"id shop { code }"` → `{id: {}, shop: {code: {}}}`. */
 export interface FieldTree {
@@ -6,7 +7,7 @@ export interface FieldTree {
 }
 
 /** What execution needs to know of the supergraph's types, inaccessible ones included. */
-export interface TypeFacts {
+export interface TypeFacts extends Scopes {
   isObject(name: string): boolean
   /** Does an object of type `typename` pass a fragment on `condition`? */
   satisfies(typename: string, condition: string): boolean
@@ -63,6 +64,7 @@ export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<s
       for (const member of definition.types ?? []) memberOf(definition.name.value, member.name.value)
   }
   return {
+    ...scopesOf(supergraph),
     isObject: name => objects.has(name),
     satisfies: (typename, condition) =>
       typename === condition || members.get(condition)?.has(typename) === true,

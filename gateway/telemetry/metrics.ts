@@ -18,6 +18,8 @@ export interface Metrics {
   observe(sample: Sample): void
   /** A supergraph or a manifest that came while the gateway ran. */
   observeSwap(outcome: 'swapped' | 'refused'): void
+  /** A total that is kept elsewhere, read at every look. */
+  expose(name: string, help: string, read: () => number): void
   text(): Promise<string>
 }
 
@@ -76,6 +78,19 @@ export function createMetrics(clients: () => Iterable<SubgraphClient>): Metrics 
       seconds.observe({ operation: name }, durationMs / 1_000)
     },
     observeSwap: outcome => swaps.inc({ outcome }),
+    expose(name, help, read) {
+      registry.registerMetric(
+        new Counter({
+          name,
+          help,
+          registers: [],
+          collect() {
+            this.reset()
+            this.inc(read())
+          },
+        }),
+      )
+    },
     text: () => registry.metrics(),
   }
 }
