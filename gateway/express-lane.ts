@@ -33,9 +33,11 @@ export interface ExpressLane {
   closeAll(): void
 }
 
-/** A connection on which nothing was asked for so long is closed, as Fastify does. */
-const IDLE_MS_MAX = 72_000
 const SWEEP_EVERY_MS = 1_000
+/** A connection stays open for longer than clients are told, as Node's do: the last request must not meet its end. */
+const KEEP_ALIVE_BUFFER_MS = 1_000
+/** A body in more pieces is Node's: putting them together anew each time would cost their product. */
+const PIECES_MAX = 16
 const HEAD_END = Buffer.from('\r\n\r\n')
 /** JSON that Fastify's parser refuses, or must look at more closely: a way to an object's prototype. */
 const SUSPECT = /__proto__|constructor|\\u00[5-7]/i
@@ -56,7 +58,10 @@ export function expressLane(server: Server, options: ExpressLaneOptions): Expres
   const connections = new Set<Connection>()
   const lane: Lane = {
     ...options,
-    head: answerHeads({ ...ANSWER_HEADERS, ...options.headers }),
+    head: answerHeads({ ...ANSWER_HEADERS, ...options.headers, ...keepAliveHeaders(server) }),
+    get idleMsMax() {
+      return server.keepAliveTimeout === 0 ? Infinity : server.keepAliveTimeout + KEEP_ALIVE_BUFFER_MS
+    },
     answered: 0,
     leave(connection) {
       connections.delete(connection)
@@ -64,17 +69,22 @@ export function expressLane(server: Server, options: ExpressLaneOptions): Expres
     handOver(socket) {
       for (const listener of nodes) listener.call(server, socket)
     },
-    fail(socket, code) {
-      server.emit('clientError', Object.assign(new Error('expected the whole request'), { code }), socket)
+    fail(socket, failure) {
+      server.emit('clientError', Object.assign(new Error(failure.message), { code: failure.code }), socket)
     },
   }
   server.on('connection', (socket: Socket) => connections.add(new Connection(socket, lane)))
-  const sweep = setInterval(() => {
-    const now = nowMs()
-    for (const connection of connections) connection.sweep(now)
-  }, SWEEP_EVERY_MS)
-  sweep.unref()
-  server.once('close', () => clearInterval(sweep))
+  server.once('listening', () => {
+    const sweep = setInterval(
+      () => {
+        const now = nowMs()
+        for (const connection of connections) connection.sweep(now)
+      },
+      Math.min(SWEEP_EVERY_MS, options.limits.requestMsMax),
+    )
+    sweep.unref()
+    server.once('close', () => clearInterval(sweep))
+  })
   return {
     get connections() {
       return connections.size
@@ -110,14 +120,22 @@ export async function runPersisted(
   return await run(stages, state, operation, params.variables, 'json')
 }
 
+const NO_LONGER_KNOWN = new Fault('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound')
+
 interface Lane extends ExpressLaneOptions {
   readonly head: ReturnType<typeof answerHeads>
+  /** A connection on which nothing was asked for so long is closed. */
+  readonly idleMsMax: number
   answered: number
   leave(connection: Connection): void
   handOver(socket: Socket): void
   /** Answers a request that will never be whole, as Node would. */
-  fail(socket: Socket, code: 'ERR_HTTP_REQUEST_TIMEOUT' | 'HPE_INVALID_EOF_STATE'): void
+  fail(socket: Socket, failure: { readonly code: string; readonly message: string }): void
 }
+
+/** As Node's own: a client is told the second one's message. */
+const TOO_SLOW = { code: 'ERR_HTTP_REQUEST_TIMEOUT', message: 'Request timeout' }
+const CUT_SHORT = { code: 'HPE_INVALID_EOF_STATE', message: 'Parse Error: Invalid EOF state' }
 
 /** A request that the lane serves. */
 interface Request {
@@ -137,6 +155,8 @@ class Connection {
   #held: Buffer | undefined
   /** Bytes of the request that is being read, once its head is known. */
   #awaitedBytes = 0
+  /** In which it has come so far. */
+  #pieces = 0
   /** The other side has said that it sends no more. */
   #isEnded = false
 
@@ -153,16 +173,16 @@ class Connection {
 
   /** Once a second: what takes too long ends. */
   sweep(now: number): void {
-    const { requestMsMax } = this.#lane.limits
+    const { limits, idleMsMax } = this.#lane
     const spentMs = now - this.#sinceMs
-    if (this.#phase === 'reading' && spentMs > requestMsMax) this.#fail('ERR_HTTP_REQUEST_TIMEOUT')
-    else if (this.#phase === 'idle' && !this.#hasServed && spentMs > requestMsMax)
-      this.#fail('ERR_HTTP_REQUEST_TIMEOUT')
-    else if (this.#phase === 'idle' && spentMs > IDLE_MS_MAX) this.close()
+    const isOwed = this.#phase === 'reading' || (this.#phase === 'idle' && !this.#hasServed)
+    if (isOwed && spentMs > limits.requestMsMax) this.#fail(TOO_SLOW)
+    else if (this.#phase === 'idle' && spentMs > idleMsMax) this.close()
   }
 
+  /** One whose last answer is still on its way is not idle. */
   closeIfIdle(): void {
-    if (this.#phase === 'idle') this.close()
+    if (this.#phase === 'idle' && this.#socket.writableLength === 0) this.close()
   }
 
   close(): void {
@@ -173,16 +193,13 @@ class Connection {
 
   readonly #onData = (chunk: Buffer): void => {
     const held = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk])
-    if (this.#phase === 'answering') {
-      // The client is ahead of us. One answer at a time, and no more than this is read meanwhile.
-      this.#held = held
-      this.#socket.pause()
-    } else this.#read(held)
+    if (this.#phase === 'answering') this.#hold(held)
+    else this.#read(held)
   }
 
   readonly #onEnd = (): void => {
     this.#isEnded = true
-    if (this.#phase === 'reading') this.#fail('HPE_INVALID_EOF_STATE')
+    if (this.#phase === 'reading') this.#fail(CUT_SHORT)
     else if (this.#phase === 'idle') this.#socket.end()
   }
 
@@ -201,16 +218,24 @@ class Connection {
       this.#phase = 'reading'
       this.#sinceMs = nowMs()
       this.#awaitedBytes = 0
+      this.#pieces = 0
     }
-    const request = this.#requestIn(bytes)
+    const request = ++this.#pieces > PIECES_MAX ? 'other' : this.#requestIn(bytes)
     if (request === 'incomplete') return
     if (request === 'other') {
       this.#handOver()
       return
     }
-    this.#held = bytes.length === this.#awaitedBytes ? undefined : bytes.subarray(this.#awaitedBytes)
     this.#phase = 'answering'
-    void this.#answer(request)
+    this.#held = undefined
+    if (bytes.length > this.#awaitedBytes) this.#hold(bytes.subarray(this.#awaitedBytes))
+    void this.#answer(request, bytes.subarray(0, this.#awaitedBytes))
+  }
+
+  /** The client is ahead of us. One answer at a time; no more is read meanwhile, not even that no more comes. */
+  #hold(bytes: Buffer): void {
+    this.#held = bytes
+    this.#socket.pause()
   }
 
   #requestIn(bytes: Buffer): Request | 'incomplete' | 'other' {
@@ -225,37 +250,49 @@ class Connection {
     return requestOf(head.headers, bytes.toString('utf8', headEnd, this.#awaitedBytes), stages) ?? 'other'
   }
 
-  async #answer({ headers, type, params }: Request): Promise<void> {
-    const { stages, requestId } = this.#lane
-    const id = requestId({ headers })
-    let outcome: Outcome
+  /** @param asked the request as it came. */
+  async #answer(request: Request, asked: Buffer): Promise<void> {
+    const { stages, requestId, head } = this.#lane
+    const id = requestId(request)
+    let answer: string
     try {
-      const state = await admit(stages, {
-        id,
-        door: 'http',
-        headers,
-        authorization: headers.authorization,
-        clientName: clientNameOf(headers),
-        traceparent: traceparentOf(headers),
-        hash: params.hash,
-      })
-      if (state instanceof Fault) outcome = refuse(stages, state, { id })
-      else if (state.operation === undefined)
-        // Its operation left the registry between two looks.
-        outcome = refuse(stages, new Fault('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound'), state)
-      else outcome = await runPersisted(stages, 'POST', state, state.operation, params)
+      const outcome = await this.#outcomeOf(request, id)
+      if (outcome === 'other' && this.#phase === 'answering' && !this.#isEnded) {
+        this.#held = this.#held === undefined ? asked : Buffer.concat([asked, this.#held])
+        this.#handOver()
+        return
+      }
+      answer = head(outcome === 'other' ? refuse(stages, NO_LONGER_KNOWN, { id }) : outcome, request.type, id)
     } catch (reason) {
-      outcome = refuse(stages, reason, { id })
+      answer = head(refuse(stages, reason, { id }), 'application/json', id)
     }
     if (this.#phase !== 'answering') return
-    const isSent = this.#socket.write(this.#lane.head(outcome, type, id))
+    const isSent = this.#socket.write(answer)
     this.#lane.answered++
     if (isSent) this.#next()
     else this.#socket.once('drain', () => this.#next())
   }
 
+  /** `other`: its operation left the registry between two looks. */
+  async #outcomeOf({ headers, params }: Request, id: string): Promise<Outcome | 'other'> {
+    const { stages } = this.#lane
+    const state = await admit(stages, {
+      id,
+      door: 'http',
+      headers,
+      authorization: headers.authorization,
+      clientName: clientNameOf(headers),
+      traceparent: traceparentOf(headers),
+      hash: params.hash,
+    })
+    if (state instanceof Fault) return refuse(stages, state, { id })
+    if (state.operation === undefined) return 'other'
+    return await runPersisted(stages, 'POST', state, state.operation, params)
+  }
+
   #next(): void {
-    if (this.#phase !== 'answering') return
+    // Destroyed and not closed yet: an error may be on its way to our listeners.
+    if (this.#phase !== 'answering' || this.#socket.destroyed) return
     this.#phase = 'idle'
     this.#hasServed = true
     this.#sinceMs = nowMs()
@@ -269,16 +306,18 @@ class Connection {
     if (held !== undefined) this.#read(held)
   }
 
-  #fail(code: 'ERR_HTTP_REQUEST_TIMEOUT' | 'HPE_INVALID_EOF_STATE'): void {
+  #fail(failure: { readonly code: string; readonly message: string }): void {
     this.#leave()
-    this.#lane.fail(this.#socket, code)
+    // The socket lives until the client has read why, or has gone: no error of its may be nobody's.
+    this.#socket.on('error', this.#onError)
+    this.#lane.fail(this.#socket, failure)
   }
 
   #handOver(): void {
     const socket = this.#socket
+    if (socket.destroyed) return
     const held = this.#held
     this.#leave()
-    if (socket.destroyed) return
     socket.pause()
     if (held !== undefined && held.length > 0) socket.unshift(held)
     this.#lane.handOver(socket)
@@ -317,6 +356,13 @@ function requestOf(headers: RequestHead['headers'], body: string, stages: Stages
 
 const isJson = (type: string | undefined): boolean =>
   type === 'application/json' || type === 'application/json; charset=utf-8'
+
+/** What Node's own answers say of their connection. */
+function keepAliveHeaders({ keepAliveTimeout }: Server): Readonly<Record<string, string>> {
+  const connection = 'keep-alive'
+  if (keepAliveTimeout === 0) return { connection }
+  return { connection, 'keep-alive': `timeout=${Math.floor(keepAliveTimeout / 1_000)}` }
+}
 
 /** Writes whole answers. What is the same on every answer is written once. */
 function answerHeads(
