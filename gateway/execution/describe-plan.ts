@@ -2,6 +2,7 @@ import type { TypeFacts } from '../supergraph/type-facts.ts'
 import type { OperationPlan } from './operation-plan.ts'
 import type { FlattenNodePathSegment, PlanNode, RequiresSelection } from './plan.ts'
 import { withRequiredKeys } from './required-keys.ts'
+import { responseKeyOf } from './response-key.ts'
 
 /** A plan for people: what is asked of which subgraph, with what, where the answer goes, and in which order. */
 export interface PlanDescription {
@@ -79,12 +80,12 @@ function variablesOf(usages: readonly string[] | undefined): { variables?: reado
   return usages === undefined || usages.length === 0 ? {} : { variables: usages }
 }
 
-/** `products.@.owner|[Shop,Person]`: `@` every item of a list, `|[…]` objects of these types only. */
+/** In the client's terms, `products.@.owner|[Shop,Person]`: `@` every item of a list, `|[…]` objects of these types only. */
 function pathText(path: readonly FlattenNodePathSegment[]): string {
   let text = ''
   for (const segment of path) {
     if (segment === '@') text += '.@'
-    else if ('Field' in segment) text += `.${segment.Field}`
+    else if ('Field' in segment) text += `.${responseKeyOf(segment.Field)}`
     else text += `|[${segment.TypeCondition.join(',')}]`
   }
   return text.startsWith('.') ? text.slice(1) : text
