@@ -35,7 +35,7 @@ export function compileEntityField(
   const compiled = requiresByPath.map(requires =>
     compileRepresentations(requires, rewrites.input, service, types),
   )
-  // Paths of output rewrites begin at the fetch's data, as for a root fetch.
+  // Their paths begin at each entity, and pass through lists.
   const rewrite = compileRewrites(rewrites.output, types)
   return {
     key: field.key,
@@ -69,7 +69,7 @@ export function compileEntityField(
       return { targets, slots, representations }
     },
     scatter(answer, { targets, slots, representations }, service) {
-      const rewritten = rewrite ? (rewrite({ [field.key]: answer }) as Data)[field.key] : answer
+      const rewritten = rewrite ? rewrite(answer) : answer
       if (!Array.isArray(rewritten) || rewritten.length !== representations.length)
         throw new Fault(
           'SUBGRAPH_BAD_ANSWER',

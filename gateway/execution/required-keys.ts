@@ -11,6 +11,7 @@ import { Fault } from '../../protocol/fault.ts'
 import type { TypeFacts } from '../supergraph/type-facts.ts'
 import type {
   EntityBatchAlias,
+  FetchRewrite,
   FlattenNodePathSegment,
   PlanNode,
   QueryPlan,
@@ -60,31 +61,48 @@ function collect(node: PlanNode, place: string | undefined, produced: Produced):
   else if (node.kind === 'Flatten') collect(node.node, placeOf(node.path), produced)
   else if (node.kind === 'Fetch') {
     const operation = readOperation(node.operation)
-    if (place === undefined) produce(operation.root, '', operation, produced)
+    const renamed = renamedIn(node.outputRewrites)
+    if (place === undefined) produce(operation.root, '', '', operation, renamed, produced)
     else
       for (const field of operation.fieldsOf(operation.root))
-        produce(field.selectionSet, place, operation, produced)
+        produce(field.selectionSet, place, '', operation, renamed, produced)
   } else if (node.kind === 'BatchFetch') {
     const operation = readOperation(node.operation)
-    for (const { alias, paths } of node.entityBatch.aliases)
+    for (const { alias, paths, outputRewrites } of node.entityBatch.aliases)
       for (const field of operation.fieldsOf(operation.root))
         if (keyOf(field) === alias)
-          for (const path of paths) produce(field.selectionSet, placeOf(path), operation, produced)
+          for (const path of paths)
+            produce(field.selectionSet, placeOf(path), '', operation, renamedIn(outputRewrites), produced)
   }
 }
 
+/** Keys that an answer holds under another name once it is rewritten, by their place in the answer. */
+function renamedIn(rewrites: readonly FetchRewrite[] | undefined): ReadonlyMap<string, string> {
+  const renamed = new Map<string, string>()
+  for (const rewrite of rewrites ?? []) {
+    if (!('KeyRenamer' in rewrite)) continue
+    const { path, renameKeyTo } = rewrite.KeyRenamer
+    renamed.set(path.map(segment => ('Key' in segment ? `.${segment.Key}` : '')).join(''), renameKeyTo)
+  }
+  return renamed
+}
+
+/** @param within the place in the fetch's own answer, before its keys are renamed. */
 function produce(
   set: SelectionSetNode | undefined,
   place: string,
+  within: string,
   operation: Operation,
+  renamed: ReadonlyMap<string, string>,
   produced: Produced,
 ): void {
   for (const [type, field] of operation.typedFieldsOf(set, undefined)) {
-    const fetched: Fetched = { key: keyOf(field), call: callOf(field), type }
+    const at = `${within}.${keyOf(field)}`
+    const fetched: Fetched = { key: renamed.get(at) ?? keyOf(field), call: callOf(field), type }
     const known = produced.get(place)
     if (known) known.push(fetched)
     else produced.set(place, [fetched])
-    produce(field.selectionSet, `${place}.${fetched.key}`, operation, produced)
+    produce(field.selectionSet, `${place}.${fetched.key}`, at, operation, renamed, produced)
   }
 }
 

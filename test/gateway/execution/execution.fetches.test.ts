@@ -126,6 +126,53 @@ const cases: readonly Case[] = [
     },
   },
   {
+    what: 'fields of one name whose types differ between members of a union, within entities, within a batch',
+    subgraphs: {
+      a: {
+        sdl: `type Query { x: X  ys: [[Y]]  any: Any  user: User }  union Any = X | Y
+          type X @key(fields: "id") { id: ID! }  type Y @key(fields: "id") { id: ID! }
+          type User { id: ID @shareable }`,
+        resolvers: {
+          Query: {
+            x: () => ({ id: 'x1' }),
+            ys: () => [[{ id: 'y1' }, null], [{ id: 'y2' }]],
+            any: () => ({ __typename: 'X', id: 'x2' }),
+          },
+          Any: { __resolveType: resolveType },
+        },
+      },
+      b: {
+        sdl: `type X @key(fields: "id") { id: ID!  owners: [Owner] }
+          type Y @key(fields: "id") { id: ID!  owner(n: Int): Owner }
+          union Owner = User | Shop
+          type User { id: ID! @shareable }
+          type Shop { id: ID  x: X }`,
+        resolvers: {
+          X: {
+            owners: ({ id }: { id: string }) => [
+              { __typename: 'User', id: `u of ${id}` },
+              { __typename: 'Shop', id: `s of ${id}`, x: { id: 'x3' } },
+            ],
+          },
+          Y: { owner: ({ id }: { id: string }) => ({ __typename: 'Shop', id: `s of ${id}` }) },
+          Owner: { __resolveType: resolveType },
+        },
+      },
+    },
+    query: `{
+      x { owners { ... on User { id } ... on Shop { id x { owners { ... on Shop { id } ... on User { id } } } } } }
+      ys { owner(n: 1) { ... on User { id } ... on Shop { it: id } } }
+      any { ... on X { owners { ... on Shop { id } ... on User { id } } } ... on Y { owner { ... on Shop { id } ... on User { id } } } }
+    }`,
+    data: {
+      x: {
+        owners: [{ id: 'u of x1' }, { id: 's of x1', x: { owners: [{ id: 'u of x3' }, { id: 's of x3' }] } }],
+      },
+      ys: [[{ owner: { it: 's of y1' } }, null], [{ owner: { it: 's of y2' } }]],
+      any: { owners: [{ id: 'u of x2' }, { id: 's of x2' }] },
+    },
+  },
+  {
     what: 'aliases that cross: each field under the name of the other, through an entity fetch',
     subgraphs: shop,
     query: '{ top { id: text  text: id  __typename  kind: __typename } }',

@@ -306,6 +306,43 @@ const cases: readonly Case[] = [
     data: { shelf: { sum: '9,4 Keep', things: [{}, { parts: 4 }] } },
   },
   {
+    what: 'a field of a union whose members type it differently, which must be fetched under two names',
+    subgraphs: {
+      a: {
+        sdl: `type Query { x: X }  type X @key(fields: "id") { id: ID!  user: User }  type User { id: ID @shareable }`,
+        resolvers: { Query: { x: () => ({ id: 'x1' }) } },
+      },
+      b: {
+        sdl: `type X @key(fields: "id") { id: ID!  owners(n: Int): [Owner] }  union Owner = User | Shop
+          type User { id: ID! @shareable }  type Shop { id: ID }`,
+        resolvers: {
+          X: {
+            owners: (_: unknown, { n }: { n?: number }) => [
+              { __typename: 'User', id: `u${n}` },
+              { __typename: 'Shop', id: `s${n}` },
+            ],
+          },
+          Owner: { __resolveType: resolveType },
+        },
+      },
+      c: {
+        sdl: `type X @key(fields: "id") { id: ID!  owners(n: Int): [Owner] @external
+            one: String @requires(fields: "owners(n: 1) { ... on User { id } ... on Shop { id } }")
+            two: String @requires(fields: "owners(n: 2) { ... on User { id } ... on Shop { id } }") }
+          union Owner = User | Shop
+          type User { id: ID @external }  type Shop { id: ID @external }`,
+        resolvers: {
+          X: {
+            one: ({ owners }: { owners: { id: string }[] }) => owners.map(owner => owner.id).join(),
+            two: ({ owners }: { owners: { id: string }[] }) => owners.map(owner => owner.id).join(),
+          },
+        },
+      },
+    },
+    query: '{ x { two one owners(n: 3) { ... on Shop { id } } } }',
+    data: { x: { two: 'u2,s2', one: 'u1,s1', owners: [{}, { id: 's3' }] } },
+  },
+  {
     what: 'of an entity that came from the subgraph that requires it',
     subgraphs: {
       a: {
