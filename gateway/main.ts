@@ -5,6 +5,7 @@ import { GATEWAY_VARIABLES, type GatewayConfig, readConfig } from './config.ts'
 import { type CreateClient, createGateway, type Gateway } from './gateway.ts'
 import { readTokenSettings } from './identity/settings.ts'
 import type { TokenSettings } from './identity/tokens.ts'
+import { assertSubgraphs } from './propagation.ts'
 import { createIdentityAlarm } from './telemetry/identity-alarm.ts'
 import { createLogger } from './telemetry/log.ts'
 import { type Watch, watchFiles } from './watch.ts'
@@ -21,6 +22,7 @@ async function main(): Promise<void> {
   const tokens = readTokenSettings(process.env)
   const logger = createLogger({ level: config.logLevel })
   const gateway = await build(config, tokens, logger)
+  assertSubgraphs('subgraphs', config.file.subgraphs, gateway.supergraph.subgraphs)
   const watch = watchFiles(
     [config.supergraphPath, config.operationsPath].filter(path => path !== undefined),
     () => reload(gateway, config, logger),
@@ -104,6 +106,7 @@ async function build(
         url: subgraph.url,
         sender: 'gateway',
         onIdentityRefused: refusal => alarm(subgraph.name, refusal),
+        ...defined(config.file.subgraphs?.[subgraph.name] ?? {}),
         ...(config.identityKey === undefined ? {} : { identityKey: config.identityKey }),
       }),
     production: config.production,
