@@ -1,6 +1,11 @@
 import { executeByDeadline, type ServedSubgraph } from './execute-by-deadline.ts'
 import { noAnswer } from './no-answer.ts'
-import type { SubgraphAnswer, SubgraphClient, SubgraphRequest } from './subgraph-client.ts'
+import type {
+  SubgraphAnswer,
+  SubgraphClient,
+  SubgraphClientStats,
+  SubgraphRequest,
+} from './subgraph-client.ts'
 
 /** A subgraph of this process: a function call, nothing serialised. Closing it waits for its calls and leaves the subgraph be. */
 export class InProcessClient implements SubgraphClient {
@@ -19,6 +24,10 @@ export class InProcessClient implements SubgraphClient {
   /** Calls under way. */
   get inFlight(): number {
     return this.#inFlight
+  }
+
+  get stats(): SubgraphClientStats {
+    return { inFlight: this.#inFlight }
   }
 
   async execute(request: SubgraphRequest): Promise<SubgraphAnswer> {

@@ -23,6 +23,8 @@ export interface SubgraphRequest {
   readonly variablesText?: string
   /** PUBLIC: the answer is the same for every caller, so that callers may share it. Default PRIVATE. */
   readonly scope?: 'PUBLIC' | 'PRIVATE'
+  /** Must see what is true now: it joins no fetch that is under way already, as what follows a mutation. Default false. */
+  readonly isFresh?: boolean
 }
 
 export interface SubgraphError {

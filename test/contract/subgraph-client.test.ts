@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { deadlineIn } from '../../protocol/deadline.ts'
 import { HttpClient } from '../../protocol/http-client.ts'
 import { InProcessClient } from '../../protocol/in-process-client.ts'
+import { SharingClient } from '../../protocol/sharing-client.ts'
 import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import { createSubgraphHttpServer, type SubgraphHttpServer } from '../../subgraphs/http.ts'
 import { ALICE, requestOf, ScriptedSubgraph } from '../harness/scripted-subgraph.ts'
@@ -33,6 +34,12 @@ const CLIENTS: Readonly<Record<string, () => Promise<SubgraphClient>>> = {
     await http.ready()
     expect(http.isBatching).toBe(true)
     return http
+  },
+  'in process, shared': async () => new SharingClient(new InProcessClient(subgraph)),
+  'over HTTP, shared': async () => {
+    const http = await serve()
+    await http.ready()
+    return new SharingClient(http)
   },
 }
 
@@ -107,7 +114,7 @@ describe.each(Object.entries(CLIENTS))('a subgraph client %s', (_, create) => {
   it('holds up no fast answer for slow ones, be they more than its lanes', async () => {
     const slow: Promise<unknown>[] = []
     for (let i = 1; i <= 8; i++) {
-      slow.push(client.execute(requestOf('query', { do: 'wait' })))
+      slow.push(client.execute(requestOf('query', { do: 'wait', n: i })))
       await vi.waitUntil(() => subgraph.waiting === i)
     }
     await client.execute(requestOf('query', { do: 'echo' }))
