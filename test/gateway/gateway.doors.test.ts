@@ -1,0 +1,183 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/gateway.ts'
+import { mintToken } from '../../gateway/identity/mint.ts'
+import type { SubgraphAnswer, SubgraphClient, SubgraphRequest } from '../../protocol/subgraph-client.ts'
+import { supergraphOf } from '../harness/foreign-graph.ts'
+import { hashOf } from '../harness/tiny-graph.ts'
+
+/** What is decided a request (rollout, headers, the plan) is decided alike at every door. */
+
+const SECRET = 'a secret for tests, of more than 32 characters'
+const OLD = 'type Query { where: Where } type Where @key(fields: "id") { id: ID! name: String }'
+const NEW = `
+  type Query { where: Where @override(from: "old", label: "percent(50)") }
+  type Where @key(fields: "id") { id: ID! name: String @shareable }
+`
+const SUPERGRAPH = supergraphOf({
+  old: { sdl: OLD.replace('String', 'String @shareable'), url: 'http://old.invalid' },
+  new: { sdl: NEW, url: 'http://new.invalid' },
+  far: { sdl: 'type Where @key(fields: "id") { id: ID! far(unit: String): Int }', url: 'http://far.invalid' },
+})
+const TEXT = 'query Where($unit: String) { where { name far(unit: $unit) } }'
+
+const received: SubgraphRequest[] = []
+const client = (name: string): SubgraphClient => ({
+  name,
+  async execute(request): Promise<SubgraphAnswer> {
+    received.push(request)
+    const [, key] = /_entities\(.*\{\s*(\w+)/.exec(request.operation) ?? []
+    if (name === 'far') return { data: { _entities: [{ __typename: 'Where', [key ?? 'far']: 7 }] } }
+    return { data: { where: { __typename: 'Where', id: '1', name } } }
+  },
+  ready: async () => {},
+  close: async () => {},
+})
+
+const open: Gateway[] = []
+afterAll(() => Promise.all(open.map(gateway => gateway.close())))
+async function serve(options: Partial<GatewayOptions> = {}): Promise<string> {
+  const gateway = await createGateway({
+    supergraphSdl: SUPERGRAPH,
+    manifest: [{ id: hashOf(TEXT), body: TEXT, priority: 'BROWSE', tool: 'where' }],
+    clients: ({ name }) => client(name),
+    tokens: { kind: 'secret', secret: SECRET },
+    production: false,
+    ...options,
+  })
+  open.push(gateway)
+  return `http://127.0.0.1:${await gateway.listen({ port: 0 })}`
+}
+
+type Headers = Readonly<Record<string, string>>
+// biome-ignore lint/suspicious/noExplicitAny: an answer's shape is what the test asserts
+type Answer = any
+const post = async (url: string, body: object, headers: Headers): Promise<Answer> => {
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  })
+  return await answer.json()
+}
+
+const DOORS: readonly (readonly [string, (url: string, headers: Headers) => Promise<Answer>])[] = [
+  [
+    'the express lane',
+    (url, headers) => post(`${url}/graphql`, { documentId: `sha256:${hashOf(TEXT)}` }, headers),
+  ],
+  [
+    'the express lane by GET',
+    async (url, headers) => {
+      const path = `/graphql?documentId=sha256%3A${hashOf(TEXT)}`
+      const answer = await fetch(url + path, { headers: { 'apollo-require-preflight': '1', ...headers } })
+      return await answer.json()
+    },
+  ],
+  ['Apollo', (url, headers) => post(`${url}/graphql`, { query: TEXT }, headers)],
+  [
+    'MCP',
+    async (url, headers) => {
+      const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'where', arguments: {} } }
+      const accept = 'application/json, text/event-stream'
+      const { result } = await post(`${url}/mcp`, call, { accept, ...headers })
+      return JSON.parse(result.content[0].text.split('\n')[0])
+    },
+  ],
+]
+
+describe('the bucket of a rollout', () => {
+  let url: string
+  beforeAll(async () => {
+    url = await serve()
+  })
+
+  test('is the same for a shopper at every door, and both plans are in use', async () => {
+    const seen = new Set<string>()
+    for (let i = 0; i < 12; i++) {
+      const token = await mintToken({
+        secret: SECRET,
+        subject: `shopper-${i}`,
+        kind: 'shopper',
+        client: 'qwen',
+        scopes: [],
+        ttlSeconds: 60,
+      })
+      const names = new Set<string>()
+      for (const [, ask] of DOORS)
+        names.add((await ask(url, { authorization: `Bearer ${token}` })).data.where.name)
+      expect([i, [...names]]).toEqual([i, [expect.stringMatching(/^(old|new)$/)]])
+      for (const name of names) seen.add(name)
+    }
+    expect([...seen].sort()).toEqual(['new', 'old'])
+  })
+})
+
+describe('headers', () => {
+  test.each(DOORS)('go to subgraphs by their rules through %s', async (_, ask) => {
+    const url = await serve({
+      headers: {
+        all: { propagate: [{ name: 'x-tenant' }], insert: { 'x-gateway': 'spillway' } },
+        subgraphs: { far: { propagate: [{ name: 'x-tenant', rename: 'tenant' }] } },
+      },
+    })
+    received.length = 0
+    expect((await ask(url, { 'x-tenant': 'red', 'x-other': '1' })).data.where.far).toBe(7)
+    expect(received.map(({ headers }) => headers)).toEqual([
+      { 'x-tenant': 'red', 'x-gateway': 'spillway' },
+      { 'x-tenant': 'red', tenant: 'red', 'x-gateway': 'spillway' },
+    ])
+  })
+
+  test('go nowhere without rules', async () => {
+    const url = await serve()
+    received.length = 0
+    for (const [, ask] of DOORS) await ask(url, { 'x-tenant': 'red', authorization: '' })
+    expect(received.length).toBeGreaterThan(0)
+    for (const request of received) expect(request).not.toHaveProperty('headers')
+  })
+})
+
+describe('the plan', () => {
+  test.each(DOORS)('is in extensions.queryPlan for those who ask, through %s', async (_, ask) => {
+    const url = await serve()
+    const { data, extensions } = await ask(url, { 'spillway-query-plan': '1' })
+    expect(data.where.far).toBe(7)
+    expect(extensions).toEqual({
+      queryPlan: {
+        kind: 'QueryPlan',
+        node: {
+          kind: 'Sequence',
+          nodes: [
+            {
+              kind: 'Fetch',
+              service: expect.stringMatching(/^(old|new)$/),
+              operation: expect.stringContaining('where{'),
+            },
+            {
+              kind: 'Fetch',
+              service: 'far',
+              path: 'where',
+              requires: '{ ... on Where { __typename id } }',
+              operation: expect.stringContaining('_entities'),
+              variables: ['unit'],
+            },
+          ],
+        },
+      },
+    })
+    expect(await ask(url, {})).not.toHaveProperty('extensions')
+    expect(await ask(url, { 'spillway-query-plan': '0' })).not.toHaveProperty('extensions')
+  })
+
+  test('is shown in production only where the settings say so', async () => {
+    const asked = { 'spillway-query-plan': '1' }
+    const [hidden, shown] = [
+      await serve({ production: true }),
+      await serve({ production: true, queryPlans: true }),
+    ]
+    for (const [, ask] of DOORS) {
+      expect(await ask(hidden, asked)).not.toHaveProperty('extensions')
+      expect(await ask(shown, asked)).toHaveProperty('extensions.queryPlan.node')
+    }
+  })
+})
