@@ -1,7 +1,12 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
-/** What needs no PostgreSQL: the rules of the house, the schema's tools, the files for deployment. */
-const house = ['test/tidy.test.ts', 'test/schema/**/*.test.ts', 'test/deploy/**/*.test.ts']
+/** What needs no PostgreSQL: the rules of the house, the schema's tools, the files for deployment, how benches count. */
+const house = [
+  'test/tidy.test.ts',
+  'test/schema/**/*.test.ts',
+  'test/deploy/**/*.test.ts',
+  'test/bench/gateway/*.test.ts',
+]
 
 const config: ViteUserConfig = defineConfig({
   // As Node resolves: otherwise our files get graphql's .mjs and our dependencies its .js, two graphqls in a process.

@@ -1,19 +1,29 @@
 import { run as claims } from './claims.ts'
+import { run as gateway } from './gateway.ts'
 import { run as pause } from './pause.ts'
 
-/** `npm run bench [-- name]`: side-by-side figures; raw results under test/bench/results/. */
+/** `npm run bench [-- name [options]]`: side-by-side figures; raw results under test/bench/results/. */
 
-const BENCHES: Readonly<Record<string, { readonly run: () => Promise<void>; readonly what: string }>> = {
+interface Bench {
+  readonly run: (options: readonly string[]) => Promise<void>
+  readonly what: string
+}
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  gateway: {
+    run: gateway,
+    what: 'the gateway beside @apollo/gateway and Hive Gateway; --help tells its options',
+  },
   claims: { run: claims, what: 'durable claims and paid orders over HTTP, beside the bare SQL function' },
   pause: { run: pause, what: 'how long a pause takes to be acknowledged under 512 claimers' },
 }
 
-const [name] = process.argv.slice(2)
+const [name, ...options] = process.argv.slice(2)
 const chosen =
   name === undefined ? Object.values(BENCHES) : [BENCHES[name]].filter(bench => bench !== undefined)
 if (chosen.length === 0) {
-  console.error('Usage: npm run bench [-- name]\n')
+  console.error('Usage: npm run bench [-- name [options]]\n')
   for (const [known, { what }] of Object.entries(BENCHES)) console.error(`  ${known.padEnd(10)} ${what}`)
   process.exit(name === '--help' || name === '-h' ? 0 : 1)
 }
-for (const { run } of chosen) await run()
+for (const { run } of chosen) await run(options)

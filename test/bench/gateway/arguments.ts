@@ -1,0 +1,42 @@
+import { parseArgs } from 'node:util'
+import { WORKLOADS } from './variants.ts'
+
+/** Beside the workloads, what is measured in ways of its own. */
+export const PARTS = ['latency', 'plan', 'memory'] as const
+
+export interface Chosen {
+  readonly rounds: number
+  /** Names of workloads and parts. */
+  readonly only: ReadonlySet<string>
+  /** Short windows and few repetitions: shows that everything runs, and nothing else. */
+  readonly isQuick: boolean
+  /** Whether every part is chosen. */
+  readonly isWhole: boolean
+}
+
+const NAMES: readonly string[] = [...WORKLOADS.map(({ name }) => name), ...PARTS]
+const ROUNDS = 3
+const ROUNDS_MAX = 99
+
+export const USAGE: string = `npm run bench -- gateway [--rounds N] [--only ${NAMES.join(',')}] [--quick]
+
+  --rounds N   how often each variant is measured, default ${ROUNDS}; the tables show medians
+  --only A,B   some of the parts, default all of them
+  --quick      one round of short windows: shows that everything runs; its figures mean little`
+
+/** @throws Error that says what was expected. */
+export function readArguments(argv: readonly string[]): Chosen {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { rounds: { type: 'string' }, only: { type: 'string' }, quick: { type: 'boolean' } },
+  })
+  const { rounds: given, only, quick: isQuick = false } = values
+  const rounds = given === undefined ? (isQuick ? 1 : ROUNDS) : Number(given)
+  if (!Number.isSafeInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
+    throw new Error(`expected --rounds to be 1 to ${ROUNDS_MAX}, got ${given}`)
+  }
+  const chosen = only === undefined ? NAMES : only.split(',')
+  const unknown = chosen.find(name => !NAMES.includes(name))
+  if (unknown !== undefined) throw new Error(`expected --only to name ${NAMES.join(', ')}, got ${unknown}`)
+  return { rounds, only: new Set(chosen), isQuick, isWhole: NAMES.every(name => chosen.includes(name)) }
+}

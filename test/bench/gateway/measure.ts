@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { mkdtempDisposable } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { composeServices } from '@theguild/federation-composition'
+import { parse } from 'graphql'
+import { type Pinned, startPinned } from './pinned.ts'
+import { type Busy, busyBetween, GATEWAY_CORE, LOAD_CORE, read, voidReason } from './processor.ts'
+import type { GatewaySettings, Variant, Workload } from './variants.ts'
+import { WORLDS, type World, type WorldName } from './worlds.ts'
+import { type LoadResult, load, type RequestText } from './wrk.ts'
+
+/** A gateway over its subgraphs, all of it fresh processes. */
+export interface Stand extends AsyncDisposable {
+  readonly gateway: Pinned
+  readonly port: number
+}
+
+export interface Sample {
+  readonly workload: string
+  readonly variant: string
+  readonly round: number
+  readonly perSecond: number
+  /**
+   * Processor time of the gateway's process a request; `undefined` when none was answered. Unlike the rate, it can be
+   * read on a busy machine.
+   */
+  readonly cpuUs: number | undefined
+  readonly load: LoadResult
+  readonly busy: Busy
+  /** Why the rate says nothing, if so. */
+  readonly voidReason: string | undefined
+}
+
+export interface Timing {
+  /** A warm-up lasts at least so long, and until so many requests are answered or the longest time is over. */
+  readonly warmUpSeconds: number
+  readonly warmUpRequests: number
+  readonly warmUpSecondsMax: number
+  readonly windowSeconds: number
+}
+
+/** Starts what a variant needs. `answer` is for the bare server alone. */
+export async function stand(variant: Variant, worldName: WorldName, answer = ''): Promise<Stand> {
+  const world = WORLDS[worldName]
+  const stack = new AsyncDisposableStack()
+  try {
+    const folder = stack.use(await mkdtempDisposable(join(tmpdir(), 'bench-')))
+    const supergraphPath = join(folder.path, 'supergraph.graphql')
+    let settings: object = { answer }
+    if (variant.program !== 'bare.ts') {
+      const subgraphs = stack.use(
+        await startPinned(LOAD_CORE, 'subgraphs.ts', { world: worldName, envelope: variant.envelope }),
+      )
+      writeFileSync(supergraphPath, compose(world, subgraphs.ready.ports!))
+      settings = {
+        supergraphPath,
+        query: world.query,
+        queryId: idOf(world.query),
+        sharing: variant.sharing,
+        rustPlanner: variant.rustPlanner,
+        leanFetcher: variant.leanFetcher,
+      } satisfies GatewaySettings
+    }
+    const gateway = stack.use(await startPinned(GATEWAY_CORE, variant.program, settings))
+    const owned = stack.move()
+    return { gateway, port: gateway.ready.port!, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  } catch (error) {
+    await stack.disposeAsync()
+    throw error
+  }
+}
+
+/** One answer, to an id that every variant is asked for. */
+export async function askOnce(variant: Variant, world: World, port: number): Promise<unknown> {
+  const { before, after } = requestText(variant, world)
+  const body = after === undefined ? before : `${before}p000000007${after}`
+  const ask = async (text: string): Promise<unknown> => {
+    const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: text,
+    })
+    return await response.json()
+  }
+  // Apollo Server learns a hash from a request that sends the text with it.
+  if (variant.sends === 'hash' && variant.program === '../peers/apollo.ts') {
+    await ask(JSON.stringify({ query: world.query, ...JSON.parse(body) }))
+  }
+  return await ask(body)
+}
+
+/** A fresh stand, warmed up, then measured. */
+export async function measure(
+  tool: 'wrk' | 'autocannon',
+  workload: Workload,
+  variant: Variant,
+  round: number,
+  timing: Timing,
+  answer: string,
+): Promise<Sample> {
+  const world = WORLDS[workload.world]
+  await using stood = await stand(variant, workload.world, answer)
+  await askOnce(variant, world, stood.port)
+  const text = requestText(variant, world)
+  const options = { port: stood.port, connections: workload.connections, text }
+  let warmed = 0
+  for (let seconds = 0; seconds < timing.warmUpSecondsMax; seconds += timing.warmUpSeconds) {
+    const { requests } = await load(tool, { ...options, seconds: timing.warmUpSeconds, firstId: warmed })
+    warmed += requests
+    if (warmed >= timing.warmUpRequests) break
+  }
+  const before = read(stood.gateway.pid)
+  const result = await load(tool, { ...options, seconds: timing.windowSeconds, firstId: 100_000_000 })
+  const busy = busyBetween(before, read(stood.gateway.pid))
+  const { requests } = result
+  return {
+    workload: workload.name,
+    variant: variant.name,
+    round,
+    perSecond: requests / result.seconds,
+    cpuUs: requests === 0 ? undefined : (busy.gatewaySeconds * 1e6) / requests,
+    load: result,
+    busy,
+    voidReason: voidReason(busy, result),
+  }
+}
+
+export function requestText(variant: Variant, world: World): RequestText {
+  const named =
+    variant.sends === 'text'
+      ? { query: world.query }
+      : { extensions: { persistedQuery: { version: 1, sha256Hash: idOf(world.query) } } }
+  if (!world.takesId) return { before: JSON.stringify(named), after: undefined }
+  const [before, after] = JSON.stringify({ ...named, variables: { id: '~' } }).split('~')
+  return { before: before!, after }
+}
+
+export function compose(world: World, ports: Readonly<Record<string, number>>): string {
+  const composed = composeServices(
+    world.subgraphs.map(({ name, sdl }) => ({
+      name,
+      typeDefs: parse(sdl),
+      url: `http://127.0.0.1:${ports[name]}/graphql`,
+    })),
+  )
+  if (composed.errors !== undefined) throw new Error(composed.errors.map(error => error.message).join('; '))
+  return composed.supergraphSdl
+}
+
+const idOf = (query: string): string => createHash('sha256').update(query).digest('hex')

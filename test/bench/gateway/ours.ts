@@ -1,0 +1,21 @@
+import { readFileSync } from 'node:fs'
+import { createGateway } from '../../../gateway/gateway.ts'
+import { HttpClient } from '../../../protocol/http-client.ts'
+import { answerParent } from './program.ts'
+import type { GatewaySettings } from './variants.ts'
+
+/** This gateway, in a process of its own: `node test/bench/gateway/ours.ts '<GatewaySettings as JSON>'`. */
+const { supergraphPath, query, queryId, sharing } = JSON.parse(process.argv[2] as string) as GatewaySettings
+
+const gateway = await createGateway({
+  supergraphSdl: readFileSync(supergraphPath, 'utf8'),
+  clients: ({ name, url }) => new HttpClient({ name, url, sender: 'gateway' }),
+  manifest: JSON.stringify({
+    format: 'apollo-persisted-query-manifest',
+    version: 1,
+    operations: [{ id: queryId, name: 'Bench', type: 'query', body: query }],
+  }),
+  production: true,
+})
+void sharing
+answerParent({ port: await gateway.listen({ port: 0 }) })

@@ -1,0 +1,24 @@
+-- What wrk sends. Arguments: text before the id, text after it, the first id's number (none: every request is the same).
+-- Ids have a fixed width, so that only the number of a request is ever formatted.
+local before, after, number
+
+function init(args)
+  before, after, number = args[1], args[2] or "", tonumber(args[3])
+  local length = #before + #after + (number and 10 or 0)
+  before = "POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+    .. "accept: application/json\r\ncontent-length: " .. length .. "\r\n\r\n" .. before
+end
+
+function request()
+  if not number then return before .. after end
+  number = number + 1
+  return before .. string.format("p%09d", number) .. after
+end
+
+function done(summary, latency)
+  local e = summary.errors
+  io.write(string.format(
+    '\n{"requests":%d,"durationUs":%d,"bytes":%d,"failed":%d,"p50Us":%d,"p95Us":%d,"p99Us":%d}\n',
+    summary.requests, summary.duration, summary.bytes, e.connect + e.read + e.write + e.status + e.timeout,
+    latency:percentile(50), latency:percentile(95), latency:percentile(99)))
+end
