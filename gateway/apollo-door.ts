@@ -116,7 +116,7 @@ function gatewayOf(
 }
 
 function executorOf(stages: Stages, graphs: WeakMap<GraphQLSchema, Graph>): GatewayExecutor {
-  return async ({ context, schema, source, queryHash, document, operation: resolved, request }) => {
+  return async ({ context, schema, source, document, operation: resolved, request }) => {
     const admitted = (context as ApolloContext).state!
     const graph = graphs.get(schema)!
     const state = onGraph(admitted, graph)
@@ -127,7 +127,7 @@ function executorOf(stages: Stages, graphs: WeakMap<GraphQLSchema, Graph>): Gate
       const operationName =
         request.operationName === undefined ? {} : { operationName: request.operationName }
       operation = await graph.adhoc.operationOf(
-        { text: source, hash: queryHash, document, operationName: undefined, ...operationName },
+        { text: source, document, operationName: undefined, ...operationName },
         state.bucket,
       )
     } catch (error) {

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import { type AnswerType, answerType } from './accept.ts'
-import { type GraphqlParams, headOf, paramsOfBody } from './http.ts'
+import { type GraphqlParams, headOf, operationNamed, paramsOfBody } from './http.ts'
 import type { ServableOperation } from './operations/registry.ts'
 import { admit, type RequestState, refuse, run, type Stages } from './pipeline.ts'
 import { ANSWER_HEADERS, bodyOf, headersOf } from './reply.ts'
@@ -283,7 +283,7 @@ class Connection {
       authorization: headers.authorization,
       clientName: clientNameOf(headers),
       traceparent: traceparentOf(headers),
-      hash: params.hash,
+      ...operationNamed(params),
     })
     if (state instanceof Fault) return refuse(stages, state, { id })
     if (state.operation === undefined) return 'other'
@@ -349,8 +349,13 @@ function requestOf(headers: RequestHead['headers'], body: string, stages: Stages
     return undefined
   }
   const params = paramsOfBody(json)
-  if (params instanceof Fault || params.hash === undefined) return undefined
-  const operation = stages.graph.current.registry.find(params.hash, clientNameOf(headers))
+  if (params instanceof Fault) return undefined
+  const { hash, text, operationName } = operationNamed(params)
+  const { registry, adhoc } = stages.graph.current
+  const operation =
+    hash !== undefined
+      ? registry.find(hash, clientNameOf(headers))
+      : text && adhoc.find({ text, operationName })
   return operation === undefined ? undefined : { headers, type, params }
 }
 
@@ -382,12 +387,13 @@ function answerHeads(
       dateMs = now - (now % 1_000)
       date = `date: ${new Date(now).toUTCString()}\r\n`
     }
-    const head = headOf(outcome)
-    const { status } = head
-    let start = status === 200 ? ok.get(type) : undefined
+    // An error may come with headers of its own, whatever its status.
+    let start = outcome.errors === undefined ? ok.get(type) : undefined
     if (start === undefined) {
+      const head = headOf(outcome)
+      const { status } = head
       start = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${always}${lines(headersOf(head, type))}`
-      if (status === 200) ok.set(type, start)
+      if (outcome.errors === undefined) ok.set(type, start)
     }
     const body = bodyOf(outcome)
     return `${start}x-request-id: ${id}\r\n${date}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`

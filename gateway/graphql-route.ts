@@ -3,7 +3,7 @@ import { Fault } from '../protocol/fault.ts'
 import { type AnswerType, answerType } from './accept.ts'
 import type { ApolloDoor } from './apollo-door.ts'
 import { runPersisted } from './express-lane.ts'
-import { checkCsrf, type GraphqlParams, paramsOfBody, paramsOfQuery } from './http.ts'
+import { checkCsrf, type GraphqlParams, operationNamed, paramsOfBody, paramsOfQuery } from './http.ts'
 import { admit, type RequestState, refuse, type Stages } from './pipeline.ts'
 import { asPage, sendOutcome } from './reply.ts'
 import { clientNameOf, traceparentOf } from './request.ts'
@@ -47,7 +47,7 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
         authorization: request.headers.authorization,
         clientName: clientNameOf(request.headers),
         traceparent: traceparentOf(request.headers),
-        hash: params.hash,
+        ...operationNamed(params),
       })
       if (state instanceof Fault) return sendOutcome(reply, refuse(stages, state, { id: request.id }), type)
       if (state.operation === undefined) return await throughApollo(request, reply, params, state, type)

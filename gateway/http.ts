@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Fault } from '../protocol/fault.ts'
 import { codeOf, statusOf } from './errors.ts'
-import { decidingError, type Outcome } from './request.ts'
+import { decidingError, type OperationNamed, type Outcome } from './request.ts'
 
 /**
  * The rules of GraphQL over HTTP that hold at every door: they are checked here, once, before a door is chosen, so that
@@ -15,6 +15,8 @@ export interface GraphqlParams {
   readonly variables: Readonly<Record<string, unknown>> | undefined
   /** The SHA-256 by which an operation is named, from `extensions.persistedQuery` or `documentId`. */
   readonly hash: string | undefined
+  /** Whether `extensions` has members that mean nothing here: they are for whoever extends Apollo Server. */
+  readonly hasForeignExtensions: boolean
 }
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -94,7 +96,19 @@ function paramsOf(
     operationName: typeof operationName === 'string' && operationName !== '' ? operationName : undefined,
     variables: isRecord(variables) ? variables : undefined,
     hash,
+    hasForeignExtensions:
+      isRecord(extensions) && Object.keys(extensions).some(name => name !== 'persistedQuery'),
   }
+}
+
+/** What a request says of its operation, as admission takes it. */
+export function operationNamed({
+  query,
+  operationName,
+  hash,
+  hasForeignExtensions,
+}: GraphqlParams): OperationNamed {
+  return { hash, text: hasForeignExtensions || hash !== undefined ? undefined : query, operationName }
 }
 
 function hashOf(persistedQuery: unknown, documentId: unknown): string | undefined | Fault {

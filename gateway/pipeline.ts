@@ -16,7 +16,7 @@ import type { InFlight } from './in-flight.ts'
 import type { AdhocOperations } from './operations/adhoc.ts'
 import type { OperationRegistry, ServableOperation } from './operations/registry.ts'
 import type { Rollouts } from './operations/rollout.ts'
-import { type Outcome, outcomeCode } from './request.ts'
+import { type OperationNamed, type Outcome, outcomeCode } from './request.ts'
 import type { Supergraph } from './supergraph/supergraph.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
@@ -56,7 +56,7 @@ const PLAN_HEADER = 'spillway-query-plan'
 export type Door = 'http' | 'mcp'
 
 /** A request as its door found it: nothing in it is believed yet. */
-export interface Incoming {
+export interface Incoming extends OperationNamed {
   /** For logs; given back in the header `x-request-id`. */
   readonly id: string
   readonly door: Door
@@ -67,15 +67,13 @@ export interface Incoming {
   readonly clientName: string | undefined
   /** W3C trace context, well-formed. */
   readonly traceparent: string | undefined
-  /** The SHA-256 by which it names a persisted operation. */
-  readonly hash: string | undefined
 }
 
 /** An admitted request on its way. */
 export interface RequestState extends Incoming {
   readonly caller: Caller
   readonly graph: Graph
-  /** The persisted operation that it names; `undefined`: none that is known. */
+  /** Persisted, or compiled before of the same text; `undefined`: none that is known. */
   readonly operation: ServableOperation | undefined
   /** The caller's, of the graph's rollout. */
   readonly bucket: number
@@ -94,12 +92,13 @@ export async function admit(stages: Stages, incoming: Incoming): Promise<Request
   if (caller instanceof Fault) return caller
   // In the same moment as the deadline: a graph that was replaced serves nobody once a request's time has passed.
   const graph = stages.graph.current
+  const bucket = graph.rollouts.bucketOf(caller)
   return {
     ...incoming,
     caller,
     graph,
-    operation: findOperation(graph.registry, incoming),
-    bucket: graph.rollouts.bucketOf(caller),
+    operation: findOperation(graph, bucket, incoming),
+    bucket,
     headersFor: stages.propagate?.(incoming.headers),
     wantsPlan: stages.showsPlans && incoming.headers[PLAN_HEADER] === '1',
     startedMs: nowMs(),
@@ -149,10 +148,12 @@ class Refused {
 }
 
 function findOperation(
-  registry: OperationRegistry,
-  { hash, clientName }: Incoming,
+  { registry, adhoc }: Graph,
+  bucket: number,
+  { hash, clientName, text, operationName }: Incoming,
 ): ServableOperation | undefined {
-  return hash === undefined ? undefined : registry.find(hash, clientName)
+  if (hash !== undefined) return registry.find(hash, clientName)
+  return text === undefined ? undefined : adhoc.find({ text, operationName }, bucket)
 }
 
 function coerce(operation: ServableOperation, given: Variables | undefined): Variables | Refused {

@@ -24,6 +24,15 @@ export function decidingError({ data, json, errors }: Outcome): GraphQLFormatted
   return errors.find(error => statusOf(codeOf(error)) !== 200) ?? errors[0]
 }
 
+/** How a request names what it wants done. */
+export interface OperationNamed {
+  /** The SHA-256 by which it names a persisted operation. */
+  readonly hash: string | undefined
+  /** Its own text, where it may be run as it was compiled before. */
+  readonly text: string | undefined
+  readonly operationName: string | undefined
+}
+
 /** What a client's headers are believed to say. */
 const CLIENT_NAME = /^[\x20-\x7e]{1,128}$/
 const REQUEST_ID = /^[\w.:-]{1,64}$/

@@ -58,6 +58,8 @@ export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
       clientName: clientNameOf(request.headers),
       traceparent: traceparentOf(request.headers),
       hash: undefined,
+      text: undefined,
+      operationName: undefined,
     }
     const server = serverFor(incoming)
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })

@@ -4,18 +4,22 @@ import { NO_ROLLOUT, type Rollout } from '../execution/plan.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import type { ServableOperation } from './registry.ts'
 
-/** A client's own text, parsed, valid and within the limits. */
-export interface AdhocText {
+/** An operation in a client's own text. */
+export interface AdhocName {
   readonly text: string
-  /** SHA-256 of the text. */
-  readonly hash: string
   readonly operationName: string | undefined
+}
+
+/** The same, parsed, valid and within the limits. */
+export interface AdhocText extends AdhocName {
   readonly document: DocumentNode
 }
 
 export interface AdhocOperations {
   /** The operation, compiled for this bucket of the rollout (the first, unless told otherwise); those who ask at once for the same text share one compilation. Rejects with its Fault. */
   operationOf(text: AdhocText, bucket?: number): Promise<ServableOperation>
+  /** The operation if it has been compiled already: then its text has been found valid and within the limits. */
+  find(name: AdhocName, bucket?: number): ServableOperation | undefined
   readonly kept: number
 }
 
@@ -29,6 +33,8 @@ interface Kept {
   readonly made: Promise<ServableOperation>
   /** Once it is made. */
   operation: ServableOperation | undefined
+  /** What of its selections is in the total. */
+  counted: number
 }
 
 /** Keeps at most `keptMax` operations of `selectionsMax` selections in all. */
@@ -50,14 +56,22 @@ export function createAdhocOperations(
     )
   }
 
-  /** Counted anew each time, since an operation grows with the shapes that are asked for. */
-  function makeRoom(): void {
-    let selections = 0
-    for (const { operation } of compiled.values()) selections += operation?.compiled.selectionCount ?? 0
-    for (const [key, { operation }] of compiled) {
+  let selections = 0
+
+  /**
+   * An operation grows with the shapes that are asked for. That is noticed when it is next looked up, so that a look
+   * costs the same however much is kept, and the total may be over by one shape an operation.
+   */
+  function touch(key: string, kept: Kept): void {
+    compiled.delete(key)
+    compiled.set(key, kept)
+    const count = kept.operation?.compiled.selectionCount ?? 0
+    selections += count - kept.counted
+    kept.counted = count
+    for (const [oldest, { counted }] of compiled) {
       if (selections <= selectionsMax && compiled.size <= keptMax) return
-      compiled.delete(key)
-      selections -= operation?.compiled.selectionCount ?? 0
+      compiled.delete(oldest)
+      selections -= counted
     }
   }
 
@@ -65,7 +79,10 @@ export function createAdhocOperations(
     try {
       const operation = await compile(text, bucket)
       const kept = compiled.get(key)
-      if (kept !== undefined) kept.operation = operation
+      if (kept !== undefined) {
+        kept.operation = operation
+        touch(key, kept)
+      }
       return operation
     } catch (error) {
       compiled.delete(key)
@@ -76,24 +93,33 @@ export function createAdhocOperations(
   return {
     operationOf(text, bucket = 0) {
       if (text.text.length > KEPT_CHARS_MAX) return compile(text, bucket)
-      const key = `${text.hash} ${bucket} ${text.operationName ?? ''}`
+      const key = keyOf(text, bucket)
       const known = compiled.get(key)
       if (known !== undefined) {
-        compiled.delete(key)
-        compiled.set(key, known)
-        makeRoom()
+        touch(key, known)
         return known.made
       }
       const made = make(text, bucket, key)
-      compiled.set(key, { made, operation: undefined })
-      makeRoom()
+      touch(key, { made, operation: undefined, counted: 0 })
       return made
+    },
+    find(name, bucket = 0) {
+      if (name.text.length > KEPT_CHARS_MAX) return undefined
+      const key = keyOf(name, bucket)
+      const known = compiled.get(key)
+      if (known?.operation === undefined) return undefined
+      touch(key, known)
+      return known.operation
     },
     get kept() {
       return compiled.size
     },
   }
 }
+
+/** A name has no blanks, so that no text can run into it. */
+const keyOf = ({ text, operationName = '' }: AdhocName, bucket: number): string =>
+  `${bucket} ${operationName} ${text}`
 
 function servable(compiled: CompiledOperation): ServableOperation {
   return {

@@ -1,13 +1,13 @@
 import { parse } from 'graphql'
 import { expect, test } from 'vitest'
+import { NO_ROLLOUT } from '../../../gateway/execution/plan.ts'
 import { type AdhocText, createAdhocOperations } from '../../../gateway/operations/adhoc.ts'
 import { loadSupergraph } from '../../../gateway/supergraph/supergraph.ts'
-import { hashOf, TINY_SUPERGRAPH } from '../../harness/tiny-graph.ts'
+import { TINY_SUPERGRAPH } from '../../harness/tiny-graph.ts'
 
 const supergraph = loadSupergraph(TINY_SUPERGRAPH)
 const adhoc = (text: string, operationName?: string): AdhocText => ({
   text,
-  hash: hashOf(text),
   operationName,
   document: parse(text),
 })
@@ -57,9 +57,23 @@ test('what is kept stays within its selections, those of shapes asked for later 
   expect(operations.kept).toBe(2)
   await compiled.plan({ a: true })
   expect(compiled.selectionCount).toBe(6)
-  await operations.operationOf(adhoc('{ who }'))
+  expect(operations.operationOf(shaped)).toBe(first)
   expect(operations.kept).toBe(1)
-  expect(operations.operationOf(shaped)).not.toBe(first)
+  expect(operations.find(adhoc('{ who }'))).toBeUndefined()
+})
+
+test('what has been compiled is found by its text, its name and its bucket', async () => {
+  const rollouts = [NO_ROLLOUT, { labels: new Set<string>(), percentage: 50 }]
+  const operations = createAdhocOperations(supergraph, rollouts)
+  const two = adhoc('query A { who } query B { me { id } }', 'A')
+  const making = operations.operationOf(two)
+  expect(operations.find(two)).toBeUndefined()
+  const made = await making
+  expect(operations.find({ text: two.text, operationName: 'A' })).toBe(made)
+  expect(operations.find({ text: two.text, operationName: 'B' })).toBeUndefined()
+  expect(operations.find({ text: two.text, operationName: undefined })).toBeUndefined()
+  expect(operations.find({ text: `A ${two.text}`, operationName: undefined })).toBeUndefined()
+  expect(operations.find(two, 1)).toBeUndefined()
 })
 
 test('what fails to compile is not kept, nor is a text that is too long', async () => {

@@ -62,7 +62,7 @@ test('a request leaves one line that says what became of it, and nothing that it
   expect(requests.map(({ requestId, door, operation, code }) => [requestId, door, operation, code])).toEqual([
     ['request-1', 'express', 'Pay', 'OK'],
     ['request-1', 'apollo', 'adhoc', 'OK'],
-    ['request-1', 'apollo', 'adhoc', 'BAD_INPUT'],
+    ['request-1', 'express', 'adhoc', 'BAD_INPUT'],
     ['request-1', 'apollo', 'adhoc', 'GRAPHQL_VALIDATION_FAILED'],
     ['request-1', 'apollo', 'adhoc', 'INTERNAL_SERVER_ERROR'],
     ['request-1', 'none', 'none', 'UNAUTHENTICATED'],
