@@ -1,6 +1,7 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import { ERRORS } from '../errors.ts'
+import { addClientMetrics } from './client-metrics.ts'
 
 /** One answered request. */
 export interface Sample {
@@ -28,17 +29,6 @@ const OUTCOMES: ReadonlySet<string> = new Set(['OK', 'PARTIAL'])
 const OPERATIONS_MAX = 1_000
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-/** Getters that a client may have beside its contract, in the order of their metrics. */
-const CLIENT_GAUGES = [
-  ['depth', 'spillway_convoy_depth', 'Operations waiting for a lane to a subgraph.'],
-  ['inFlight', 'spillway_convoy_in_flight', 'Requests to a subgraph in flight.'],
-  [
-    'waitMs',
-    'spillway_convoy_wait_ms',
-    'Age of the oldest operation waiting for a subgraph, in milliseconds.',
-  ],
-] as const
-
 /**
  * The gateway's own registry: nothing is shared between two gateways of one process.
  * @param clients those that are in use, asked for at every look.
@@ -65,7 +55,7 @@ export function createMetrics(clients: () => Iterable<SubgraphClient>): Metrics 
     labelNames: ['outcome'],
     registers: [registry],
   })
-  addClientGauges(registry, clients)
+  addClientMetrics(registry, clients)
   const operations = new Set<string>()
 
   return {
@@ -92,23 +82,5 @@ export function createMetrics(clients: () => Iterable<SubgraphClient>): Metrics 
       )
     },
     text: () => registry.metrics(),
-  }
-}
-
-function addClientGauges(registry: Registry, clients: () => Iterable<SubgraphClient>): void {
-  for (const [member, name, help] of CLIENT_GAUGES) {
-    new Gauge({
-      name,
-      help,
-      labelNames: ['subgraph'],
-      registers: [registry],
-      collect() {
-        this.reset()
-        for (const client of clients()) {
-          const value: unknown = client[member as keyof SubgraphClient]
-          if (typeof value === 'number') this.set({ subgraph: client.name }, value)
-        }
-      },
-    })
   }
 }
