@@ -21,7 +21,7 @@ import type { Stages } from './pipeline.ts'
 import { assertSubgraphs, compilePropagation } from './propagation.ts'
 import { sendOutcome } from './reply.ts'
 import { serveGraph } from './served-graph.ts'
-import { createApp, requestIds } from './server.ts'
+import { createApp, originHeaders, requestIds } from './server.ts'
 import { printApiSchema } from './supergraph/api-schema.ts'
 import type { Subgraph, Supergraph } from './supergraph/supergraph.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -175,7 +175,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     limits,
     lifecycle,
     requestId,
-    headers: corsOrigins.length > 0 ? { vary: 'Origin' } : {},
+    headers: originHeaders(corsOrigins),
   })
 
   let closed: Promise<void> | undefined

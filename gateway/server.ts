@@ -24,6 +24,15 @@ const SLOW_REQUESTS_EVERY_MS = 1_000
 /** How long a connection that was given up may stay open for the other side to read why. */
 const LAST_WORD_MS = 1_000
 
+/** Of an answer's headers, what a page of a listed origin may read beyond what any page may. */
+const EXPOSED_HEADERS = ['retry-after', 'x-request-id'] as const
+
+/** What answers say to whoever names no origin, as @fastify/cors does: caches must know that it matters. */
+export function originHeaders(corsOrigins: readonly string[]): Readonly<Record<string, string>> {
+  if (corsOrigins.length === 0) return {}
+  return { vary: 'Origin', 'access-control-expose-headers': EXPOSED_HEADERS.join(', ') }
+}
+
 /** Fastify with the limits, headers and errors that hold on every path. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { stages, limits, corsOrigins, lifecycle } = options
@@ -79,7 +88,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     await app.register(cors, {
       origin: [...corsOrigins],
       methods: ['GET', 'POST'],
-      exposedHeaders: ['retry-after', 'x-request-id'],
+      exposedHeaders: [...EXPOSED_HEADERS],
       maxAge: 600,
     })
   }

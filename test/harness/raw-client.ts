@@ -96,7 +96,7 @@ function takeResponse(
     headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`
   }
   const bodyStart = headEnd + 4
-  const length = headers['content-length'] ?? (start.includes(' 204 ') ? '0' : undefined)
+  const length = headers['content-length'] ?? (/^\S+ (?:1|204)/.test(start) ? '0' : undefined)
   if (length === undefined && headers['transfer-encoding'] !== undefined) {
     return takeChunked(bytes, bodyStart, { status: start, headers })
   }

@@ -1,0 +1,336 @@
+import { createServer, type Server } from 'node:http'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ERRORS } from '../../gateway/errors.ts'
+import type { GatewayOptions } from '../../gateway/gateway.ts'
+import { RawClient, type RawResponse } from '../harness/raw-client.ts'
+import { hashOf, OPERATIONS, type TinyGraph, tinyGraph } from '../harness/tiny-graph.ts'
+import { tokenFor } from '../harness/tokens.ts'
+
+/** Nobody can tell the lane from Node and Fastify: the same bytes go to a gateway with it and to one without. */
+
+const SECRET = 'a secret for tests, of more than 32 characters'
+const ORIGIN = 'https://shop.example'
+const JSON_TYPE = 'content-type: application/json'
+
+type Name = keyof typeof OPERATIONS
+type Stream = readonly (string | Buffer)[]
+
+const idOf = (name: Name): string => `sha256:${hashOf(OPERATIONS[name]!)}`
+const bodyFor = (name: Name, variables?: object, more: object = {}): string =>
+  JSON.stringify({ documentId: idOf(name), variables, ...more })
+
+/** A request as most clients send it; `fields` in place of its content type. */
+function post(body: string | Buffer, fields: readonly string[] = [JSON_TYPE]): Buffer {
+  const bytes = Buffer.from(body)
+  const head = ['POST /graphql HTTP/1.1', 'host: spillway', ...fields, `content-length: ${bytes.length}`]
+  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), bytes])
+}
+const ask = (name: Name, variables?: object, more?: object): Buffer => post(bodyFor(name, variables, more))
+const withFields = (...fields: readonly string[]): Buffer => post(bodyFor('Who'), [JSON_TYPE, ...fields])
+const get = (path: string, ...fields: readonly string[]): Buffer =>
+  Buffer.from(`${[`GET ${path} HTTP/1.1`, 'host: spillway', ...fields].join('\r\n')}\r\n\r\n`)
+
+/** A gateway, and how many requests came to Node's parser. */
+interface Door {
+  readonly graph: TinyGraph
+  readonly port: number
+  readonly nodes: { count: number }
+}
+
+async function open(options: Partial<GatewayOptions>, hasLane: boolean): Promise<Door> {
+  const graph = await tinyGraph(options)
+  const { server } = graph.gateway.app
+  if (!hasLane) asNodeMadeIt(server)
+  const nodes = { count: 0 }
+  server.on('request', () => nodes.count++)
+  return { graph, port: await graph.gateway.listen({ port: 0 }), nodes }
+}
+
+function asNodeMadeIt(server: Server): void {
+  server.removeAllListeners('connection')
+  for (const listener of createServer().listeners('connection')) server.on('connection', listener as never)
+}
+
+/** What a client sees of an answer; what differs between any two answers is reduced to its form. */
+interface Seen {
+  readonly status: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+const ANY_ID = /^[0-9a-f]{8}-\w+$/
+
+function seen(response: RawResponse | undefined): Seen | undefined {
+  if (response === undefined) return undefined
+  const headers: Record<string, string> = { ...response.headers }
+  if (headers.date !== undefined) {
+    expect(headers.date).toBe(new Date(headers.date).toUTCString())
+    headers.date = 'a date'
+  }
+  if (ANY_ID.test(headers['x-request-id'] ?? '')) headers['x-request-id'] = 'an id'
+  return { status: response.status, headers, body: response.body }
+}
+
+async function converse(
+  port: number,
+  stream: Stream,
+  answers: number,
+): Promise<readonly (Seen | undefined)[]> {
+  const client = await RawClient.connect(port)
+  try {
+    await client.send(...stream)
+    return (await client.responses(answers)).map(seen)
+  } finally {
+    await client.close()
+  }
+}
+
+class Pair {
+  readonly #lane: Door
+  readonly #plain: Door
+  constructor(lane: Door, plain: Door) {
+    this.#lane = lane
+    this.#plain = plain
+  }
+
+  static async open(options: Partial<GatewayOptions> = {}): Promise<Pair> {
+    return new Pair(await open(options, true), await open(options, false))
+  }
+
+  /**
+   * Sends both gateways the same bytes and expects the same answers.
+   * @param nodes how many of the requests Node's parser must have read at the gateway with the lane.
+   */
+  async alike(stream: Stream, nodes: number, answers = 1): Promise<readonly (Seen | undefined)[]> {
+    this.#lane.nodes.count = 0
+    const expected = await converse(this.#plain.port, stream, answers)
+    expect(await converse(this.#lane.port, stream, answers)).toEqual(expected)
+    expect(this.#lane.nodes.count).toBe(nodes)
+    return expected
+  }
+
+  async close(): Promise<void> {
+    for (const { graph } of [this.#lane, this.#plain]) {
+      graph.release()
+      await graph.gateway.close()
+    }
+  }
+}
+
+const TOKENS = { kind: 'secret', secret: SECRET } as const
+const bearer = (token: string): string => `authorization: Bearer ${token}`
+const EXPIRED = tokenFor(SECRET, { sub: 'shopper_1', exp: 1_000 })
+const GOOD = tokenFor(SECRET, { sub: 'shopper_1' })
+const WHO = bodyFor('Who')
+const HASH = hashOf(OPERATIONS.Who!)
+const persisted = (sha256Hash: string): object => ({
+  extensions: { persistedQuery: { version: 1, sha256Hash } },
+})
+
+/** What is sent, who answers it at the gateway with the lane, and the status of both answers. */
+type Case = readonly [why: string, stream: Buffer, by: 'lane' | 'Fastify' | 'Node', status: number]
+
+const CASES: readonly Case[] = [
+  ['data', ask('Product', { id: 'product_1' }), 'lane', 200],
+  ['data beyond ASCII, and back', ask('Echo', { text: '奶茶 👨‍👩‍👧 \u2028 "\\' }), 'lane', 200],
+  ['no data for what is not there', ask('Product', { id: 'nothing' }), 'lane', 200],
+  ['a mutation', ask('Claim', { input: { campaignId: 'a' } }), 'lane', 200],
+  ['defaults', ask('Products'), 'lane', 200],
+  [
+    'null for every optional member',
+    ask('Products', undefined, { operationName: null, extensions: null }),
+    'lane',
+    200,
+  ],
+  ['a variable that is not declared', ask('Products', { first: 1, unknown: 2 }), 'lane', 200],
+  ['the operation named', ask('Products', {}, { operationName: 'Products' }), 'lane', 200],
+  ['another operation named', ask('Products', {}, { operationName: 'Other' }), 'lane', 400],
+  ['a variable missing', ask('Product'), 'lane', 400],
+  ['a variable of another type', ask('Products', { first: 'two' }), 'lane', 400],
+  ['a lone surrogate', ask('Echo', { text: '\ud800' }), 'lane', 400],
+  ['data with errors', ask('Maybe', { code: 'BAD_ID' }), 'lane', 200],
+  ['a defect', ask('Broken'), 'lane', 500],
+  ['a code of others', ask('Fail', { code: 'FOREIGN' }), 'lane', 200],
+  ['a code that objects inherit', ask('Fail', { code: 'toString' }), 'lane', 200],
+  ['when to come back', ask('Fail', { code: 'OVERLOADED', retryAfterMs: 1_200 }), 'lane', 503],
+  ['a wish to come back at once', ask('Fail', { code: 'OVERLOADED', retryAfterMs: -5 }), 'lane', 503],
+  ["the hash as Apollo's clients send it", post(JSON.stringify(persisted(HASH))), 'lane', 200],
+  [
+    'the hash with its text',
+    post(JSON.stringify({ ...persisted(HASH), query: OPERATIONS.Who })),
+    'lane',
+    200,
+  ],
+  [
+    'the hash with another text',
+    post(JSON.stringify({ ...persisted(HASH), query: '{ who }' })),
+    'Fastify',
+    400,
+  ],
+  ['a hash that nobody knows', post(JSON.stringify(persisted('a'.repeat(64)))), 'Fastify', 200],
+  ['text', post(JSON.stringify({ query: '{ who }' })), 'Fastify', 200],
+  ['a caller', withFields(bearer(GOOD)), 'lane', 200],
+  ['an expired token', withFields(bearer(EXPIRED)), 'lane', 401],
+  ['a forged token', withFields(bearer(`${GOOD}x`)), 'lane', 401],
+  ['what is no token', withFields('authorization: Basic YTpi'), 'lane', 401],
+  ['an empty token', withFields('authorization:'), 'lane', 200],
+  ['a request id', withFields('x-request-id: abc-1'), 'lane', 200],
+  ['a request id that is none', withFields('x-request-id: a b'), 'lane', 200],
+  ['a request id that is too long', withFields(`x-request-id: ${'x'.repeat(65)}`), 'lane', 200],
+  ['a request id on a refusal', withFields('x-request-id: abc-1', bearer(EXPIRED)), 'lane', 401],
+  ['any answer', withFields('accept: */*'), 'lane', 200],
+  ['the other media type', withFields('accept: application/graphql-response+json'), 'lane', 200],
+  [
+    'the other media type on a refusal',
+    withFields('accept: application/graphql-response+json', bearer(EXPIRED)),
+    'lane',
+    401,
+  ],
+  ['a media type that is not served', withFields('accept: text/html'), 'Fastify', 406],
+  ['the plan', withFields('spillway-query-plan: 1'), 'lane', 200],
+  ['a client with a name', withFields('apollographql-client-name: a b'), 'lane', 200],
+  ['a connection that stays', withFields('connection: keep-alive'), 'lane', 200],
+  ['a connection that ends', withFields('connection: close'), 'Fastify', 200],
+  ['no content type', post(WHO, []), 'Fastify', 415],
+  [
+    'a content type with a charset',
+    post(WHO, ['content-type: application/json; charset=utf-8']),
+    'lane',
+    200,
+  ],
+  [
+    'a content type written otherwise',
+    post(WHO, ['content-type: Application/JSON;charset=utf-8']),
+    'Fastify',
+    200,
+  ],
+  ['another content type', post(WHO, ['content-type: text/plain']), 'Fastify', 415],
+  ['a listed origin', withFields(`origin: ${ORIGIN}`), 'Fastify', 200],
+  ['another origin', withFields('origin: https://evil.example'), 'Fastify', 200],
+  ['no body', post(''), 'Fastify', 400],
+  ['a body of blanks', post('  '), 'Fastify', 400],
+  ['a body in blanks', post(`\n ${WHO}\t\r\n`), 'lane', 200],
+  ['a body cut short', post(WHO.slice(0, -1)), 'Fastify', 400],
+  ['a body and more', post(`${WHO}x`), 'Fastify', 400],
+  ['a body after a byte order mark', post(`\ufeff${WHO}`), 'Fastify', 200],
+  [
+    'a body with a byte that is no UTF-8',
+    post(
+      Buffer.concat([
+        Buffer.from(bodyFor('Echo', { text: 'a' }).slice(0, -3)),
+        Buffer.from([0xff, 0xc3]),
+        Buffer.from('"}}'),
+      ]),
+    ),
+    'lane',
+    200,
+  ],
+  ['a body in UTF-16', post(Buffer.from(WHO, 'utf16le')), 'Fastify', 400],
+  ['a body of escapes', post(`{"docu\\u006dentId":"${idOf('Who')}"}`), 'Fastify', 200],
+  ['escapes that hide nothing', ask('Echo', { text: '\u0001\u4e2d' }), 'lane', 200],
+  ['a member twice', post(`{"documentId":7,"documentId":"${idOf('Who')}"}`), 'lane', 200],
+  ['a prototype', post(`{"documentId":"${idOf('Who')}","__proto__":{"x":1}}`), 'Fastify', 400],
+  [
+    'a prototype in escapes',
+    post(`{"documentId":"${idOf('Who')}","_\\u005fproto__":{"x":1}}`),
+    'Fastify',
+    400,
+  ],
+  [
+    'a prototype deep inside',
+    post(`{"documentId":"${idOf('Echo')}","variables":{"tags":[{"__proto__" :1}]}}`),
+    'Fastify',
+    400,
+  ],
+  [
+    'a constructor',
+    post(`{"documentId":"${idOf('Who')}","variables":{"constructor":{"prototype":1}}}`),
+    'Fastify',
+    400,
+  ],
+  [
+    'a constructor in escapes',
+    post(`{"documentId":"${idOf('Who')}","variables":{"c\\u006Fnstructor":{"prototype":1}}}`),
+    'Fastify',
+    400,
+  ],
+  ['a text of such names', ask('Echo', { text: '__proto__ constructor' }), 'Fastify', 200],
+  ['a list', post(`[${WHO}]`), 'Fastify', 400],
+  ['null', post('null'), 'Fastify', 400],
+  ['nothing that is asked', post('{}'), 'Fastify', 400],
+  ['variables that are a list', post(`{"documentId":"${idOf('Who')}","variables":[]}`), 'Fastify', 400],
+  ['a document id of another kind', post('{"documentId":"md5:00"}'), 'Fastify', 400],
+  ['a body deeper than any stack', post('['.repeat(200_000)), 'Fastify', 400],
+  ['a body of exactly the limit', post(WHO.padEnd(262_144)), 'lane', 200],
+  ['a body beyond the limit', post(WHO.padEnd(262_145)), 'Fastify', 413],
+  ['headers beyond the limit', withFields(`x: ${'x'.repeat(17_000)}`), 'Node', 431],
+  ['an expectation that nobody meets', withFields('expect: tea'), 'Node', 417],
+  ['trailers', withFields('te: trailers'), 'Fastify', 200],
+  ['an upgrade', withFields('connection: upgrade', 'upgrade: h2c'), 'Fastify', 200],
+  ['a name twice', withFields('x: a', 'x: b'), 'Fastify', 200],
+  [
+    'a body in pieces',
+    Buffer.from(
+      `POST /graphql HTTP/1.1\r\nhost: a\r\n${JSON_TYPE}\r\ntransfer-encoding: chunked\r\n\r\n${WHO.length.toString(16)}\r\n${WHO}\r\n0\r\n\r\n`,
+    ),
+    'Fastify',
+    200,
+  ],
+  ['a length and pieces', withFields('transfer-encoding: chunked'), 'Node', 400],
+  ['two lengths', withFields('content-length: 3'), 'Node', 400],
+  [
+    'a length with a sign',
+    Buffer.from(withFields().toString().replace('length: ', 'length: +')),
+    'Node',
+    400,
+  ],
+  ['no host', Buffer.from(withFields().toString().replace('host: spillway\r\n', '')), 'Node', 400],
+  [
+    'a query in the path',
+    Buffer.from(withFields().toString().replace('/graphql', '/graphql?a=b')),
+    'Fastify',
+    200,
+  ],
+  [
+    'an absolute target',
+    Buffer.from(withFields().toString().replace('/graphql', 'http://spillway/graphql')),
+    'Fastify',
+    200,
+  ],
+  ['HTTP/1.0', Buffer.from(withFields().toString().replace('HTTP/1.1', 'HTTP/1.0')), 'Fastify', 200],
+  ['another path', get('/nothing'), 'Fastify', 404],
+  ['health', get('/health/live'), 'Fastify', 200],
+  ['a GET of a persisted operation', get(`/graphql?documentId=${idOf('Who')}`, JSON_TYPE), 'Fastify', 200],
+  ['a GET of a mutation', get(`/graphql?documentId=${idOf('Claim')}`, JSON_TYPE), 'Fastify', 405],
+  ['what is not HTTP', Buffer.from('hello\r\n\r\n'), 'Node', 400],
+  ['HTTP/2', Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), 'Node', 400],
+]
+
+for (const [world, options] of [
+  ['outside production', { production: false, tokens: TOKENS }],
+  [
+    'in production, with pages of another origin',
+    { production: true, tokens: TOKENS, corsOrigins: [ORIGIN] },
+  ],
+] as const) {
+  describe(`one request ${world}`, () => {
+    let pair: Pair
+    beforeAll(async () => {
+      pair = await Pair.open(options)
+    })
+    afterAll(() => pair.close())
+
+    test.each(CASES)('%s', async (_, stream, by, status) => {
+      // What Node itself refuses never becomes a request.
+      const [answer] = await pair.alike([stream], by === 'Fastify' ? 1 : 0)
+      expect(answer?.status.split(' ')[1]).toBe(`${status}`)
+    })
+
+    test.each(Object.keys(ERRORS))('a field that fails with %s', async code => {
+      const [answer] = await pair.alike([ask('Fail', { code })], 0)
+      expect(answer?.status.split(' ')[1]).toBe(`${ERRORS[code]!.status}`)
+      await pair.alike([ask('Maybe', { code })], 0)
+      await pair.alike([ask('FailToClaim', { code })], 0)
+    })
+  })
+}
