@@ -29,7 +29,10 @@ export async function run(argv: readonly string[]): Promise<void> {
   const chosen = readArguments(argv)
   await installPeers(say)
   const tool = await loadTool()
-  const workloads = WORKLOADS.filter(({ name }) => chosen.only.has(name))
+  const workloads = WORKLOADS.filter(({ name }) => chosen.only.has(name)).map(workload => ({
+    ...workload,
+    variants: workload.variants.filter(({ name }) => name.toLowerCase().includes(chosen.variant)),
+  }))
   const answers = await answersAlike(workloads)
   const results: Results = {
     at: new Date().toISOString(),
@@ -50,7 +53,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   console.info(text)
   console.info(`raw results: ${raw}`)
   // What is published is a whole run, never a part or a rehearsal.
-  if (chosen.isQuick || !chosen.isWhole) return
+  if (!chosen.isWhole) return
   writeFileSync(join(folder, 'gateway.md'), text)
 }
 
@@ -80,7 +83,7 @@ async function throughput(
   tool: 'wrk' | 'autocannon',
   workloads: readonly Workload[],
   answers: ReadonlyMap<WorldName, string>,
-  { rounds, isQuick }: Chosen,
+  { rounds, isQuick, isProfiled }: Chosen,
 ): Promise<readonly Sample[]> {
   const timing: Timing = isQuick
     ? { warmUpSeconds: 1, warmUpSecondsMax: 3, warmUpRequests: 100, windowSeconds: 2 }
@@ -89,7 +92,8 @@ async function throughput(
   for (const workload of workloads) {
     for (let round = 1; round <= rounds; round++) {
       for (const variant of inTurn(workload.variants, round)) {
-        const sample = await measure(tool, workload, variant, round, timing, answers.get(workload.world)!)
+        const answer = answers.get(workload.world) ?? '{}'
+        const sample = await measure({ tool, workload, variant, round, timing, answer, isProfiled })
         samples.push(sample)
         const { perSecond, cpuUs, voidReason } = sample
         say(

@@ -6,17 +6,22 @@ describe('readArguments', () => {
     expect(readArguments([])).toEqual({
       rounds: 3,
       only: new Set(['P1', 'P2', 'P3', 'P3-shared', 'latency', 'plan', 'memory']),
+      variant: '',
       isQuick: false,
+      isProfiled: false,
       isWhole: true,
     }))
 
   it('takes rounds and parts', () =>
-    expect(readArguments(['--rounds', '5', '--only', 'P1,plan'])).toEqual({
+    expect(readArguments(['--rounds', '5', '--only', 'P1,plan'])).toMatchObject({
       rounds: 5,
       only: new Set(['P1', 'plan']),
-      isQuick: false,
-      isWhole: false,
     }))
+
+  it.each([[['--only', 'P1']], [['--variant', 'Hive']], [['--quick']], [['--profile']]])(
+    'takes %j for less than the whole',
+    argv => expect(readArguments(argv).isWhole).toBe(false),
+  )
 
   it('rehearses one round, or as many as are asked for', () => {
     expect(readArguments(['--quick'])).toMatchObject({ rounds: 1, isQuick: true })

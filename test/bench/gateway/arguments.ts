@@ -10,7 +10,11 @@ export interface Chosen {
   readonly only: ReadonlySet<string>
   /** Short windows and few repetitions: shows that everything runs, and nothing else. */
   readonly isQuick: boolean
-  /** Whether every part is chosen. */
+  /** Of workloads, only variants whose names contain this, in any case. */
+  readonly variant: string
+  /** Whether the gateways write processor profiles. */
+  readonly isProfiled: boolean
+  /** Whether everything is measured, without anything that disturbs it. */
   readonly isWhole: boolean
 }
 
@@ -18,19 +22,27 @@ const NAMES: readonly string[] = [...WORKLOADS.map(({ name }) => name), ...PARTS
 const ROUNDS = 3
 const ROUNDS_MAX = 99
 
-export const USAGE: string = `npm run bench -- gateway [--rounds N] [--only ${NAMES.join(',')}] [--quick]
+export const USAGE: string = `npm run bench -- gateway [--rounds N] [--only ${NAMES.join(',')}] [--variant TEXT] [--quick] [--profile]
 
   --rounds N   how often each variant is measured, default ${ROUNDS}; the tables show medians
   --only A,B   some of the parts, default all of them
-  --quick      one round of short windows: shows that everything runs; its figures mean little`
+  --variant T  of the workloads, only variants whose names contain T
+  --quick      one round of short windows: shows that everything runs; its figures mean little
+  --profile    Node's processor profiles of the gateways under test/bench/results/profiles; they cost a little`
 
 /** @throws Error that says what was expected. */
 export function readArguments(argv: readonly string[]): Chosen {
   const { values } = parseArgs({
     args: [...argv],
-    options: { rounds: { type: 'string' }, only: { type: 'string' }, quick: { type: 'boolean' } },
+    options: {
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+      variant: { type: 'string' },
+      quick: { type: 'boolean' },
+      profile: { type: 'boolean' },
+    },
   })
-  const { rounds: given, only, quick: isQuick = false } = values
+  const { rounds: given, only, variant = '', quick: isQuick = false, profile: isProfiled = false } = values
   const rounds = given === undefined ? (isQuick ? 1 : ROUNDS) : Number(given)
   if (!Number.isSafeInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
     throw new Error(`expected --rounds to be 1 to ${ROUNDS_MAX}, got ${given}`)
@@ -38,5 +50,12 @@ export function readArguments(argv: readonly string[]): Chosen {
   const chosen = only === undefined ? NAMES : only.split(',')
   const unknown = chosen.find(name => !NAMES.includes(name))
   if (unknown !== undefined) throw new Error(`expected --only to name ${NAMES.join(', ')}, got ${unknown}`)
-  return { rounds, only: new Set(chosen), isQuick, isWhole: NAMES.every(name => chosen.includes(name)) }
+  return {
+    rounds,
+    only: new Set(chosen),
+    variant: variant.toLowerCase(),
+    isQuick,
+    isProfiled,
+    isWhole: NAMES.every(name => chosen.includes(name)) && variant === '' && !isQuick && !isProfiled,
+  }
 }

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { composeServices } from '@theguild/federation-composition'
 import { parse } from 'graphql'
 import { type Pinned, startPinned } from './pinned.ts'
@@ -41,8 +42,12 @@ export interface Timing {
   readonly windowSeconds: number
 }
 
-/** Starts what a variant needs. `answer` is for the bare server alone. */
-export async function stand(variant: Variant, worldName: WorldName, answer = ''): Promise<Stand> {
+/** Starts what a variant needs. */
+export async function stand(
+  variant: Variant,
+  worldName: WorldName,
+  { answer = '', isProfiled = false }: { readonly answer?: string; readonly isProfiled?: boolean } = {},
+): Promise<Stand> {
   const world = WORLDS[worldName]
   const stack = new AsyncDisposableStack()
   try {
@@ -63,7 +68,9 @@ export async function stand(variant: Variant, worldName: WorldName, answer = '')
         leanFetcher: variant.leanFetcher,
       } satisfies GatewaySettings
     }
-    const gateway = stack.use(await startPinned(GATEWAY_CORE, variant.program, settings))
+    const gateway = stack.use(
+      await startPinned(GATEWAY_CORE, variant.program, settings, isProfiled ? PROFILE_FLAGS : []),
+    )
     const owned = stack.move()
     return { gateway, port: gateway.ready.port!, [Symbol.asyncDispose]: () => owned.disposeAsync() }
   } catch (error) {
@@ -91,17 +98,22 @@ export async function askOnce(variant: Variant, world: World, port: number): Pro
   return await ask(body)
 }
 
+export interface Measurement {
+  readonly tool: 'wrk' | 'autocannon'
+  readonly workload: Workload
+  readonly variant: Variant
+  readonly round: number
+  readonly timing: Timing
+  /** What a bare server answers. */
+  readonly answer: string
+  readonly isProfiled: boolean
+}
+
 /** A fresh stand, warmed up, then measured. */
-export async function measure(
-  tool: 'wrk' | 'autocannon',
-  workload: Workload,
-  variant: Variant,
-  round: number,
-  timing: Timing,
-  answer: string,
-): Promise<Sample> {
+export async function measure(measurement: Measurement): Promise<Sample> {
+  const { tool, workload, variant, round, timing, answer, isProfiled } = measurement
   const world = WORLDS[workload.world]
-  await using stood = await stand(variant, workload.world, answer)
+  await using stood = await stand(variant, workload.world, { answer, isProfiled })
   await askOnce(variant, world, stood.port)
   const text = requestText(variant, world)
   const options = { port: stood.port, connections: workload.connections, text }
@@ -148,5 +160,10 @@ export function compose(world: World, ports: Readonly<Record<string, number>>): 
   if (composed.errors !== undefined) throw new Error(composed.errors.map(error => error.message).join('; '))
   return composed.supergraphSdl
 }
+
+const PROFILE_FLAGS = [
+  '--cpu-prof',
+  `--cpu-prof-dir=${fileURLToPath(new URL('../results/profiles/', import.meta.url))}`,
+]
 
 const idOf = (query: string): string => createHash('sha256').update(query).digest('hex')

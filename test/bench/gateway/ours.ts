@@ -16,6 +16,6 @@ const gateway = await createGateway({
     operations: [{ id: queryId, name: 'Bench', type: 'query', body: query }],
   }),
   production: true,
+  share: { queries: sharing, fetches: sharing },
 })
-void sharing
 answerParent({ port: await gateway.listen({ port: 0 }) })

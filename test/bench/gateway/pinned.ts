@@ -12,14 +12,20 @@ export interface Pinned extends AsyncDisposable {
 
 /** Of util-linux, on every Linux. */
 const PIN = 'taskset'
+const ENDING_MS_MAX = 10_000
 const NODE_FLAGS = ['--expose-gc']
 
 /** Starts `node <script> '<settings>'` on this core; what it prints is shown. Rejects when it ends before it serves. */
-export async function startPinned(core: number, script: string, settings: object): Promise<Pinned> {
+export async function startPinned(
+  core: number,
+  script: string,
+  settings: object,
+  flags: readonly string[] = [],
+): Promise<Pinned> {
   const path = fileURLToPath(new URL(script, import.meta.url))
   const child = spawn(
     PIN,
-    ['-c', `${core}`, process.execPath, ...NODE_FLAGS, path, JSON.stringify(settings)],
+    ['-c', `${core}`, process.execPath, ...NODE_FLAGS, ...flags, path, JSON.stringify(settings)],
     {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_ENV: 'production' },
@@ -37,8 +43,11 @@ export async function startPinned(core: number, script: string, settings: object
     async [Symbol.asyncDispose]() {
       if (child.exitCode !== null || child.signalCode !== null) return
       const gone = once(child, 'exit')
-      child.kill('SIGKILL')
+      // It ends by itself, so that it can write its profile.
+      child.disconnect()
+      const kill = setTimeout(() => child.kill('SIGKILL'), ENDING_MS_MAX)
       await gone
+      clearTimeout(kill)
     },
   }
 }
