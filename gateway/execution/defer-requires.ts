@@ -6,68 +6,87 @@ import {
   isCompositeType,
   isObjectType,
   Kind,
-  print,
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql'
 import type { FieldTree, TypeFacts } from '../supergraph/type-facts.ts'
-import type { NormalizedOperation } from './normalize.ts'
-import type { FlattenNode, FlattenNodePathSegment, RequiresSelection } from './plan.ts'
+import type { FlattenNodePathSegment, RequiresSelection } from './plan.ts'
+
+/** A place in the response: its path, and the type of what stands there. */
+export interface Place {
+  readonly path: readonly FlattenNodePathSegment[]
+  readonly type: GraphQLCompositeType
+}
+
+/** A field that was taken out of an operation, and what its subgraph must be told of the object that has it. */
+export interface DeferredField {
+  readonly field: FieldNode
+  readonly typename: string
+  /** Of the objects that have the field. */
+  readonly path: readonly FlattenNodePathSegment[]
+  readonly service: string
+  /** What the field leads to; undefined for a leaf. */
+  readonly type: GraphQLCompositeType | undefined
+  readonly requires: readonly RequiresSelection[]
+}
 
 export interface DeferredRequires {
-  /** The operation's selections with what the deferred fields require in their stead. */
+  /** The selections with what the deferred fields require in their stead. */
   readonly selections: readonly SelectionNode[]
-  /** Entity fetches of the deferred fields, to run after the plan of {@link selections}. */
-  readonly fetches: readonly FlattenNode[]
+  readonly fields: readonly DeferredField[]
 }
 
 /**
  * The planner cannot plan some `@requires` fields: those of a type within an object of the same type that came by an
- * entity fetch ("Path … cannot be found in selection set of type …"). Here such fields are taken out of an operation:
- * the planner is asked for what they require, under aliases of ours, and their own fetches follow. Leaf fields only;
- * undefined when the operation has none.
+ * entity fetch ("Path … cannot be found in selection set of type …"). Here every field with a `@requires` is taken out
+ * of what is selected at a place, and what it requires is selected instead, under aliases that `nextPrefix` begins.
+ *
+ * Undefined when there is no such field.
  */
 export function deferRequires(
-  schema: GraphQLSchema,
-  types: TypeFacts,
-  subgraphs: readonly { readonly name: string }[],
-  operation: NormalizedOperation,
+  { schema, types, subgraphs }: Sources,
   selections: readonly SelectionNode[],
+  at: Place,
+  nextPrefix: () => string,
 ): DeferredRequires | undefined {
-  const fetches: FlattenNode[] = []
+  const fields: DeferredField[] = []
 
-  function rewritten(
-    level: readonly SelectionNode[],
-    parent: GraphQLCompositeType,
-    path: readonly FlattenNodePathSegment[],
-  ): SelectionNode[] {
+  function rewritten(level: readonly SelectionNode[], { path, type: parent }: Place): SelectionNode[] {
     return level.flatMap((selection): SelectionNode[] => {
       if (selection.kind === Kind.INLINE_FRAGMENT) {
         const type = schema.getType(selection.typeCondition?.name.value ?? parent.name)
         if (!isCompositeType(type)) return [selection]
-        const inner = rewritten(selection.selectionSet.selections, type, [
-          ...path,
-          { TypeCondition: [type.name] },
-        ])
-        return [{ ...selection, selectionSet: { ...selection.selectionSet, selections: inner } }]
+        return [below(selection, { type, path: [...path, { TypeCondition: [type.name] }] })]
       }
       if (selection.kind !== Kind.FIELD) return [selection]
       const definition = 'getFields' in parent ? parent.getFields()[selection.name.value] : undefined
-      const type = definition && getNamedType(definition.type)
-      if (selection.selectionSet && isCompositeType(type)) {
-        const key = selection.alias?.value ?? selection.name.value
-        const inner = rewritten(selection.selectionSet.selections, type, [...path, { Field: key }])
-        return [{ ...selection, selectionSet: { ...selection.selectionSet, selections: inner } }]
-      }
-      return isObjectType(parent) && path.length > 0
-        ? (deferred(selection, parent.name, path) ?? [selection])
-        : [selection]
+      const named = definition && getNamedType(definition.type)
+      const type = selection.selectionSet && isCompositeType(named) ? named : undefined
+      const required =
+        isObjectType(parent) && path.length > 0 ? deferred(selection, type, parent.name, path) : undefined
+      if (required) return required
+      if (!type) return [selection]
+      return [below(selection, { type, path: [...path, { Field: keyOf(selection) }] })]
     })
   }
 
-  /** What stands in for a leaf field, its own fetch noted; undefined when it requires nothing. */
+  function below<N extends { readonly selectionSet?: SelectionSetNode | undefined }>(
+    node: N,
+    place: Place,
+  ): N {
+    return {
+      ...node,
+      selectionSet: {
+        kind: Kind.SELECTION_SET,
+        selections: rewritten(node.selectionSet?.selections ?? [], place),
+      },
+    }
+  }
+
+  /** What stands in for a field, which is noted; undefined when it requires nothing. */
   function deferred(
     field: FieldNode,
+    type: GraphQLCompositeType | undefined,
     typename: string,
     path: readonly FlattenNodePathSegment[],
   ): SelectionNode[] | undefined {
@@ -75,14 +94,25 @@ export function deferRequires(
       const requires = types.requiresOf(typename, field.name.value, service)
       const [key] = types.keysOf(typename, service)
       if (!requires || !key) continue
-      const prefix = `_r${fetches.length}_`
       const inputs: FieldNode[] = [
         ...keySelections(key),
         ...requires.selections.filter(node => node.kind === Kind.FIELD),
       ]
       if (inputs.length !== Object.keys(key).length + requires.selections.length) continue
       const distinct = [...new Map(inputs.map(input => [input.name.value, input])).values()]
-      fetches.push(fetchOf(field, typename, path, service, prefix, distinct))
+      const prefix = nextPrefix()
+      const selections: RequiresSelection[] = [
+        { kind: 'Field', name: '__typename' },
+        ...distinct.map(input => requiredOf(input, prefix + input.name.value)),
+      ]
+      fields.push({
+        field,
+        type,
+        typename,
+        path,
+        service,
+        requires: [{ kind: 'InlineFragment', typeCondition: typename, selections }],
+      })
       return [
         TYPENAME,
         ...distinct.map(
@@ -93,42 +123,19 @@ export function deferRequires(
     return undefined
   }
 
-  function fetchOf(
-    field: FieldNode,
-    typename: string,
-    path: readonly FlattenNodePathSegment[],
-    service: string,
-    prefix: string,
-    inputs: readonly FieldNode[],
-  ): FlattenNode {
-    const definitions = operation.variableDefinitionsOf([field])
-    const head = ['$representations:[_Any!]!', ...definitions.map(definition => print(definition))].join(', ')
-    return {
-      kind: 'Flatten',
-      path: [...path],
-      node: {
-        kind: 'Fetch',
-        serviceName: service,
-        operationKind: 'query',
-        operation: `query(${head}){_entities(representations: $representations){...on ${typename}{${print(field)}}}}`,
-        variableUsages: definitions.map(definition => definition.variable.name.value),
-        requires: [
-          {
-            kind: 'InlineFragment',
-            typeCondition: typename,
-            selections: [
-              { kind: 'Field', name: '__typename' },
-              ...inputs.map(input => requiredOf(input, prefix + input.name.value)),
-            ],
-          },
-        ],
-      },
-    }
-  }
+  const kept = rewritten(selections, at)
+  return fields.length === 0 ? undefined : { selections: kept, fields }
+}
 
-  const root = operation.kind === 'query' ? schema.getQueryType() : schema.getMutationType()
-  const kept = root ? rewritten(selections, root, []) : []
-  return fetches.length === 0 ? undefined : { selections: kept, fetches }
+interface Sources {
+  readonly schema: GraphQLSchema
+  readonly types: TypeFacts
+  readonly subgraphs: readonly { readonly name: string }[]
+}
+
+/** The key of a field in the response. */
+export function keyOf(field: FieldNode): string {
+  return field.alias?.value ?? field.name.value
 }
 
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }

@@ -1,8 +1,8 @@
 import { Kind, type SelectionNode } from 'graphql'
 import type { Supergraph } from '../supergraph/supergraph.ts'
-import { deferRequires } from './defer-requires.ts'
 import type { NormalizedOperation } from './normalize.ts'
-import type { PlanNode, QueryPlan, Rollout } from './plan.ts'
+import type { QueryPlan, Rollout } from './plan.ts'
+import { planDeferred } from './plan-deferred.ts'
 import { responseKeyOf } from './response-key.ts'
 
 /** One shape's plan: stages run one after another, each finished, with its follow-up fetches, before the next begins. */
@@ -19,7 +19,8 @@ export interface Stage {
 /**
  * A query is one stage. So is a mutation that one subgraph answers by itself, in its fields' order. Any other mutation
  * is one stage a root field: from the whole, the planner would run a later mutation beside the entity fetches of an
- * earlier one, which then might read what the later one wrote.
+ * earlier one, which then might read what the later one wrote; and of some it makes a plan that asks a subgraph for
+ * another's fields, over which it aborts the process ("mismatch_finder.rs"). So it never sees such a whole.
  */
 export function planOperation(
   supergraph: Supergraph,
@@ -32,12 +33,13 @@ export function planOperation(
     try {
       return supergraph.planner.plan(operation.textOf(chosen), rollout)
     } catch (error) {
-      return planDeferred(supergraph, operation, chosen, rollout, error)
+      return { kind: 'QueryPlan', node: planDeferred(supergraph, operation, chosen, rollout, error) }
     }
   }
-  const whole = plan(selections)
-  if (isOneStage(operation, whole)) return { stages: [stageOf(selections, whole)] }
-  return { stages: selections.map(root => stageOf([root], plan([root]))) }
+  if (isOneStage(operation)) return { stages: [stageOf(selections, plan(selections))] }
+  const plans = selections.map(root => plan([root]))
+  if (isOneFetch(plans)) return { stages: [stageOf(selections, plan(selections))] }
+  return { stages: selections.map((root, i) => stageOf([root], plans[i]!)) }
 }
 
 /** {@link planOperation} off the event loop. */
@@ -52,32 +54,22 @@ export async function planOperationAsync(
     try {
       return await supergraph.planner.planAsync(operation.textOf(chosen), rollout)
     } catch (error) {
-      return planDeferred(supergraph, operation, chosen, rollout, error)
+      return { kind: 'QueryPlan', node: planDeferred(supergraph, operation, chosen, rollout, error) }
     }
   }
-  const whole = await plan(selections)
-  if (isOneStage(operation, whole)) return { stages: [stageOf(selections, whole)] }
+  if (isOneStage(operation)) return { stages: [stageOf(selections, await plan(selections))] }
   const plans = await Promise.all(selections.map(root => plan([root])))
+  if (isOneFetch(plans)) return { stages: [stageOf(selections, await plan(selections))] }
   return { stages: selections.map((root, i) => stageOf([root], plans[i]!)) }
 }
 
-/** A second attempt, without the fields that the planner may have stumbled over; throws the first one's reason. */
-function planDeferred(
-  { planner, apiSchema, types, subgraphs }: Supergraph,
-  operation: NormalizedOperation,
-  chosen: readonly SelectionNode[],
-  rollout: Rollout,
-  reason: unknown,
-): QueryPlan {
-  const deferred = deferRequires(apiSchema, types, subgraphs, operation, chosen)
-  if (!deferred) throw reason
-  const { node } = planner.plan(operation.textOf(deferred.selections), rollout)
-  const after: PlanNode = { kind: 'Parallel', nodes: [...deferred.fetches] }
-  return { kind: 'QueryPlan', node: { kind: 'Sequence', nodes: node ? [node, after] : [after] } }
+function isOneStage(operation: NormalizedOperation): boolean {
+  return operation.kind === 'query' || operation.selections.length === 1
 }
 
-function isOneStage(operation: NormalizedOperation, plan: QueryPlan): boolean {
-  return operation.kind === 'query' || operation.selections.length === 1 || plan.node?.kind === 'Fetch'
+function isOneFetch(plans: readonly QueryPlan[]): boolean {
+  const services = plans.map(({ node }) => (node?.kind === 'Fetch' ? node.serviceName : undefined))
+  return services[0] !== undefined && services.every(service => service === services[0])
 }
 
 function stageOf(roots: readonly SelectionNode[], plan: QueryPlan): Stage {

@@ -4,6 +4,7 @@ import { type ConstDirectiveNode, type DocumentNode, type GraphQLSchema, Kind, p
 import { createPlanner, type Planner } from '../execution/plan.ts'
 import { apiSchema } from './api-schema.ts'
 import { type Links, linksOf } from './links.ts'
+import { withRequiresRoots } from './requires-roots.ts'
 import { type TypeFacts, typeFacts } from './type-facts.ts'
 
 export interface Subgraph {
@@ -20,6 +21,8 @@ export interface Supergraph {
   readonly apiSchema: GraphQLSchema
   readonly types: TypeFacts
   readonly planner: Planner
+  /** Plans from the root fields of requires-roots.ts. Few operations need it: it is made when one does. */
+  readonly requiresPlanner: Planner
   readonly subgraphs: readonly Subgraph[]
   /** Labels of progressive `@override`, each once: on which of them hold, plans depend. */
   readonly overrideLabels: readonly string[]
@@ -59,12 +62,17 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
   yield
   const api = apiSchema(sdl)
   yield
+  let requiresPlanner: Planner | undefined
   return {
     sdl,
     hash: createHash('sha256').update(sdl).digest('hex'),
     apiSchema: api,
     types,
     planner: createPlanner(sdl),
+    get requiresPlanner() {
+      requiresPlanner ??= createPlanner(withRequiresRoots(sdl))
+      return requiresPlanner
+    },
     subgraphs: [...graphs.values()],
     overrideLabels: overrideLabelsOf(document),
   }

@@ -13,7 +13,7 @@ export interface TypeFacts extends Scopes {
   satisfies(typename: string, condition: string): boolean
   /** Can a field of this name take arguments, on any type? */
   takesArguments(field: string): boolean
-  /** The keys under which `subgraph` knows the type; empty when it is no entity there. */
+  /** The keys by which `subgraph` can be asked for the type; empty when it is no entity there. */
   keysOf(typename: string, subgraph: string): readonly FieldTree[]
   /** What `subgraph` requires of others to compute a field, as written in `@requires`. */
   requiresOf(typename: string, field: string, subgraph: string): SelectionSetNode | undefined
@@ -50,7 +50,7 @@ export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<s
       for (const parent of definition.interfaces ?? []) memberOf(parent.name.value, name)
       for (const directive of definition.directives ?? []) {
         const applied = applicationOf(directive, 'join__type', 'key')
-        if (applied?.fieldSet === undefined) continue
+        if (applied?.fieldSet === undefined || !isResolvable(directive)) continue
         const subgraph = subgraphNames.get(applied.graph)
         if (subgraph === undefined) continue
         const id = `${subgraph} ${name}`
@@ -89,6 +89,11 @@ function applicationOf(
       fieldSet = argument.value.value
   }
   return { graph, fieldSet }
+}
+
+function isResolvable(directive: ConstDirectiveNode): boolean {
+  const given = directive.arguments?.find(({ name }) => name.value === 'resolvable')?.value
+  return given?.kind !== Kind.BOOLEAN || given.value
 }
 
 function selectionsOf(fieldSet: string): SelectionSetNode {

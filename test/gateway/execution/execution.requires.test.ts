@@ -408,12 +408,16 @@ const users: Record<string, SubgraphSource> = {
       Query: { user: () => ({ id: '1' }) },
       User: {
         name: ({ id }: { id: string }, args: { in?: string }) => `${id} in ${args.in}`,
-        home: ({ id }: { id: string }) => ({ city: `c${id}`, street: `s${id}` }),
+        home: ({ id }: { id: string }) => {
+          if (id === 'lost') throw new Error('no home')
+          return { city: `c${id}`, street: `s${id}` }
+        },
       },
     },
   },
   reviews: {
-    sdl: `type User @key(fields: "id") {
+    sdl: `type Mutation { review(by: ID!): Review }
+      type User @key(fields: "id") {
         id: ID!  name(in: String): String @external  home: Home @external  reviews: [Review!]!
         nick(n: Int): String @requires(fields: "name(in: \\"zh\\")")
         sign: String @requires(fields: "name(in: \\"en\\")")
@@ -425,15 +429,17 @@ const users: Record<string, SubgraphSource> = {
       union Item = Card | User
       type Review { author: User  about: User }`,
     resolvers: {
+      Mutation: { review: (_: unknown, { by }: { by: string }) => ({ author: { id: by } }) },
       User: {
         reviews: () => [{ author: { id: '2' } }, { author: { id: '3' }, about: { id: '4' } }],
         nick: ({ name }: { name: string }, { n }: { n: number }) => `${name} ${n}`,
         sign: ({ name }: { name: string }) => name,
         long: ({ rank }: { rank: number }) => '*'.repeat(rank),
-        card: ({ id, home }: { id: string; home: { city: string } }, { n }: { n?: number }) => [
-          { text: `${home.city} ${n}`, of: { id: `${id}0` }, any: { __typename: 'User', id: `${id}1` } },
-          null,
-        ],
+        card: ({ id, home }: { id: string; home: { city: string } | null }, { n }: { n?: number }) =>
+          home && [
+            { text: `${home.city} ${n}`, of: { id: `${id}0` }, any: { __typename: 'User', id: `${id}1` } },
+            null,
+          ],
       },
       Item: { __resolveType: resolveType },
     },
@@ -456,6 +462,103 @@ const nested: readonly Case[] = [
       user: {
         reviews: [2, 3].map(id => ({
           author: { n: `${id} in zh 7`, sign: `${id} in en`, name: `${id} in fr` },
+        })),
+      },
+    },
+  },
+  {
+    what: 'one that requires a field which requires another',
+    subgraphs: users,
+    query: '{ user { reviews { author { long rank } } } }',
+    data: {
+      user: {
+        reviews: [{ author: { long: '*'.repeat(7), rank: 7 } }, { author: { long: '*'.repeat(7), rank: 7 } }],
+      },
+    },
+  },
+  {
+    what: 'a list of objects, with an argument by variable, beside what it requires',
+    subgraphs: users,
+    query:
+      'query ($representations: Int) { user { reviews { author { c: card(n: $representations) { text } home { street } } } } }',
+    variables: { representations: 7 },
+    data: {
+      user: {
+        reviews: [2, 3].map(id => ({
+          author: { c: [{ text: `c${id} 7` }, null], home: { street: `s${id}` } },
+        })),
+      },
+    },
+  },
+  {
+    what: 'objects that lead to other subgraphs, through fragments on a union, and a null on the way',
+    subgraphs: users,
+    query: `{ user { reviews { about { card { any { __typename ... on User { home { street } name(in: "it") } } of { id name } } } } } }`,
+    data: {
+      user: {
+        reviews: [
+          { about: null },
+          {
+            about: {
+              card: [
+                {
+                  any: { __typename: 'User', home: { street: 's41' }, name: '41 in it' },
+                  of: { id: '40', name: '40 in undefined' },
+                },
+                null,
+              ],
+            },
+          },
+        ],
+      },
+    },
+  },
+  {
+    what: 'objects within objects, again and again, with leaves and what those require',
+    subgraphs: users,
+    query: `{ user { card(n: 1) { text of { nick(n: 2) card(n: 3) { text of { sign card { of { id long } } } } } } } }`,
+    data: {
+      user: {
+        card: [
+          {
+            text: 'c1 1',
+            of: {
+              nick: '10 in zh 2',
+              card: [
+                {
+                  text: 'c10 3',
+                  of: { sign: '100 in en', card: [{ of: { id: '1000', long: '*'.repeat(10) } }, null] },
+                },
+                null,
+              ],
+            },
+          },
+          null,
+        ],
+      },
+    },
+  },
+  {
+    what: 'what a mutation returns, once it is made',
+    subgraphs: users,
+    query: 'mutation { review(by: "5") { author { sign card(n: 1) { of { sign } } } } }',
+    data: { review: { author: { sign: '5 in en', card: [{ of: { sign: '50 in en' } }, null] } } },
+  },
+  {
+    what: 'a required field that could not be fetched: the error is told where it is, and null is what is known',
+    subgraphs: users,
+    query: 'mutation { review(by: "lost") { author { card { text } sign } } }',
+    data: { review: { author: { card: null, sign: 'lost in en' } } },
+    errors: [['no home', ['review', 'author']]],
+  },
+  {
+    what: 'only __typename of an object, twice under two names',
+    subgraphs: users,
+    query: '{ user { reviews { author { a: card { __typename } b: card { t: __typename } } } } }',
+    data: {
+      user: {
+        reviews: [2, 3].map(() => ({
+          author: { a: [{ __typename: 'Card' }, null], b: [{ t: 'Card' }, null] },
         })),
       },
     },
