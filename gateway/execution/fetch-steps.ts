@@ -3,7 +3,7 @@ import type { SubgraphAnswer } from '../../protocol/subgraph-client.ts'
 import type { TypeFacts } from '../supergraph/type-facts.ts'
 import { withOwnVariables } from './batch-variables.ts'
 import { compileEntityField, type EntityField, type Gathered } from './entity-field.ts'
-import { compileFetch, type Fetch } from './fetch.ts'
+import { checked, compileFetch, type Fetch } from './fetch.ts'
 import type { NormalizedOperation } from './normalize.ts'
 import type { BatchFetchNode, FetchNode, FlattenNodePathSegment } from './plan.ts'
 import { compileReport, FETCH_ERRORS_MAX, type Report } from './report.ts'
@@ -26,7 +26,7 @@ export function compileRootFetch(
   return async run => {
     let answer: SubgraphAnswer
     try {
-      answer = await fetch.send(run)
+      answer = checked(await fetch.send(run), fetch.service)
     } catch (reason) {
       return report.failed(run, reason, places)
     }
@@ -154,7 +154,7 @@ function entitiesStep(
     variables: Readonly<Record<string, unknown>>,
   ): Promise<void> {
     try {
-      const answer = await fetch.send(run, variables)
+      const answer = checked(await fetch.send(run, variables), fetch.service)
       if (answer.errors && answer.errors.length > 0)
         report.answered(
           run,

@@ -24,7 +24,7 @@ export interface Fetch {
   readonly rootKeys: readonly string[]
   /** For an entity fetch, by root key: what it selects of entities, if that is a single field. */
   readonly onlyFieldOf: (rootKey: string) => string | undefined
-  /** Rejects with the reason when there is no answer; an answer without an object as data has `data: null`. */
+  /** Throws or rejects with the reason when there is no answer. What it answers is to be {@link checked}. */
   send(run: Run, representations?: Readonly<Record<string, unknown>>): Promise<SubgraphAnswer>
 }
 
@@ -60,7 +60,7 @@ export function compileFetch(
       const names = new Set(selected.map(keyOf).filter(key => key !== '__typename'))
       return names.size === 1 ? [...names][0] : undefined
     },
-    async send(run, representations) {
+    send(run, representations) {
       const client = run.clients.get(service)
       if (!client) throw noAnswer('SUBGRAPH_UNREACHABLE', service, 'no client serves it')
       if (nowMs() >= run.deadlineMs)
@@ -78,7 +78,7 @@ export function compileFetch(
         ...(run.traceparent === undefined ? {} : { traceparent: run.traceparent }),
         ...(headers === undefined ? {} : { headers }),
       }
-      return checked(await client.execute(request), service)
+      return client.execute(request)
     },
   }
 
@@ -102,8 +102,8 @@ function keyOf(field: FieldNode): string {
   return field.alias?.value ?? field.name.value
 }
 
-/** An answer of the shape that GraphQL promises. */
-function checked(answer: SubgraphAnswer, service: string): SubgraphAnswer {
+/** The answer, if it has the shape that GraphQL promises. Throws Fault SUBGRAPH_BAD_ANSWER. */
+export function checked(answer: SubgraphAnswer, service: string): SubgraphAnswer {
   const bad = (what: string): Fault =>
     new Fault('SUBGRAPH_BAD_ANSWER', `Subgraph "${service}" answered with ${what}`)
   if (answer === null || typeof answer !== 'object') throw bad('something that is no object')
