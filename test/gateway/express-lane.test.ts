@@ -1,121 +1,15 @@
-import { createServer, type Server } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ERRORS } from '../../gateway/errors.ts'
-import type { GatewayOptions } from '../../gateway/gateway.ts'
-import { RawClient, type RawResponse } from '../harness/raw-client.ts'
-import { hashOf, OPERATIONS, type TinyGraph, tinyGraph } from '../harness/tiny-graph.ts'
+import { ask, bodyFor, get, idOf, JSON_TYPE, Pair, post } from '../harness/lane-pair.ts'
+import { hashOf, OPERATIONS } from '../harness/tiny-graph.ts'
 import { tokenFor } from '../harness/tokens.ts'
 
 /** Nobody can tell the lane from Node and Fastify: the same bytes go to a gateway with it and to one without. */
 
 const SECRET = 'a secret for tests, of more than 32 characters'
 const ORIGIN = 'https://shop.example'
-const JSON_TYPE = 'content-type: application/json'
 
-type Name = keyof typeof OPERATIONS
-type Stream = readonly (string | Buffer)[]
-
-const idOf = (name: Name): string => `sha256:${hashOf(OPERATIONS[name]!)}`
-const bodyFor = (name: Name, variables?: object, more: object = {}): string =>
-  JSON.stringify({ documentId: idOf(name), variables, ...more })
-
-/** A request as most clients send it; `fields` in place of its content type. */
-function post(body: string | Buffer, fields: readonly string[] = [JSON_TYPE]): Buffer {
-  const bytes = Buffer.from(body)
-  const head = ['POST /graphql HTTP/1.1', 'host: spillway', ...fields, `content-length: ${bytes.length}`]
-  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), bytes])
-}
-const ask = (name: Name, variables?: object, more?: object): Buffer => post(bodyFor(name, variables, more))
 const withFields = (...fields: readonly string[]): Buffer => post(bodyFor('Who'), [JSON_TYPE, ...fields])
-const get = (path: string, ...fields: readonly string[]): Buffer =>
-  Buffer.from(`${[`GET ${path} HTTP/1.1`, 'host: spillway', ...fields].join('\r\n')}\r\n\r\n`)
-
-/** A gateway, and how many requests came to Node's parser. */
-interface Door {
-  readonly graph: TinyGraph
-  readonly port: number
-  readonly nodes: { count: number }
-}
-
-async function open(options: Partial<GatewayOptions>, hasLane: boolean): Promise<Door> {
-  const graph = await tinyGraph(options)
-  const { server } = graph.gateway.app
-  if (!hasLane) asNodeMadeIt(server)
-  const nodes = { count: 0 }
-  server.on('request', () => nodes.count++)
-  return { graph, port: await graph.gateway.listen({ port: 0 }), nodes }
-}
-
-function asNodeMadeIt(server: Server): void {
-  server.removeAllListeners('connection')
-  for (const listener of createServer().listeners('connection')) server.on('connection', listener as never)
-}
-
-/** What a client sees of an answer; what differs between any two answers is reduced to its form. */
-interface Seen {
-  readonly status: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
-}
-
-const ANY_ID = /^[0-9a-f]{8}-\w+$/
-
-function seen(response: RawResponse | undefined): Seen | undefined {
-  if (response === undefined) return undefined
-  const headers: Record<string, string> = { ...response.headers }
-  if (headers.date !== undefined) {
-    expect(headers.date).toBe(new Date(headers.date).toUTCString())
-    headers.date = 'a date'
-  }
-  if (ANY_ID.test(headers['x-request-id'] ?? '')) headers['x-request-id'] = 'an id'
-  return { status: response.status, headers, body: response.body }
-}
-
-async function converse(
-  port: number,
-  stream: Stream,
-  answers: number,
-): Promise<readonly (Seen | undefined)[]> {
-  const client = await RawClient.connect(port)
-  try {
-    await client.send(...stream)
-    return (await client.responses(answers)).map(seen)
-  } finally {
-    await client.close()
-  }
-}
-
-class Pair {
-  readonly #lane: Door
-  readonly #plain: Door
-  constructor(lane: Door, plain: Door) {
-    this.#lane = lane
-    this.#plain = plain
-  }
-
-  static async open(options: Partial<GatewayOptions> = {}): Promise<Pair> {
-    return new Pair(await open(options, true), await open(options, false))
-  }
-
-  /**
-   * Sends both gateways the same bytes and expects the same answers.
-   * @param nodes how many of the requests Node's parser must have read at the gateway with the lane.
-   */
-  async alike(stream: Stream, nodes: number, answers = 1): Promise<readonly (Seen | undefined)[]> {
-    this.#lane.nodes.count = 0
-    const expected = await converse(this.#plain.port, stream, answers)
-    expect(await converse(this.#lane.port, stream, answers)).toEqual(expected)
-    expect(this.#lane.nodes.count).toBe(nodes)
-    return expected
-  }
-
-  async close(): Promise<void> {
-    for (const { graph } of [this.#lane, this.#plain]) {
-      graph.release()
-      await graph.gateway.close()
-    }
-  }
-}
 
 const TOKENS = { kind: 'secret', secret: SECRET } as const
 const bearer = (token: string): string => `authorization: Bearer ${token}`

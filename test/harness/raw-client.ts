@@ -41,12 +41,18 @@ export class RawClient {
     return client
   }
 
-  /** Each piece goes out before the next is written; a piece is a packet of its own, as far as the loopback goes. */
-  async send(...pieces: readonly (string | Buffer)[]): Promise<void> {
-    for (const piece of pieces) {
+  /**
+   * Writes pieces one after another.
+   * @param arrived resolves when the other side has read so many bytes of this connection: only then comes the next
+   * piece, so that no two are read as one.
+   */
+  async send(
+    pieces: readonly (string | Buffer)[] | string | Buffer,
+    arrived?: (client: RawClient) => Promise<void>,
+  ): Promise<void> {
+    for (const piece of Array.isArray(pieces) ? pieces : [pieces as string | Buffer]) {
       await new Promise<void>(resolve => this.socket.write(piece, () => resolve()))
-      // The other side shares this process: it gets to read before the next piece.
-      if (pieces.length > 1) await new Promise(resolve => setImmediate(resolve))
+      await arrived?.(this)
     }
   }
 
