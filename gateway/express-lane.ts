@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import { type AnswerType, answerType } from './accept.ts'
+import type { Compress, Compressed } from './compression.ts'
 import { type GraphqlParams, headOf, operationNamed, paramsOfBody } from './http.ts'
 import type { ServableOperation } from './operations/registry.ts'
 import { admit, type RequestState, refuse, run, type Stages } from './pipeline.ts'
@@ -22,6 +23,8 @@ export interface ExpressLaneOptions {
   readonly requestId: (request: { readonly headers: RequestHead['headers'] }) => string
   /** Sent on every answer. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Default: no answer is compressed. */
+  readonly compress?: Compress | undefined
 }
 
 export interface ExpressLane {
@@ -58,7 +61,10 @@ export function expressLane(server: Server, options: ExpressLaneOptions): Expres
   const connections = new Set<Connection>()
   const lane: Lane = {
     ...options,
-    head: answerHeads({ ...ANSWER_HEADERS, ...options.headers, ...keepAliveHeaders(server) }),
+    head: answerHeads(
+      { ...ANSWER_HEADERS, ...options.headers, ...keepAliveHeaders(server) },
+      options.compress,
+    ),
     get idleMsMax() {
       return server.keepAliveTimeout === 0 ? Infinity : server.keepAliveTimeout + KEEP_ALIVE_BUFFER_MS
     },
@@ -135,7 +141,7 @@ interface Lane extends ExpressLaneOptions {
 
 /** As Node's own: a client is told the second one's message. */
 const TOO_SLOW = { code: 'ERR_HTTP_REQUEST_TIMEOUT', message: 'Request timeout' }
-const CUT_SHORT = { code: 'HPE_INVALID_EOF_STATE', message: 'Parse Error: Invalid EOF state' }
+const CUT_SHORT = { code: 'HPE_INVALID_EOF_STATE', message: 'Parse Error' }
 
 /** A request that the lane serves. */
 interface Request {
@@ -254,7 +260,7 @@ class Connection {
   async #answer(request: Request, asked: Buffer): Promise<void> {
     const { stages, requestId, head } = this.#lane
     const id = requestId(request)
-    let answer: string
+    let answer: string | Buffer
     try {
       const outcome = await this.#outcomeOf(request, id)
       if (outcome === 'other' && this.#phase === 'answering' && !this.#isEnded) {
@@ -262,9 +268,11 @@ class Connection {
         this.#handOver()
         return
       }
-      answer = head(outcome === 'other' ? refuse(stages, NO_LONGER_KNOWN, { id }) : outcome, request.type, id)
+      const answered = outcome === 'other' ? refuse(stages, NO_LONGER_KNOWN, { id }) : outcome
+      const made = head(answered, request.type, id, request.headers['accept-encoding'])
+      answer = typeof made === 'string' ? made : await made
     } catch (reason) {
-      answer = head(refuse(stages, reason, { id }), 'application/json', id)
+      answer = await head(refuse(stages, reason, { id }), 'application/json', id, undefined)
     }
     if (this.#phase !== 'answering') return
     const isSent = this.#socket.write(answer)
@@ -362,6 +370,11 @@ function requestOf(headers: RequestHead['headers'], body: string, stages: Stages
 const isJson = (type: string | undefined): boolean =>
   type === 'application/json' || type === 'application/json; charset=utf-8'
 
+function encoded(before: string, { encoding, bytes }: Compressed): Buffer {
+  const head = `${before}content-encoding: ${encoding}\r\ncontent-length: ${bytes.length}\r\n\r\n`
+  return Buffer.concat([Buffer.from(head, 'latin1'), bytes])
+}
+
 /** What Node's own answers say of their connection. */
 function keepAliveHeaders({ keepAliveTimeout }: Server): Readonly<Record<string, string>> {
   const connection = 'keep-alive'
@@ -372,7 +385,13 @@ function keepAliveHeaders({ keepAliveTimeout }: Server): Readonly<Record<string,
 /** Writes whole answers. What is the same on every answer is written once. */
 function answerHeads(
   fixed: Readonly<Record<string, string>>,
-): (outcome: Outcome, type: AnswerType, id: string) => string {
+  compress: Compress | undefined,
+): (
+  outcome: Outcome,
+  type: AnswerType,
+  id: string,
+  acceptEncoding: string | undefined,
+) => string | Promise<string | Buffer> {
   const lines = (headers: Readonly<Record<string, string>>): string =>
     Object.entries(headers)
       .map(([name, value]) => `${name}: ${value}\r\n`)
@@ -381,7 +400,7 @@ function answerHeads(
   const ok = new Map<AnswerType, string>()
   let date = ''
   let dateMs = 0
-  return (outcome, type, id) => {
+  return (outcome, type, id, acceptEncoding) => {
     const now = Date.now()
     if (now - dateMs >= 1_000) {
       dateMs = now - (now % 1_000)
@@ -396,6 +415,12 @@ function answerHeads(
       if (outcome.errors === undefined) ok.set(type, start)
     }
     const body = bodyOf(outcome)
-    return `${start}x-request-id: ${id}\r\n${date}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+    const before = `${start}x-request-id: ${id}\r\n${date}`
+    const plain = (): string => `${before}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+    return (
+      compress?.(body, acceptEncoding)?.then(made =>
+        made === undefined ? plain() : encoded(before, made),
+      ) ?? plain()
+    )
   }
 }

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { createApolloDoor } from './apollo-door.ts'
+import { type CompressionSettings, createCompress } from './compression.ts'
 import type { PropagationRules, ShareSettings } from './config-file.ts'
 import { explorerRoutes } from './explorer.ts'
 import { expressLane } from './express-lane.ts'
@@ -21,7 +22,7 @@ import type { Stages } from './pipeline.ts'
 import { assertSubgraphs, compilePropagation } from './propagation.ts'
 import { sendOutcome } from './reply.ts'
 import { serveGraph } from './served-graph.ts'
-import { createApp, originHeaders, requestIds } from './server.ts'
+import { createApp, laneHeaders, requestIds } from './server.ts'
 import { printApiSchema } from './supergraph/api-schema.ts'
 import type { Subgraph, Supergraph } from './supergraph/supergraph.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -52,6 +53,8 @@ export interface GatewayOptions {
   readonly overrideLabels?: Iterable<string>
   /** What subgraphs get of a client's headers. Default: nothing. */
   readonly headers?: PropagationRules
+  /** `false`: answers are never compressed. */
+  readonly compression?: false | CompressionSettings
   /** Whether a client that asks gets the plan in `extensions.queryPlan`. Default: outside production. */
   readonly queryPlans?: boolean
   /** Whether what is asked twice at the same time is answered once. Default: both. */
@@ -143,7 +146,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const lifecycle = { isClosing: false }
   const corsOrigins = options.corsOrigins ?? []
   const requestId = requestIds()
-  const app = await createApp({ stages, limits, corsOrigins, lifecycle, requestId })
+  const compress = options.compression === false ? undefined : createCompress(options.compression)
+  const app = await createApp({ stages, limits, corsOrigins, lifecycle, requestId, compress })
   graphqlRoute(app, stages, apollo)
   mcpRoutes(app, {
     stages,
@@ -175,7 +179,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     limits,
     lifecycle,
     requestId,
-    headers: originHeaders(corsOrigins),
+    headers: laneHeaders(corsOrigins, compress),
+    compress,
   })
 
   let closed: Promise<void> | undefined

@@ -94,7 +94,8 @@ async function build(
   tokens: TokenSettings | undefined,
   logger: Logger,
 ): Promise<Gateway> {
-  const { introspection, explorers, queryPlans, corsOrigins, limits, headers, share } = config.file
+  const { introspection, explorers, queryPlans, corsOrigins, limits, headers, share, compression } =
+    config.file
   const alarm = createIdentityAlarm(logger)
   return await createGateway({
     ...(await readFiles(config)),
@@ -117,6 +118,7 @@ async function build(
     ...(explorers === undefined ? {} : { explorers }),
     ...(queryPlans === undefined ? {} : { queryPlans }),
     ...(headers === undefined ? {} : { headers }),
+    ...(compression === undefined ? {} : { compression }),
     ...(corsOrigins === undefined ? {} : { corsOrigins }),
     ...(limits === undefined ? {} : { limits: defined(limits) }),
   })

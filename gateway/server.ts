@@ -4,6 +4,7 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import { Fault } from '../protocol/fault.ts'
+import type { Compress } from './compression.ts'
 import { ERRORS } from './errors.ts'
 import type { GatewayLimits } from './limits.ts'
 import { refuse, type Stages } from './pipeline.ts'
@@ -17,6 +18,8 @@ export interface AppOptions {
   /** Once it is closing, what arrives on open connections is sent elsewhere. */
   readonly lifecycle: { readonly isClosing: boolean }
   readonly requestId: RequestIds
+  /** `undefined`: no answer is compressed. */
+  readonly compress: Compress | undefined
 }
 
 /** How often requests that have not arrived whole in time are looked for. */
@@ -24,18 +27,31 @@ const SLOW_REQUESTS_EVERY_MS = 1_000
 /** How long a connection that was given up may stay open for the other side to read why. */
 const LAST_WORD_MS = 1_000
 
+/** In the header `vary` of every answer, compressed or not, where some are. */
+const ENCODING_MATTERS = 'Accept-Encoding'
+
 /** Of an answer's headers, what a page of a listed origin may read beyond what any page may. */
 const EXPOSED_HEADERS = ['retry-after', 'x-request-id'] as const
 
-/** What answers say to whoever names no origin, as @fastify/cors does: caches must know that it matters. */
-export function originHeaders(corsOrigins: readonly string[]): Readonly<Record<string, string>> {
-  if (corsOrigins.length === 0) return {}
-  return { vary: 'Origin', 'access-control-expose-headers': EXPOSED_HEADERS.join(', ') }
+/** What answers say to whoever names no origin, as @fastify/cors does: caches must know what matters. */
+export function laneHeaders(
+  corsOrigins: readonly string[],
+  compress: Compress | undefined,
+): Readonly<Record<string, string>> {
+  const vary = [
+    ...(compress === undefined ? [] : [ENCODING_MATTERS]),
+    ...(corsOrigins.length === 0 ? [] : ['Origin']),
+  ]
+  return {
+    ...(vary.length === 0 ? {} : { vary: vary.join(', ') }),
+    ...(corsOrigins.length === 0 ? {} : { 'access-control-expose-headers': EXPOSED_HEADERS.join(', ') }),
+  }
 }
 
 /** Fastify with the limits, headers and errors that hold on every path. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { stages, limits, corsOrigins, lifecycle } = options
+  const { stages, limits, corsOrigins, lifecycle, compress } = options
+  const headers = compress === undefined ? ANSWER_HEADERS : { ...ANSWER_HEADERS, vary: ENCODING_MATTERS }
   const app = fastify({
     logger: false,
     bodyLimit: limits.bodyBytesMax,
@@ -62,7 +78,13 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.removeContentTypeParser('text/plain')
 
   app.addHook('onRequest', (request, reply, done) => {
-    reply.headers(ANSWER_HEADERS).header('x-request-id', request.id)
+    reply.headers(headers).header('x-request-id', request.id)
+    if (isEncoded(request.headers['content-encoding'])) {
+      const fault = new Fault('UNSUPPORTED_MEDIA_TYPE', 'expected a body that is not compressed')
+      const outcome = refuse(stages, fault, { id: request.id })
+      sendOutcome(reply, outcome, 'application/json', { 'accept-encoding': 'identity' })
+      return
+    }
     if (!lifecycle.isClosing || request.url.startsWith('/health/')) return done()
     const fault = new Fault('SHUTTING_DOWN', 'this process is stopping; ask again', { retryAfterMs: 1_000 })
     sendOutcome(
@@ -71,6 +93,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       'application/json',
     )
   })
+  if (compress !== undefined) compressAnswers(app, compress)
   app.setErrorHandler((error: FastifyError, request, reply) =>
     sendOutcome(reply, refuse(stages, faultOf(error, limits), { id: request.id }), 'application/json'),
   )
@@ -93,6 +116,22 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     })
   }
   return app
+}
+
+const isEncoded = (encoding: string | undefined): boolean => encoding !== undefined && encoding !== 'identity'
+
+/** Whatever a handler answers with as text. */
+function compressAnswers(app: FastifyInstance, compress: Compress): void {
+  app.addHook('onSend', (request, reply, body, done) => {
+    const isText = typeof body === 'string' && request.method !== 'HEAD'
+    const compressing = isText ? compress(body, request.headers['accept-encoding']) : undefined
+    if (compressing === undefined) return done(null, body)
+    void compressing.then(made => {
+      if (made !== undefined)
+        reply.headers({ 'content-encoding': made.encoding, 'content-length': made.bytes.length })
+      done(null, made?.bytes ?? body)
+    })
+  })
 }
 
 export type RequestIds = (request: {

@@ -1,0 +1,87 @@
+import { promisify } from 'node:util'
+import { brotliCompress, gzip, constants as zlib } from 'node:zlib'
+
+/** An answer's body as it is sent. */
+export interface Compressed {
+  readonly encoding: 'br' | 'gzip'
+  readonly bytes: Buffer
+}
+
+/**
+ * Compresses a body for whoever accepts it, off the event loop. `undefined`, at once or after a failure: it is sent as
+ * it is. Never rejects.
+ */
+export type Compress = (
+  body: string,
+  acceptEncoding: string | undefined,
+) => Promise<Compressed | undefined> | undefined
+
+export interface CompressionSettings {
+  /** Shorter bodies, in UTF-16 units, are left alone: they fit a packet or two. Default 1,024. */
+  readonly bytesMin?: number | undefined
+}
+
+const BYTES_MIN = 1_024
+/** Bodies being compressed at once. Beyond, zlib's four threads are behind, and sending more bytes is quicker. */
+const UNDER_WAY_MAX = 64
+
+/**
+ * Of 86 kB of JSON, on one thread: brotli 1 leaves 22.1 kB in 0.8 ms, gzip 1 24.2 kB in 1.6 ms, gzip 6 22.5 kB in 2.3 ms,
+ * brotli 4 21.5 kB in 2.0 ms.
+ */
+const QUALITY = { br: 1, gzip: 1 } as const
+
+export function createCompress({ bytesMin = BYTES_MIN }: CompressionSettings = {}): Compress {
+  let underWay = 0
+  return (body, acceptEncoding) => {
+    if (acceptEncoding === undefined || body.length < bytesMin || underWay >= UNDER_WAY_MAX) return undefined
+    const encoding = preferredEncoding(acceptEncoding)
+    return encoding && compressed(encoding, body)
+  }
+
+  async function compressed(encoding: Compressed['encoding'], body: string): Promise<Compressed | undefined> {
+    underWay++
+    try {
+      return { encoding, bytes: await ENCODERS[encoding](body) }
+    } catch {
+      return undefined
+    } finally {
+      underWay--
+    }
+  }
+}
+
+const brotliAsync = promisify(brotliCompress)
+const gzipAsync = promisify(gzip)
+const ENCODERS: Readonly<Record<Compressed['encoding'], (body: string) => Promise<Buffer>>> = {
+  br: body =>
+    brotliAsync(body, {
+      params: {
+        [zlib.BROTLI_PARAM_QUALITY]: QUALITY.br,
+        [zlib.BROTLI_PARAM_MODE]: zlib.BROTLI_MODE_TEXT,
+        [zlib.BROTLI_PARAM_SIZE_HINT]: body.length,
+      },
+    }),
+  gzip: body => gzipAsync(body, { level: QUALITY.gzip }),
+}
+
+/**
+ * What the header `accept-encoding` asks for (RFC 9110, section 12.5.3), brotli of two as welcome; `undefined`: the body
+ * as it is.
+ */
+export function preferredEncoding(acceptEncoding: string): Compressed['encoding'] | undefined {
+  const welcome = new Map<string, number>()
+  for (const item of acceptEncoding.toLowerCase().split(',')) {
+    const [name = '', ...parameters] = item.split(';').map(part => part.trim())
+    const quality = parameters.find(parameter => parameter.startsWith('q='))
+    const value = quality === undefined ? 1 : Number(quality.slice(2))
+    welcome.set(name, value >= 0 && value <= 1 ? value : 0)
+  }
+  const anyOther = welcome.get('*') ?? 0
+  const br = welcome.get('br') ?? anyOther
+  const plainGzip = welcome.get('gzip') ?? welcome.get('x-gzip') ?? anyOther
+  // As it is is always acceptable, but only named is it preferred.
+  const identity = welcome.get('identity') ?? 0
+  if (br > 0 && br >= plainGzip && br >= identity) return 'br'
+  return plainGzip > 0 && plainGzip >= identity ? 'gzip' : undefined
+}
