@@ -20,6 +20,7 @@ import { presentError } from './errors.ts'
 import { headOf, type ResponseHead } from './http.ts'
 import { limitsRule } from './operations/limits.ts'
 import type { RegistryLimits, ServableOperation } from './operations/registry.ts'
+import { unsupportedRule } from './operations/unsupported.ts'
 import { type Graph, onGraph, type RequestState, refuse, run, type Stages } from './pipeline.ts'
 import type { Outcome } from './request.ts'
 
@@ -59,7 +60,7 @@ export async function createApolloDoor(options: ApolloDoorOptions): Promise<Apol
     hideSchemaDetailsFromClientErrors: !introspection,
     includeStacktraceInErrorResponses: false,
     parseOptions: { maxTokens: limits.tokensMax },
-    validationRules: [limitsRule(limits)],
+    validationRules: [unsupportedRule, limitsRule(limits)],
     validationOptions: { maxErrors: 5 },
     stopOnTerminationSignals: false,
     csrfPrevention: true,

@@ -3,6 +3,7 @@ import { setImmediate as othersTurn } from 'node:timers/promises'
 import { type ConstDirectiveNode, type DocumentNode, type GraphQLSchema, Kind, parse } from 'graphql'
 import { createPlanner, type Planner } from '../execution/plan.ts'
 import { apiSchema } from './api-schema.ts'
+import { withExternalFields } from './external-fields.ts'
 import { type Links, linksOf } from './links.ts'
 import { withRequiresRoots } from './requires-roots.ts'
 import { type TypeFacts, typeFacts } from './type-facts.ts'
@@ -61,6 +62,7 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
   const types = typeFacts(document, new Map([...graphs].map(([value, subgraph]) => [value, subgraph.name])))
   yield
   const api = apiSchema(sdl)
+  const planned = withExternalFields(sdl, document)
   yield
   let requiresPlanner: Planner | undefined
   return {
@@ -68,9 +70,9 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
     hash: createHash('sha256').update(sdl).digest('hex'),
     apiSchema: api,
     types,
-    planner: createPlanner(sdl),
+    planner: createPlanner(planned),
     get requiresPlanner() {
-      requiresPlanner ??= createPlanner(withRequiresRoots(sdl))
+      requiresPlanner ??= createPlanner(withRequiresRoots(planned))
       return requiresPlanner
     },
     subgraphs: [...graphs.values()],
