@@ -86,8 +86,8 @@ async function throughput(
   { rounds, isQuick, isProfiled }: Chosen,
 ): Promise<readonly Sample[]> {
   const timing: Timing = isQuick
-    ? { warmUpSeconds: 1, warmUpSecondsMax: 3, warmUpRequests: 100, windowSeconds: 2 }
-    : { warmUpSeconds: 5, warmUpSecondsMax: 20, warmUpRequests: 1_000, windowSeconds: 6 }
+    ? { warmUpSeconds: 1, warmUpSecondsMax: 3, warmUpCpuSeconds: 0, windowSeconds: 2 }
+    : { warmUpSeconds: 5, warmUpSecondsMax: 30, warmUpCpuSeconds: 4, windowSeconds: 6 }
   const samples: Sample[] = []
   for (const workload of workloads) {
     for (let round = 1; round <= rounds; round++) {

@@ -35,9 +35,9 @@ export interface Sample {
 }
 
 export interface Timing {
-  /** A warm-up lasts at least so long, and until so many requests are answered or the longest time is over. */
+  /** A warm-up lasts at least so long, and until the gateway has had its processor time or the longest time is over. */
   readonly warmUpSeconds: number
-  readonly warmUpRequests: number
+  readonly warmUpCpuSeconds: number
   readonly warmUpSecondsMax: number
   readonly windowSeconds: number
 }
@@ -98,6 +98,9 @@ export async function askOnce(variant: Variant, world: World, port: number): Pro
   return await ask(body)
 }
 
+/** More than any gateway answers a second. */
+const FIRST_IDS_APART = 1_000_000
+
 export interface Measurement {
   readonly tool: 'wrk' | 'autocannon'
   readonly workload: Workload
@@ -117,14 +120,14 @@ export async function measure(measurement: Measurement): Promise<Sample> {
   await askOnce(variant, world, stood.port)
   const text = requestText(variant, world)
   const options = { port: stood.port, connections: workload.connections, text }
-  let warmed = 0
-  for (let seconds = 0; seconds < timing.warmUpSecondsMax; seconds += timing.warmUpSeconds) {
-    const { requests } = await load(tool, { ...options, seconds: timing.warmUpSeconds, firstId: warmed })
-    warmed += requests
-    if (warmed >= timing.warmUpRequests) break
+  const cold = read(stood.gateway.pid)
+  for (let warmedSeconds = 0; warmedSeconds < timing.warmUpSecondsMax; ) {
+    await load(tool, { ...options, seconds: timing.warmUpSeconds, firstId: warmedSeconds * FIRST_IDS_APART })
+    warmedSeconds += timing.warmUpSeconds
+    if (read(stood.gateway.pid).gatewaySeconds - cold.gatewaySeconds >= timing.warmUpCpuSeconds) break
   }
   const before = read(stood.gateway.pid)
-  const result = await load(tool, { ...options, seconds: timing.windowSeconds, firstId: 100_000_000 })
+  const result = await load(tool, { ...options, seconds: timing.windowSeconds, firstId: 500_000_000 })
   const busy = busyBetween(before, read(stood.gateway.pid))
   const { requests } = result
   return {
