@@ -29,7 +29,10 @@ const headerName = z
     name => !OWN_HEADERS.test(name),
     expecting("a header that is not the connection's or the gateway's own"),
   )
-const headerValue = text.regex(/^[\x20-\x7e]{0,4096}$/, expecting('a value of visible ASCII'))
+/** Not shown when it is wrong: some are keys. */
+const headerValue = z
+  .string('expected a string')
+  .regex(/^[\x20-\x7e]{0,4096}$/, 'expected a value of visible ASCII')
 const pattern = text.max(256).transform((source, context) => {
   try {
     return new RegExp(source)
@@ -61,7 +64,14 @@ const propagated = z.preprocess(
 )
 const headerRules = members({
   propagate: z.array(propagated).max(100, 'expected at most 100 rules').optional(),
-  insert: z.record(headerName, headerValue).optional(),
+  insert: z
+    .record(headerName, headerValue, {
+      error: ({ code }) =>
+        code === 'invalid_key'
+          ? "expected the name of a header that is not the connection's or the gateway's own"
+          : 'expected an object of headers and their values',
+    })
+    .optional(),
 })
 
 /** `CONFIG=file`, in JSON: what rarely differs between two processes. Unknown members are refused. */

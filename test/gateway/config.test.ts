@@ -23,6 +23,7 @@ test('an empty environment gives the defaults, and an empty variable counts as a
     production: false,
     supergraphPath: 'schema/supergraph.graphql',
     operationsPath: 'schema/operations.json',
+    overrideLabels: [],
     logLevel: 'info',
     identityKey: undefined,
     subgraphUrls: new Map(),
@@ -32,6 +33,36 @@ test('an empty environment gives the defaults, and an empty variable counts as a
   expect(readConfig({ PORT: '', SUPERGRAPH: '', IDENTITY_KEY: '', SUBGRAPH_URL_COUPON: '' })).toEqual(
     defaults,
   )
+})
+
+test('our operations go with our supergraph alone', () => {
+  expect(readConfig({ SUPERGRAPH: 'other.graphql' }).operationsPath).toBeUndefined()
+  expect(readConfig({ SUPERGRAPH: './schema/supergraph.graphql' }).operationsPath).toBe(
+    'schema/operations.json',
+  )
+  expect(readConfig({ SUPERGRAPH: 'other.graphql', OPERATIONS: 'mine.json' }).operationsPath).toBe(
+    'mine.json',
+  )
+})
+
+test('labels are separated by commas', () => {
+  expect(readConfig({ OVERRIDE_LABELS: ' beta, percent-free ,,' }).overrideLabels).toEqual([
+    'beta',
+    'percent-free',
+  ])
+})
+
+test('rules for headers are read in one form, names in lower case', () => {
+  const headers = {
+    all: { propagate: ['Authorization', { name: 'X-Tenant', rename: 'Tenant' }, { matching: '^x-' }] },
+    subgraphs: { products: { insert: { 'X-Gateway': 'spillway' } } },
+  }
+  expect(readConfig({ CONFIG: file(JSON.stringify({ headers })) }).file.headers).toEqual({
+    all: {
+      propagate: [{ name: 'authorization' }, { name: 'x-tenant', rename: 'tenant' }, { matching: /^x-/ }],
+    },
+    subgraphs: { products: { insert: { 'x-gateway': 'spillway' } } },
+  })
 })
 
 test('what is set is read', () => {
@@ -82,6 +113,48 @@ describe('what is wrong is named in our own words, and no secret shown', () => {
     ['{"corsOrigins": "*"}', /corsOrigins: expected a list of origins, got "\*"$/],
     ['{"corsOrigins": ["*"]}', /corsOrigins.0/],
     ['{"corsOrigins": ["https://a.example/"]}', /corsOrigins.0: expected an origin/],
+    ['{"compression": true}', /compression: expected false, or an object with the member bytesMin/],
+    [
+      '{"subgraphs": {"a": {"requestMsMax": 0}}}',
+      /subgraphs.a.requestMsMax: expected a positive integer, got 0$/,
+    ],
+    ['{"subgraphs": {"a": {"timeout": 1}}}', /subgraphs.a: expected the members requestMsMax, got timeout$/],
+    [
+      '{"headers": {"all": {"forward": []}}}',
+      /headers.all: expected the members propagate, insert, got forward$/,
+    ],
+    [
+      '{"headers": {"all": {"propagate": ["Content-Length"]}}}',
+      /headers.all.propagate.0.name: expected a header that is not the connection's or the gateway's own, got "content-length"$/,
+    ],
+    [
+      '{"headers": {"all": {"propagate": [{"name": "a", "rename": "spillway-identity"}]}}}',
+      /headers.all.propagate.0.rename: expected a header that is not .*, got "spillway-identity"$/,
+    ],
+    [
+      '{"headers": {"all": {"insert": {"host": "a"}}}}',
+      /headers.all.insert.host: expected the name of a header that is not /,
+    ],
+    [
+      '{"headers": {"subgraphs": {"a": {"propagate": [{"matching": "("}]}}}}',
+      /headers.subgraphs.a.propagate.0.matching: expected a regular expression: /,
+    ],
+    [
+      '{"headers": {"all": {"propagate": [{"name": "a", "matching": "b"}]}}}',
+      /headers.all.propagate.0: expected either name or matching, got /,
+    ],
+    [
+      '{"headers": {"all": {"propagate": [{}]}}}',
+      /headers.all.propagate.0: expected either name or matching, got /,
+    ],
+    [
+      '{"headers": {"all": {"propagate": [{"matching": "b", "default": "c"}]}}}',
+      /headers.all.propagate.0: expected rename and default beside name only, got /,
+    ],
+    [
+      '{"headers": {"all": {"insert": {"a": "\\n"}}}}',
+      /headers.all.insert.a: expected a value of visible ASCII$/,
+    ],
   ])('the file %s', (text, message) => {
     expect(() => readConfig({ CONFIG: file(text) })).toThrow(message)
   })
