@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
+import { SharingClient } from '../protocol/sharing-client.ts'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { createApolloDoor } from './apollo-door.ts'
 import { type CompressionSettings, createCompress } from './compression.ts'
@@ -106,7 +107,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { introspection = !production, explorers = !production, queryPlans = !production } = options
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits }
   assertLimits(limits)
-  const { supergraphSdl, clients, urlOf = ({ url }: Subgraph) => url } = options
+  const { supergraphSdl, urlOf = ({ url }: Subgraph) => url, share = {} } = options
+  const clients = share.fetches === false ? options.clients : sharing(options.clients)
   const source: GraphSource = { supergraphSdl, manifest: options.manifest ?? [] }
   const graphOptions = { clients, limits, urlOf, overrideLabels: new Set(options.overrideLabels) }
   const metrics = createMetrics(() => graph.current.clients.values())
@@ -118,7 +120,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     onOutcome: outcome => metrics.observeSwap(outcome),
   })
   assertSubgraphs('headers.subgraphs', options.headers?.subgraphs, graph.current.supergraph.subgraphs)
-  const inFlight: Stages['inFlight'] = options.share?.queries === false ? undefined : new InFlight()
+  const inFlight: Stages['inFlight'] = share.queries === false ? undefined : new InFlight()
   metrics.expose(
     'spillway_queries_shared_total',
     "Queries answered by another's execution.",
@@ -218,6 +220,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     },
     close: () => (closed ??= closeNow()),
   }
+}
+
+/** Clients whose identical fetches share one answer. */
+function sharing(clients: GatewayOptions['clients']): GatewayOptions['clients'] {
+  if (typeof clients === 'function') return subgraph => new SharingClient(clients(subgraph))
+  return new Map([...clients].map(([name, client]) => [name, new SharingClient(client)]))
 }
 
 /** Resolves when nobody is connected any more, and after `waitMsMax` all the same. */

@@ -93,8 +93,10 @@ test('once answered, a query is executed anew', async () => {
 })
 
 test.each([
-  ['switched on', {}, 1],
-  ['switched off', { share: { queries: false } }, 3],
+  ['queries and fetches shared', {}, 1],
+  ['only fetches shared', { share: { queries: false } }, 1],
+  ['only queries shared', { share: { fetches: false } }, 1],
+  ['nothing shared', { share: { queries: false, fetches: false } }, 3],
 ])('through a gateway, %s', async (_, options, executed) => {
   const graph = await tinyGraph(options)
   try {
@@ -120,7 +122,9 @@ test.each([
   }
 })
 
+/** Queries and fetches that were answered by another's. */
 async function sharedBy({ app }: Gateway): Promise<number> {
   const { payload } = await app.inject('/metrics')
-  return Number(/^spillway_queries_shared_total (\d+)$/m.exec(payload)?.[1])
+  const counts = payload.matchAll(/^spillway_(?:queries_shared_total|subgraph_shared_total\{.*\}) (\d+)$/gm)
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0)
 }
