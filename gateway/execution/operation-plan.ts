@@ -1,5 +1,6 @@
-import { Kind, type SelectionNode } from 'graphql'
+import { type GraphQLObjectType, Kind, type OperationTypeNode, type SelectionNode } from 'graphql'
 import type { Supergraph } from '../supergraph/supergraph.ts'
+import { refuseConflictingRequires } from './conflicting-requires.ts'
 import type { NormalizedOperation } from './normalize.ts'
 import type { QueryPlan, Rollout } from './plan.ts'
 import { planDeferred } from './plan-deferred.ts'
@@ -31,6 +32,7 @@ export function planOperation(
   if (selections.length === 0) return { stages: [] }
   const plan = (chosen: readonly SelectionNode[]): QueryPlan => {
     try {
+      refuseConflictingRequires(supergraph, chosen, rootOf(supergraph, operation))
       return supergraph.planner.plan(operation.textOf(chosen), rollout)
     } catch (error) {
       return { kind: 'QueryPlan', node: planDeferred(supergraph, operation, chosen, rollout, error) }
@@ -52,6 +54,7 @@ export async function planOperationAsync(
   if (selections.length === 0) return { stages: [] }
   const plan = async (chosen: readonly SelectionNode[]): Promise<QueryPlan> => {
     try {
+      refuseConflictingRequires(supergraph, chosen, rootOf(supergraph, operation))
       return await supergraph.planner.planAsync(operation.textOf(chosen), rollout)
     } catch (error) {
       return { kind: 'QueryPlan', node: planDeferred(supergraph, operation, chosen, rollout, error) }
@@ -61,6 +64,10 @@ export async function planOperationAsync(
   const plans = await Promise.all(selections.map(root => plan([root])))
   if (isOneFetch(plans)) return { stages: [stageOf(selections, await plan(selections))] }
   return { stages: selections.map((root, i) => stageOf([root], plans[i]!)) }
+}
+
+function rootOf({ apiSchema }: Supergraph, { kind }: NormalizedOperation): GraphQLObjectType {
+  return apiSchema.getRootType(kind as OperationTypeNode) as GraphQLObjectType
 }
 
 function isOneStage(operation: NormalizedOperation): boolean {

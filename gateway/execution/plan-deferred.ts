@@ -11,6 +11,7 @@ import {
 } from 'graphql'
 import { requiresRoot } from '../supergraph/requires-roots.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
+import { refuseConflictingRequires } from './conflicting-requires.ts'
 import { type DeferredField, deferRequires, keyOf, type Place } from './defer-requires.ts'
 import type { NormalizedOperation } from './normalize.ts'
 import type { FetchNode, FlattenNode, FlattenNodePathSegment, PlanNode, Rollout } from './plan.ts'
@@ -64,6 +65,7 @@ export function planDeferred(
     round: number,
   ): PlanNode | undefined {
     try {
+      refuseConflictingRequires(supergraph, selections, at.type)
       return planBelow(selections)
     } catch (reason) {
       return planRest(selections, at, planBelow, round, reason)

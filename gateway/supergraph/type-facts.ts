@@ -17,6 +17,8 @@ export interface TypeFacts extends Scopes {
   keysOf(typename: string, subgraph: string): readonly FieldTree[]
   /** What `subgraph` requires of others to compute a field, as written in `@requires`. */
   requiresOf(typename: string, field: string, subgraph: string): SelectionSetNode | undefined
+  /** Does any `@requires` give arguments to what it requires? */
+  readonly requireArguments: boolean
 }
 
 /** @param subgraphNames `join__Graph` value → subgraph name. */
@@ -26,6 +28,7 @@ export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<s
   const keys = new Map<string, FieldTree[]>()
   const withArguments = new Set<string>()
   const requires = new Map<string, SelectionSetNode>()
+  let requireArguments = false
   const memberOf = (abstract: string, name: string): void => {
     const known = members.get(abstract)
     if (known) known.add(name)
@@ -43,8 +46,9 @@ export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<s
         for (const directive of field.directives ?? []) {
           const applied = applicationOf(directive, 'join__field', 'requires')
           const subgraph = applied && subgraphNames.get(applied.graph)
-          if (applied?.fieldSet !== undefined && subgraph !== undefined)
-            requires.set(`${subgraph} ${name}.${field.name.value}`, selectionsOf(applied.fieldSet))
+          if (applied?.fieldSet === undefined || subgraph === undefined) continue
+          requires.set(`${subgraph} ${name}.${field.name.value}`, selectionsOf(applied.fieldSet))
+          requireArguments ||= applied.fieldSet.includes('(')
         }
       }
       for (const parent of definition.interfaces ?? []) memberOf(parent.name.value, name)
@@ -71,6 +75,7 @@ export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<s
     takesArguments: field => withArguments.has(field),
     keysOf: (typename, subgraph) => keys.get(`${subgraph} ${typename}`) ?? [],
     requiresOf: (typename, field, subgraph) => requires.get(`${subgraph} ${typename}.${field}`),
+    requireArguments,
   }
 }
 

@@ -67,6 +67,70 @@ const stairs: Record<string, SubgraphSource> = {
   },
 }
 
+const makeBox = () => ({})
+
+/** The same box in different units, for several fields at once: what the planner cannot keep apart. */
+const boxes: Record<string, SubgraphSource> = {
+  catalog: {
+    sdl: `
+      type Query { p: P  items: [Item!]! }
+      interface Item { id: ID!  box: Box }
+      type P implements Item @key(fields: "id") { id: ID!  box: Box  boxes(n: Int): [Box] }
+      type Q implements Item @key(fields: "id") { id: ID!  box: Box }
+      type Box { width(unit: String): String  maker: Maker }
+      type Maker @key(fields: "id") { id: ID! }`,
+    resolvers: {
+      Query: {
+        p: () => ({ id: '1' }),
+        items: () => [
+          { __typename: 'P', id: '1' },
+          { __typename: 'Q', id: '2' },
+        ],
+      },
+      Item: { __resolveType: resolveType },
+      P: {
+        box: makeBox,
+        boxes: (_: unknown, { n }: { n?: number }) => Array.from({ length: n ?? 1 }, makeBox),
+      },
+      Q: { box: makeBox },
+      Box: { width: (_: unknown, { unit }: { unit?: string }) => unit ?? 'any', maker: () => ({ id: 'm' }) },
+    },
+  },
+  ship: {
+    sdl: `
+      type P @key(fields: "id") {
+        id: ID!  box: Box @external  boxes(n: Int): [Box] @external
+        mm: String @requires(fields: "box { width(unit: \\"mm\\") }")
+        inch: String @requires(fields: "box { width(unit: \\"inches\\") }")
+        both: String @requires(fields: "box { width(unit: \\"m\\") } boxes(n: 2) { width(unit: \\"abc\\") }")
+        three: String @requires(fields: "boxes(n: 3) { width(unit: \\"abcd\\") maker { name } }") }
+      type Q @key(fields: "id") {
+        id: ID!  box: Box @external  mm: String @requires(fields: "box { width(unit: \\"inches\\") }") }
+      type Box { width(unit: String): String @external  maker: Maker @external }
+      type Maker @key(fields: "id") { id: ID!  name: String @external }`,
+    resolvers: {
+      P: {
+        mm: ({ box }: { box: Box }) => box.width,
+        inch: ({ box }: { box: Box }) => box.width,
+        both: ({ box, boxes }: { box: Box; boxes: Box[] }) =>
+          `${box.width}, ${boxes.map(({ width }) => width).join(' ')}`,
+        three: ({ boxes }: { boxes: Box[] }) =>
+          boxes.map(({ width, maker }) => `${width} of ${maker.name}`).join(', '),
+      },
+      Q: { mm: ({ box }: { box: Box }) => box.width },
+    },
+  },
+  makers: {
+    sdl: 'type Maker @key(fields: "id") { id: ID!  name: String }',
+    resolvers: { Maker: { name: () => 'Lin' } },
+  },
+}
+
+interface Box {
+  readonly width: string
+  readonly maker: { readonly name: string }
+}
+
 /** What `posts` requires of an author is computed by `authors` from what `posts` computes: there and back. */
 const circular: Record<string, SubgraphSource> = {
   posts: {
@@ -200,6 +264,26 @@ const cases: readonly Case[] = [
       products: [
         { weight: 2, grams: 2000, byGrams: '2000g', byBox: '300 by Lin', box: { maker: 'Lin', w: -1 } },
         { weight: null, grams: null, byGrams: 'nullg', byBox: '300 by Lin', box: { maker: 'Lin', w: -1 } },
+      ],
+    },
+  },
+  {
+    what: 'different arguments deep within objects and lists, of one object and of two types',
+    subgraphs: boxes,
+    query: `{ p { both three mm inch box { w: width(unit: "lllll") width } boxes { width } }
+      items { ... on P { mm inch } ... on Q { mm } box { width } } }`,
+    data: {
+      p: {
+        both: 'm, abc abc',
+        three: 'abcd of Lin, abcd of Lin, abcd of Lin',
+        mm: 'mm',
+        inch: 'inches',
+        box: { w: 'lllll', width: 'any' },
+        boxes: [{ width: 'any' }],
+      },
+      items: [
+        { mm: 'mm', inch: 'inches', box: { width: 'any' } },
+        { mm: 'inches', box: { width: 'any' } },
       ],
     },
   },
