@@ -6,6 +6,7 @@ import {
   Kind,
   type OperationDefinitionNode,
   parse,
+  specifiedRules,
   validate,
 } from 'graphql'
 import type { Priority } from '../../protocol/priority.ts'
@@ -14,6 +15,7 @@ import { NO_ROLLOUT, type Rollout } from '../execution/plan.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { checkLimits, type OperationLimits } from './limits.ts'
 import type { ManifestOperation } from './manifest.ts'
+import { unsupportedRule } from './unsupported.ts'
 
 /** An operation that can be run: persisted, or made of a client's text. */
 export interface ServableOperation {
@@ -132,7 +134,7 @@ function onlyOperation(document: DocumentNode): OperationDefinitionNode {
 }
 
 function refuseInvalid(schema: GraphQLSchema, document: DocumentNode): void {
-  const errors = validate(schema, document, undefined, { maxErrors: 5 })
+  const errors = validate(schema, document, [unsupportedRule, ...specifiedRules], { maxErrors: 5 })
   if (errors.length > 0) throw new GraphQLError(errors.map(error => error.message).join(' '))
 }
 
