@@ -40,9 +40,19 @@ const EXECUTABLE_LOCATIONS: ReadonlySet<string> = new Set([
  * @throws Error when the SDL does not parse or what is left is not a valid schema.
  */
 export function apiSchema(supergraphSdl: string): GraphQLSchema {
-  const schema = buildASTSchema(apiDocument(parse(supergraphSdl, { noLocation: true })), {
-    assumeValidSDL: true,
-  })
+  const steps = apiSchemaInSteps(parse(supergraphSdl, { noLocation: true }))
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
+/** {@link apiSchema} in steps of which each is a part of its time. */
+export function* apiSchemaInSteps(supergraph: DocumentNode): Generator<undefined, GraphQLSchema> {
+  const document = apiDocument(supergraph)
+  yield
+  const schema = buildASTSchema(document, { assumeValidSDL: true })
+  yield
   const problems = validateSchema(schema)
   if (problems.length > 0) {
     const shown = problems.slice(0, 5).map(problem => problem.message)

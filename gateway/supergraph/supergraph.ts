@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { setImmediate as othersTurn } from 'node:timers/promises'
 import { type ConstDirectiveNode, type DocumentNode, type GraphQLSchema, Kind, parse } from 'graphql'
 import { createPlanner, type Planner } from '../execution/plan.ts'
-import { apiSchema } from './api-schema.ts'
+import { apiSchemaInSteps } from './api-schema.ts'
 import { withExternalFields } from './external-fields.ts'
 import { type Links, linksOf } from './links.ts'
 import { withRequiresRoots } from './requires-roots.ts'
@@ -61,8 +61,11 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
   const graphs = subgraphsOf(document)
   const types = typeFacts(document, new Map([...graphs].map(([value, subgraph]) => [value, subgraph.name])))
   yield
-  const api = apiSchema(sdl)
+  const api = yield* apiSchemaInSteps(document)
+  yield
   const planned = withExternalFields(sdl, document)
+  yield
+  const planner = createPlanner(planned)
   yield
   let requiresPlanner: Planner | undefined
   return {
@@ -70,7 +73,7 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
     hash: createHash('sha256').update(sdl).digest('hex'),
     apiSchema: api,
     types,
-    planner: createPlanner(planned),
+    planner,
     get requiresPlanner() {
       requiresPlanner ??= createPlanner(withRequiresRoots(planned))
       return requiresPlanner
