@@ -34,8 +34,9 @@ type WriteObject = (source: Data, introspection?: Data) => string
 
 /**
  * Compiles the writer of one shape of an operation into JavaScript text: each place of the response has code of its own,
- * reads its properties by name and knows its types. On a 90 KB answer this takes 0.4 of the time of building the
- * response out of closures and stringifying it (test/bench/execution.ts).
+ * reads its properties by name and knows its types. For an answer of 89 KB and 6,000 fields this takes 0.6 of the time of
+ * building the response out of closures and stringifying it. Of that, copying the text is most: pieces joined at the end
+ * and characters put into a buffer were no faster.
  *
  * Text only ever enters the generated code through `JSON.stringify` or as a GraphQL name.
  */
