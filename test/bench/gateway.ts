@@ -8,7 +8,7 @@ import type { LatencyOptions } from './gateway/latency.ts'
 import { askOnce, compose, measure, requestText, type Sample, stand, type Timing } from './gateway/measure.ts'
 import { growth, type MemoryGrowth } from './gateway/memory.ts'
 import { installPeers } from './gateway/peers.ts'
-import { startPinned } from './gateway/pinned.ts'
+import { pinSelf, startPinned } from './gateway/pinned.ts'
 import { GATEWAY_CORE, LOAD_CORE } from './gateway/processor.ts'
 import type { Latency } from './gateway/program.ts'
 import type { LatencySample, PlanSample, Results } from './gateway/results.ts'
@@ -29,6 +29,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   const chosen = readArguments(argv)
   await installPeers(say)
   const tool = await loadTool()
+  pinSelf(LOAD_CORE)
   const workloads = WORKLOADS.filter(({ name }) => chosen.only.has(name)).map(workload => ({
     ...workload,
     variants: workload.variants.filter(({ name }) => name.toLowerCase().includes(chosen.variant)),

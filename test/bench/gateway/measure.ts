@@ -3,7 +3,9 @@ import { writeFileSync } from 'node:fs'
 import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 import { composeServices } from '@theguild/federation-composition'
 import { parse } from 'graphql'
 import { type Pinned, startPinned } from './pinned.ts'
@@ -81,23 +83,31 @@ export async function stand(
 
 /** One answer, to an id that every variant is asked for. */
 export async function askOnce(variant: Variant, world: World, port: number): Promise<unknown> {
-  const { before, after } = requestText(variant, world)
-  const body = after === undefined ? before : `${before}p000000007${after}`
-  const ask = async (text: string): Promise<unknown> => {
-    const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
-      body: text,
-    })
-    return await response.json()
-  }
   // Apollo Server learns a hash from a request that sends the text with it.
   if (variant.sends === 'hash' && variant.program === '../peers/apollo.ts') {
-    await ask(JSON.stringify({ query: world.query, ...JSON.parse(body) }))
+    await post(port, JSON.stringify({ query: world.query, ...JSON.parse(bodyOf(variant, world)) }))
   }
-  return await ask(body)
+  return await ask(variant, world, port)
 }
 
+const ask = (variant: Variant, world: World, port: number): Promise<unknown> =>
+  post(port, bodyOf(variant, world))
+
+function bodyOf(variant: Variant, world: World): string {
+  const { before, after } = requestText(variant, world)
+  return after === undefined ? before : `${before}p000000007${after}`
+}
+
+async function post(port: number, body: string): Promise<unknown> {
+  const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body,
+  })
+  return await response.json()
+}
+
+const CHECKS_MAX = 8
 /** More than any gateway answers a second. */
 const FIRST_IDS_APART = 1_000_000
 
@@ -117,7 +127,7 @@ export async function measure(measurement: Measurement): Promise<Sample> {
   const { tool, workload, variant, round, timing, answer, isProfiled } = measurement
   const world = WORLDS[workload.world]
   await using stood = await stand(variant, workload.world, { answer, isProfiled })
-  await askOnce(variant, world, stood.port)
+  const expected = await askOnce(variant, world, stood.port)
   const text = requestText(variant, world)
   const options = { port: stood.port, connections: workload.connections, text }
   const cold = read(stood.gateway.pid)
@@ -127,19 +137,48 @@ export async function measure(measurement: Measurement): Promise<Sample> {
     if (read(stood.gateway.pid).gatewaySeconds - cold.gatewaySeconds >= timing.warmUpCpuSeconds) break
   }
   const before = read(stood.gateway.pid)
-  const result = await load(tool, { ...options, seconds: timing.windowSeconds, firstId: 500_000_000 })
-  const busy = busyBetween(before, read(stood.gateway.pid))
-  const { requests } = result
+  let isOver = false
+  const [{ result, busy }, checks] = await Promise.all([
+    load(tool, { ...options, seconds: timing.windowSeconds, firstId: 500_000_000 }).then(result => {
+      isOver = true
+      return { result, busy: busyBetween(before, read(stood.gateway.pid)) }
+    }),
+    checkWhile(
+      () => !isOver,
+      timing.windowSeconds,
+      async () => isDeepStrictEqual(await ask(variant, world, stood.port), expected),
+    ),
+  ])
+  const requests = result.requests + checks.asked
   return {
     workload: workload.name,
     variant: variant.name,
     round,
     perSecond: requests / result.seconds,
-    cpuUs: requests === 0 ? undefined : (busy.gatewaySeconds * 1e6) / requests,
+    cpuUs: result.requests === 0 ? undefined : (busy.gatewaySeconds * 1e6) / requests,
     load: result,
     busy,
-    voidReason: voidReason(busy, result),
+    voidReason:
+      checks.wrong > 0
+        ? `${checks.wrong} of ${checks.asked} answers looked at were wrong`
+        : voidReason(busy, result),
   }
+}
+
+/** Looks at answers while the load runs, whose own nobody reads: a gateway could be fast at refusing. */
+async function checkWhile(
+  isUnderWay: () => boolean,
+  seconds: number,
+  isRight: () => Promise<boolean>,
+): Promise<{ readonly asked: number; readonly wrong: number }> {
+  let asked = 0
+  let wrong = 0
+  while (isUnderWay() && asked < CHECKS_MAX) {
+    asked++
+    if (!(await isRight().catch(() => false))) wrong++
+    await delay((seconds * 1_000) / CHECKS_MAX)
+  }
+  return { asked, wrong }
 }
 
 export function requestText(variant: Variant, world: World): RequestText {

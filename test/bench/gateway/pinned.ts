@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { MemoryBytes, Ready } from './program.ts'
@@ -14,6 +14,11 @@ export interface Pinned extends AsyncDisposable {
 const PIN = 'taskset'
 const ENDING_MS_MAX = 10_000
 const NODE_FLAGS = ['--expose-gc']
+
+/** Keeps this process to one core. */
+export function pinSelf(core: number): void {
+  execFileSync(PIN, ['-a', '-p', '-c', `${core}`, `${process.pid}`], { stdio: 'ignore' })
+}
 
 /** Starts `node <script> '<settings>'` on this core; what it prints is shown. Rejects when it ends before it serves. */
 export async function startPinned(

@@ -48,7 +48,7 @@ export function markdown(results: Results, workloads: readonly Workload[]): stri
   const parts = [
     `Medians of ${rounds} round${rounds === 1 ? '' : 's'} on ${processor}, Node ${node}, ${tool}; ${at.slice(0, 10)}.`,
     'Made by `npm run bench -- gateway`: gateway on one core, load and subgraphs on the other, a fresh process and a warm-up a variant, alternating order.',
-    'A run is void unless the gateway’s core is at least 95 % busy, the other at most 85 %, and nobody else takes a tenth of the gateway’s.',
+    'A run is void unless the gateway’s core is at least 95 % busy, the other at most 85 %, and nobody else takes a tenth of the gateway’s. CPU is user and system time of the gateway’s process, all threads; it can be compared between void runs too, if with care.',
     ...workloads.flatMap(workload => ofWorkload(workload, summaries(workload, samples))),
     ...ofLatencies(latencies),
     ...ofPlans(plans),
