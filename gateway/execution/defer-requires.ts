@@ -1,8 +1,11 @@
 import {
   type FieldNode,
+  type GraphQLAbstractType,
   type GraphQLCompositeType,
   type GraphQLSchema,
   getNamedType,
+  type InlineFragmentNode,
+  isAbstractType,
   isCompositeType,
   isObjectType,
   Kind,
@@ -65,9 +68,28 @@ export function deferRequires(
       const required =
         isObjectType(parent) && path.length > 0 ? deferred(selection, type, parent.name, path) : undefined
       if (required) return required
+      if (isAbstractType(parent) && isRequiringBelow(parent, selection.name.value))
+        return rewritten(byMember(selection, parent), { path, type: parent })
       if (!type) return [selection]
       return [below(selection, { type, path: [...path, { Field: keyOf(selection) }] })]
     })
+  }
+
+  function isRequiringBelow(parent: GraphQLAbstractType, field: string): boolean {
+    return schema
+      .getPossibleTypes(parent)
+      .some(({ name }) => subgraphs.some(subgraph => types.requiresOf(name, field, subgraph.name)))
+  }
+
+  function byMember(field: FieldNode, parent: GraphQLAbstractType): SelectionNode[] {
+    const members = schema.getPossibleTypes(parent).map(
+      ({ name: value }): InlineFragmentNode => ({
+        kind: Kind.INLINE_FRAGMENT,
+        typeCondition: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value } },
+        selectionSet: { kind: Kind.SELECTION_SET, selections: [field] },
+      }),
+    )
+    return [TYPENAME, ...members]
   }
 
   function below<N extends { readonly selectionSet?: SelectionSetNode | undefined }>(

@@ -5,6 +5,7 @@ import type { NormalizedOperation } from './normalize.ts'
 import type { QueryPlan, Rollout } from './plan.ts'
 import { planDeferred } from './plan-deferred.ts'
 import { responseKeyOf } from './response-key.ts'
+import { refuseRiskyRequires } from './risky-requires.ts'
 
 /** One shape's plan: stages run one after another, each finished, with its follow-up fetches, before the next begins. */
 export interface OperationPlan {
@@ -32,6 +33,7 @@ export function planOperation(
   if (selections.length === 0) return { stages: [] }
   const plan = (chosen: readonly SelectionNode[]): QueryPlan => {
     try {
+      refuseRiskyRequires(supergraph, chosen, rootOf(supergraph, operation))
       refuseConflictingRequires(supergraph, chosen, rootOf(supergraph, operation))
       return supergraph.planner.plan(operation.textOf(chosen), rollout)
     } catch (error) {
@@ -54,6 +56,7 @@ export async function planOperationAsync(
   if (selections.length === 0) return { stages: [] }
   const plan = async (chosen: readonly SelectionNode[]): Promise<QueryPlan> => {
     try {
+      refuseRiskyRequires(supergraph, chosen, rootOf(supergraph, operation))
       refuseConflictingRequires(supergraph, chosen, rootOf(supergraph, operation))
       return await supergraph.planner.planAsync(operation.textOf(chosen), rollout)
     } catch (error) {

@@ -15,6 +15,7 @@ import { refuseConflictingRequires } from './conflicting-requires.ts'
 import { type DeferredField, deferRequires, keyOf, type Place } from './defer-requires.ts'
 import type { NormalizedOperation } from './normalize.ts'
 import type { FetchNode, FlattenNode, FlattenNodePathSegment, PlanNode, Rollout } from './plan.ts'
+import { refuseRiskyRequires } from './risky-requires.ts'
 
 /** A required field may require others that do; each step takes one round. */
 const ROUNDS_MAX = 8
@@ -65,6 +66,7 @@ export function planDeferred(
     round: number,
   ): PlanNode | undefined {
     try {
+      refuseRiskyRequires(supergraph, selections, at.type)
       refuseConflictingRequires(supergraph, selections, at.type)
       return planBelow(selections)
     } catch (reason) {
