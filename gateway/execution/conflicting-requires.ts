@@ -12,6 +12,9 @@ import {
 import { Fault } from '../../protocol/fault.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 
+/** How far what is required is followed to what that requires; composition refuses circles. */
+const DEPTH_MAX = 8
+
 /**
  * Refuses fields that require one field with different arguments. Where that field stands within an object, as `width`
  * in `box { width(unit: "mm") }`, the planner aborts the process over it ("merge_path.rs").
@@ -33,14 +36,9 @@ export function refuseConflictingRequires(
         const narrowed = schema.getType(selection.typeCondition?.name.value ?? type.name)
         if (isCompositeType(narrowed)) visit(selection.selectionSet.selections, narrowed, path)
       } else if (selection.kind === Kind.FIELD) {
-        for (const typename of objectsOf(type))
-          for (const { name } of subgraphs) {
-            const requires = types.requiresOf(typename, selection.name.value, name)
-            if (requires) note(requires, path)
-          }
-        const definition = 'getFields' in type ? type.getFields()[selection.name.value] : undefined
-        const inner = definition && getNamedType(definition.type)
-        if (selection.selectionSet && isCompositeType(inner))
+        noteRequiredBy(selection.name.value, type, path, 0)
+        const inner = typeOf(selection, type)
+        if (selection.selectionSet && inner)
           visit(
             selection.selectionSet.selections,
             inner,
@@ -50,9 +48,20 @@ export function refuseConflictingRequires(
     }
   }
 
-  function note(set: SelectionSetNode, path: string): void {
+  function noteRequiredBy(field: string, type: GraphQLCompositeType, path: string, depth: number): void {
+    for (const typename of objectsOf(type))
+      for (const { name } of subgraphs) {
+        const requires = types.requiresOf(typename, field, name)
+        if (requires && depth < DEPTH_MAX) note(requires, schema.getType(typename), path, depth + 1)
+      }
+  }
+
+  function note(set: SelectionSetNode, type: unknown, path: string, depth: number): void {
     for (const selection of set.selections) {
-      if (selection.kind === Kind.INLINE_FRAGMENT) note(selection.selectionSet, path)
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        const condition = selection.typeCondition?.name.value
+        note(selection.selectionSet, condition === undefined ? type : schema.getType(condition), path, depth)
+      }
       if (selection.kind !== Kind.FIELD) continue
       const at = `${path}.${selection.name.value}`
       const call = callOf(selection)
@@ -63,8 +72,18 @@ export function refuseConflictingRequires(
           `The operation cannot be planned over the subgraphs: its fields require ${known} and ${call} of one object`,
         )
       required.set(at, call)
-      if (selection.selectionSet) note(selection.selectionSet, at)
+      const composite = isCompositeType(type) ? type : undefined
+      if (composite) noteRequiredBy(selection.name.value, composite, path, depth)
+      if (selection.selectionSet)
+        note(selection.selectionSet, composite && typeOf(selection, composite), at, depth)
     }
+  }
+
+  /** The type that a field leads to, where clients may see it. */
+  function typeOf(field: FieldNode, parent: GraphQLCompositeType): GraphQLCompositeType | undefined {
+    const definition = 'getFields' in parent ? parent.getFields()[field.name.value] : undefined
+    const type = definition && getNamedType(definition.type)
+    return isCompositeType(type) ? type : undefined
   }
 
   function objectsOf(type: GraphQLCompositeType): readonly string[] {

@@ -140,7 +140,9 @@ const circular: Record<string, SubgraphSource> = {
         byNovice: Boolean! @external
         tag: String! @requires(fields: "byNovice")
       }
-      type Author @key(fields: "id") { id: ID!  years: Int! @external  novice: Boolean! @requires(fields: "years") }`,
+      type Author @key(fields: "id") {
+        id: ID!  years(plus: Int): Int! @external
+        novice: Boolean! @requires(fields: "years")  soon: Int @requires(fields: "years(plus: 9)") }`,
     resolvers: {
       Query: {
         posts: () => [
@@ -149,16 +151,21 @@ const circular: Record<string, SubgraphSource> = {
         ],
       },
       Post: { tag: ({ byNovice }: { byNovice: boolean }) => (byNovice ? 'new' : 'old') },
-      Author: { novice: ({ years }: { years: number }) => years < 2 },
+      Author: {
+        novice: ({ years }: { years: number }) => years < 2,
+        soon: ({ years }: { years: number }) => years,
+      },
     },
   },
   authors: {
     sdl: `type Post @key(fields: "id") {
         id: ID!  author: Author! @external  byNovice: Boolean! @requires(fields: "author { novice }") }
-      type Author @key(fields: "id") { id: ID!  years: Int!  novice: Boolean! @external }`,
+      type Author @key(fields: "id") { id: ID!  years(plus: Int): Int!  novice: Boolean! @external }`,
     resolvers: {
       Post: { byNovice: ({ author }: { author: { novice: boolean } }) => author.novice },
-      Author: { years: ({ id }: { id: string }) => Number(id) },
+      Author: {
+        years: ({ id }: { id: string }, { plus }: { plus?: number }) => Number(id) + (plus ?? 0),
+      },
     },
   },
 }
@@ -233,6 +240,17 @@ const cases: readonly Case[] = [
       posts: [
         { byNovice: true, author: { novice: true, years: 1 }, tag: 'new' },
         { byNovice: false, author: { novice: false, years: 2 }, tag: 'old' },
+      ],
+    },
+  },
+  {
+    what: 'circular, and on the way a field that is required beside it with an argument',
+    subgraphs: circular,
+    query: '{ posts { tag author { soon years(plus: 5) } } }',
+    data: {
+      posts: [
+        { tag: 'new', author: { soon: 10, years: 6 } },
+        { tag: 'old', author: { soon: 11, years: 7 } },
       ],
     },
   },
