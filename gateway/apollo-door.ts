@@ -18,9 +18,8 @@ import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'gr
 import { Fault } from '../protocol/fault.ts'
 import { presentError } from './errors.ts'
 import { headOf, type ResponseHead } from './http.ts'
-import { limitsRule } from './operations/limits.ts'
+import { adhocRules } from './operations/adhoc-rules.ts'
 import type { RegistryLimits, ServableOperation } from './operations/registry.ts'
-import { unsupportedRule } from './operations/unsupported.ts'
 import { type Graph, onGraph, type RequestState, refuse, run, type Stages } from './pipeline.ts'
 import type { Outcome } from './request.ts'
 
@@ -60,7 +59,7 @@ export async function createApolloDoor(options: ApolloDoorOptions): Promise<Apol
     hideSchemaDetailsFromClientErrors: !introspection,
     includeStacktraceInErrorResponses: false,
     parseOptions: { maxTokens: limits.tokensMax },
-    validationRules: [unsupportedRule, limitsRule(limits)],
+    validationRules: [...adhocRules(limits)],
     validationOptions: { maxErrors: 5 },
     stopOnTerminationSignals: false,
     csrfPrevention: true,

@@ -126,6 +126,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     "Queries answered by another's execution.",
     () => inFlight?.shared ?? 0,
   )
+  metrics.exposeLevel(
+    'spillway_texts_kept',
+    'Texts of clients that are compiled.',
+    () => graph.current.adhoc.kept,
+  )
   const stages: Stages = {
     identify: createIdentify(
       options.tokens === undefined ? undefined : createTokenVerifier({ settings: options.tokens }),

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { buildGraph, closeClients, type GraphOptions, type GraphSource, madeFor } from './graph.ts'
+import { warmTexts } from './operations/warm.ts'
 import type { Graph } from './pipeline.ts'
 
 /** The graph that is served, and how another takes its place. */
@@ -31,7 +32,7 @@ export interface ServedGraphOptions extends GraphOptions {
 const RETIRE_GRACE_MS = 1_000
 
 export function serveGraph(first: Graph, source: GraphSource, options: ServedGraphOptions): ServedGraph {
-  const { clients: given, requestMsMax, logger, onSwap, onOutcome } = options
+  const { clients: given, limits, requestMsMax, logger, onSwap, onOutcome } = options
   let current = first
   let currentSource = source
   let refused: string | undefined
@@ -74,6 +75,8 @@ export function serveGraph(first: Graph, source: GraphSource, options: ServedGra
       'new supergraph or manifest serves',
     )
     onOutcome('swapped')
+    if (graph.adhoc !== before.adhoc)
+      void warmTexts(graph, before, limits, () => isClosed || current.adhoc !== graph.adhoc)
   }
 
   function retire(clients: readonly SubgraphClient[]): void {

@@ -16,11 +16,16 @@ export interface AdhocText extends AdhocName {
 }
 
 export interface AdhocOperations {
-  /** The operation, compiled for this bucket of the rollout (the first, unless told otherwise); those who ask at once for the same text share one compilation. Rejects with its Fault. */
+  /**
+   * The operation, compiled for this bucket of the rollout (the first, unless told otherwise); those who ask at once for
+   * the same text share one compilation. Rejects with its Fault.
+   */
   operationOf(text: AdhocText, bucket?: number): Promise<ServableOperation>
   /** The operation if it has been compiled already: then its text has been found valid and within the limits. */
   find(name: AdhocName, bucket?: number): ServableOperation | undefined
   readonly kept: number
+  /** What is kept, compiled already, latest used first. */
+  recent(): readonly (AdhocName & { readonly bucket: number })[]
 }
 
 const KEPT_MAX = 1_000
@@ -30,6 +35,7 @@ const KEPT_CHARS_MAX = 32 * 1024
 const KEPT_SELECTIONS_MAX = 200_000
 
 interface Kept {
+  readonly name: AdhocName & { readonly bucket: number }
   readonly made: Promise<ServableOperation>
   /** Once it is made. */
   operation: ServableOperation | undefined
@@ -100,7 +106,13 @@ export function createAdhocOperations(
         return known.made
       }
       const made = make(text, bucket, key)
-      touch(key, { made, operation: undefined, counted: 0 })
+      touch(key, {
+        // Without the document: only the text is kept for as long as the operation.
+        name: { text: text.text, operationName: text.operationName, bucket },
+        made,
+        operation: undefined,
+        counted: 0,
+      })
       return made
     },
     find(name, bucket = 0) {
@@ -114,6 +126,11 @@ export function createAdhocOperations(
     get kept() {
       return compiled.size
     },
+    recent: () =>
+      [...compiled.values()]
+        .filter(({ operation }) => operation !== undefined)
+        .map(({ name }) => name)
+        .reverse(),
   }
 }
 

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import { ERRORS } from '../errors.ts'
 import { addClientMetrics } from './client-metrics.ts'
@@ -21,6 +21,8 @@ export interface Metrics {
   observeSwap(outcome: 'swapped' | 'refused'): void
   /** A total that is kept elsewhere, read at every look. */
   expose(name: string, help: string, read: () => number): void
+  /** A number that goes up and down. */
+  exposeLevel(name: string, help: string, read: () => number): void
   text(): Promise<string>
 }
 
@@ -68,6 +70,18 @@ export function createMetrics(clients: () => Iterable<SubgraphClient>): Metrics 
       seconds.observe({ operation: name }, durationMs / 1_000)
     },
     observeSwap: outcome => swaps.inc({ outcome }),
+    exposeLevel(name, help, read) {
+      registry.registerMetric(
+        new Gauge({
+          name,
+          help,
+          registers: [],
+          collect() {
+            this.set(read())
+          },
+        }),
+      )
+    },
     expose(name, help, read) {
       registry.registerMetric(
         new Counter({

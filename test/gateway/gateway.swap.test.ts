@@ -182,6 +182,16 @@ describe('a swap', () => {
     expect(clients.slice(2).map(({ isClosed }) => isClosed)).toEqual([false, false])
   })
 
+  test('compiles the texts of clients anew before they are asked again', async () => {
+    const { gateway, url } = await swapping()
+    for (const more of ['a', 'b', 'c']) versionOf(await ask(url, { query: `${TEXT} # ${more}` }))
+    await gateway.swap({ supergraphSdl: supergraph(1) })
+    await vi.waitFor(async () =>
+      expect(await (await fetch(`${url}/metrics`)).text()).toContain('\nspillway_texts_kept 3\n'),
+    )
+    expect(versionOf(await ask(url, { query: `${TEXT} # a` }))).toBe('1')
+  })
+
   test('keeps the clients of subgraphs that are where they were', async () => {
     const { gateway, url, clients } = await swapping()
     await gateway.swap({ supergraphSdl: supergraph(0, ' extend type Query { more: String }') })
