@@ -1,20 +1,11 @@
-import {
-  type DocumentNode,
-  type FieldNode,
-  Kind,
-  type OperationDefinitionNode,
-  parse,
-  parseType,
-  print,
-  type SelectionNode,
-  type VariableDefinitionNode,
-} from 'graphql'
+import { type FieldNode, Kind, type OperationDefinitionNode, print, type SelectionNode } from 'graphql'
 import { requiresRoot } from '../supergraph/requires-roots.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { refuseConflictingRequires } from './conflicting-requires.ts'
 import { type DeferredField, deferRequires, keyOf, type Place } from './defer-requires.ts'
+import { entityFetch, moved } from './deferred-fetch.ts'
 import type { NormalizedOperation } from './normalize.ts'
-import type { FetchNode, FlattenNode, FlattenNodePathSegment, PlanNode, Rollout } from './plan.ts'
+import type { PlanNode, Rollout } from './plan.ts'
 import { refuseRiskyRequires } from './risky-requires.ts'
 
 /** A required field may require others that do; each step takes one round. */
@@ -106,107 +97,4 @@ export function planDeferred(
 
   const planBelow: PlanBelow = selections => planner.plan(operation.textOf(selections), rollout).node
   return planRest(chosen, { type: root, path: [] }, planBelow, 0, reason)
-}
-
-/** A plan from a root field as a plan from the objects that have the deferred field. */
-function moved(node: PlanNode, deferred: DeferredField): PlanNode {
-  const from = (path: readonly FlattenNodePathSegment[]): FlattenNodePathSegment[] => [
-    ...deferred.path,
-    ...path,
-  ]
-  switch (node.kind) {
-    case 'Sequence':
-    case 'Parallel':
-      return { ...node, nodes: node.nodes.map(child => moved(child, deferred)) }
-    case 'Flatten':
-      return { ...node, path: from(node.path) }
-    case 'BatchFetch': {
-      const aliases = node.entityBatch.aliases.map(alias => ({ ...alias, paths: alias.paths.map(from) }))
-      return { ...node, entityBatch: { ...node.entityBatch, aliases } }
-    }
-    case 'Fetch':
-      return fromEntities(node, deferred)
-    default:
-      return node
-  }
-}
-
-/** The fetch of the root field that stands for a deferred one, as a fetch of the field itself. */
-function fromEntities(node: FetchNode, deferred: DeferredField): FlattenNode {
-  const { definitions } = parse(node.operation, { noLocation: true })
-  const root = definitions.find(definition => definition.kind === Kind.OPERATION_DEFINITION)
-  const fragments = definitions.filter(definition => definition.kind === Kind.FRAGMENT_DEFINITION)
-  const { name } = deferred.field
-  const selections = (root?.selectionSet.selections ?? []).map(selection => {
-    if (selection.kind !== Kind.FIELD)
-      throw new Error(`Expected a fetch of the root field for "${name.value}", got ${print(selection)}`)
-    const { alias, ...field } = selection
-    return alias && alias.value !== name.value ? { ...selection, name } : { ...field, name }
-  })
-  const { outputRewrites } = node
-  const fetch = entityFetch(deferred, selections, root?.variableDefinitions ?? [], fragments)
-  return outputRewrites ? { ...fetch, node: { ...(fetch.node as FetchNode), outputRewrites } } : fetch
-}
-
-function entityFetch(
-  { typename, path, service, requires }: DeferredField,
-  selections: readonly SelectionNode[],
-  variables: readonly VariableDefinitionNode[],
-  fragments: DocumentNode['definitions'],
-): FlattenNode {
-  const document = {
-    kind: Kind.DOCUMENT,
-    definitions: [
-      {
-        kind: Kind.OPERATION_DEFINITION,
-        operation: 'query',
-        variableDefinitions: [REPRESENTATIONS, ...variables],
-        selectionSet: {
-          kind: Kind.SELECTION_SET,
-          selections: [
-            {
-              kind: Kind.FIELD,
-              name: { kind: Kind.NAME, value: '_entities' },
-              arguments: [
-                {
-                  kind: Kind.ARGUMENT,
-                  name: REPRESENTATIONS.variable.name,
-                  value: REPRESENTATIONS.variable,
-                },
-              ],
-              selectionSet: {
-                kind: Kind.SELECTION_SET,
-                selections: [
-                  {
-                    kind: Kind.INLINE_FRAGMENT,
-                    typeCondition: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: typename } },
-                    selectionSet: { kind: Kind.SELECTION_SET, selections },
-                  },
-                ],
-              },
-            },
-          ],
-        },
-      },
-      ...fragments,
-    ],
-  } as DocumentNode
-  return {
-    kind: 'Flatten',
-    path: [...path],
-    node: {
-      kind: 'Fetch',
-      serviceName: service,
-      operationKind: 'query',
-      operation: print(document),
-      variableUsages: variables.map(({ variable }) => variable.name.value),
-      requires: [...requires],
-    },
-  }
-}
-
-const REPRESENTATIONS: VariableDefinitionNode = {
-  kind: Kind.VARIABLE_DEFINITION,
-  variable: { kind: Kind.VARIABLE, name: { kind: Kind.NAME, value: 'representations' } },
-  type: parseType('[_Any!]!', { noLocation: true }),
 }
