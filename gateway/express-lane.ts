@@ -76,7 +76,8 @@ export function expressLane(server: Server, options: ExpressLaneOptions): Expres
       for (const listener of nodes) listener.call(server, socket)
     },
     fail(socket, failure) {
-      server.emit('clientError', Object.assign(new Error(failure.message), { code: failure.code }), socket)
+      const error = Object.assign(new Error(failure.message), { code: failure.code })
+      if (!server.emit('clientError', error, socket)) socket.destroy()
     },
   }
   server.on('connection', (socket: Socket) => connections.add(new Connection(socket, lane)))
