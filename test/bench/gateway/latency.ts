@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http'
 import { answerParent } from './program.ts'
-import type { RequestText } from './wrk.ts'
+import type { RequestText } from './question.ts'
 
 /**
  * Requests at a fixed rate, sent whether or not earlier ones are answered:

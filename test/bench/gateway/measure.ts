@@ -1,24 +1,11 @@
-import { createHash } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
-import { mkdtempDisposable } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
-import { composeServices } from '@theguild/federation-composition'
-import { parse } from 'graphql'
-import { type Pinned, startPinned } from './pinned.ts'
-import { type Busy, busyBetween, GATEWAY_CORE, LOAD_CORE, read, voidReason } from './processor.ts'
-import type { GatewaySettings, Variant, Workload } from './variants.ts'
-import { WORLDS, type World, type WorldName } from './worlds.ts'
-import { type LoadResult, load, type RequestText } from './wrk.ts'
-
-/** A gateway over its subgraphs, all of it fresh processes. */
-export interface Stand extends AsyncDisposable {
-  readonly gateway: Pinned
-  readonly port: number
-}
+import { type Busy, busyBetween, read, voidReason } from './processor.ts'
+import { ask, askOnce, requestText } from './question.ts'
+import { stand } from './stand.ts'
+import type { Variant, Workload } from './variants.ts'
+import { WORLDS } from './worlds.ts'
+import { type LoadResult, load } from './wrk.ts'
 
 export interface Sample {
   readonly workload: string
@@ -42,69 +29,6 @@ export interface Timing {
   readonly warmUpCpuSeconds: number
   readonly warmUpSecondsMax: number
   readonly windowSeconds: number
-}
-
-/** Starts what a variant needs. */
-export async function stand(
-  variant: Variant,
-  worldName: WorldName,
-  { answer = '', isProfiled = false }: { readonly answer?: string; readonly isProfiled?: boolean } = {},
-): Promise<Stand> {
-  const world = WORLDS[worldName]
-  const stack = new AsyncDisposableStack()
-  try {
-    const folder = stack.use(await mkdtempDisposable(join(tmpdir(), 'bench-')))
-    const supergraphPath = join(folder.path, 'supergraph.graphql')
-    let settings: object = { answer }
-    if (variant.program !== 'bare.ts') {
-      const subgraphs = stack.use(
-        await startPinned(LOAD_CORE, 'subgraphs.ts', { world: worldName, envelope: variant.envelope }),
-      )
-      writeFileSync(supergraphPath, compose(world, subgraphs.ready.ports!))
-      settings = {
-        supergraphPath,
-        query: world.query,
-        queryId: idOf(world.query),
-        sharing: variant.sharing,
-        rustPlanner: variant.rustPlanner,
-        leanFetcher: variant.leanFetcher,
-      } satisfies GatewaySettings
-    }
-    const gateway = stack.use(
-      await startPinned(GATEWAY_CORE, variant.program, settings, isProfiled ? PROFILE_FLAGS : []),
-    )
-    const owned = stack.move()
-    return { gateway, port: gateway.ready.port!, [Symbol.asyncDispose]: () => owned.disposeAsync() }
-  } catch (error) {
-    await stack.disposeAsync()
-    throw error
-  }
-}
-
-/** One answer, to an id that every variant is asked for. */
-export async function askOnce(variant: Variant, world: World, port: number): Promise<unknown> {
-  // Apollo Server learns a hash from a request that sends the text with it.
-  if (variant.sends === 'hash' && variant.program === '../peers/apollo.ts') {
-    await post(port, JSON.stringify({ query: world.query, ...JSON.parse(bodyOf(variant, world)) }))
-  }
-  return await ask(variant, world, port)
-}
-
-const ask = (variant: Variant, world: World, port: number): Promise<unknown> =>
-  post(port, bodyOf(variant, world))
-
-function bodyOf(variant: Variant, world: World): string {
-  const { before, after } = requestText(variant, world)
-  return after === undefined ? before : `${before}p000000007${after}`
-}
-
-async function post(port: number, body: string): Promise<unknown> {
-  const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
-    body,
-  })
-  return await response.json()
 }
 
 const CHECKS_MAX = 8
@@ -180,32 +104,3 @@ async function checkWhile(
   }
   return { asked, wrong }
 }
-
-export function requestText(variant: Variant, world: World): RequestText {
-  const named =
-    variant.sends === 'text'
-      ? { query: world.query }
-      : { extensions: { persistedQuery: { version: 1, sha256Hash: idOf(world.query) } } }
-  if (!world.takesId) return { before: JSON.stringify(named), after: undefined }
-  const [before, after] = JSON.stringify({ ...named, variables: { id: '~' } }).split('~')
-  return { before: before!, after }
-}
-
-export function compose(world: World, ports: Readonly<Record<string, number>>): string {
-  const composed = composeServices(
-    world.subgraphs.map(({ name, sdl }) => ({
-      name,
-      typeDefs: parse(sdl),
-      url: `http://127.0.0.1:${ports[name]}/graphql`,
-    })),
-  )
-  if (composed.errors !== undefined) throw new Error(composed.errors.map(error => error.message).join('; '))
-  return composed.supergraphSdl
-}
-
-const PROFILE_FLAGS = [
-  '--cpu-prof',
-  `--cpu-prof-dir=${fileURLToPath(new URL('../results/profiles/', import.meta.url))}`,
-]
-
-const idOf = (query: string): string => createHash('sha256').update(query).digest('hex')

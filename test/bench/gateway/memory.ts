@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http'
-import { stand } from './measure.ts'
 import type { MemoryBytes } from './program.ts'
+import { stand } from './stand.ts'
 import type { Variant } from './variants.ts'
 
 /** What a gateway holds after so many texts, each of them new, in comparison with after its first few. */

@@ -1,8 +1,8 @@
 import { type DocumentNode, parse } from 'graphql'
 import { compileOperation } from '../../../gateway/execution/operation.ts'
 import { loadSupergraph } from '../../../gateway/supergraph/supergraph.ts'
-import { compose } from './measure.ts'
 import { answerParent } from './program.ts'
+import { compose } from './stand.ts'
 import { timed } from './timed.ts'
 import { WORLDS, type WorldName } from './worlds.ts'
 

@@ -3,12 +3,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { LOAD_CORE } from './processor.ts'
-
-/** A POST body; with `after`, an id that no request before had stands between the two parts. */
-export interface RequestText {
-  readonly before: string
-  readonly after: string | undefined
-}
+import type { RequestText } from './question.ts'
 
 export interface LoadOptions {
   readonly port: number
