@@ -12,7 +12,6 @@ import { explorerRoutes } from './explorer.ts'
 import { expressLane } from './express-lane.ts'
 import { buildGraph, type CreateClient, type GraphSource } from './graph.ts'
 import { graphqlRoute } from './graphql-route.ts'
-import { createReadiness } from './health.ts'
 import { createIdentify } from './identity/identify.ts'
 import { createTokenVerifier, type TokenSettings } from './identity/tokens.ts'
 import { InFlight } from './in-flight.ts'
@@ -24,7 +23,7 @@ import { assertSubgraphs, compilePropagation } from './propagation.ts'
 import { sendOutcome } from './reply.ts'
 import { serveGraph } from './served-graph.ts'
 import { createApp, laneHeaders, requestIds } from './server.ts'
-import { printApiSchema } from './supergraph/api-schema.ts'
+import { statusRoutes } from './status-routes.ts'
 import type { Subgraph, Supergraph } from './supergraph/supergraph.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 
@@ -90,9 +89,6 @@ const VERSION = '1.0.0'
  */
 const CLOSE_NOTICE_MS = 250
 const CLOSE_POLL_MS = 10
-
-/** What `/health/ready` says in production of a supergraph or manifest that cannot serve; why is in the log. */
-const REFUSED = 'the newest supergraph or manifest cannot serve, the one before goes on; the log says why'
 
 /** Beyond the time of one request, before what is still open is cut off. */
 const CLOSE_GRACE_MS = 2_000
@@ -162,24 +158,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     send: (reply, outcome) => sendOutcome(reply, outcome, 'application/json'),
   })
   if (explorers) explorerRoutes(app)
-  if (introspection) {
-    let printed: { sdl: string; api: string } | undefined
-    app.get('/schema.graphql', async (_, reply) => {
-      const { sdl } = graph.current.supergraph
-      if (printed?.sdl !== sdl) printed = { sdl, api: printApiSchema(sdl) }
-      return reply.type('text/plain; charset=utf-8').send(printed.api)
-    })
-  }
-  const readiness = createReadiness(() => graph.current.clients)
-  app.get('/health/live', async () => ({ status: 'live' }))
-  app.get('/health/ready', async (_, reply) => {
-    const reasons = lifecycle.isClosing ? { gateway: 'is stopping' } : await readiness()
-    // The graph before goes on: nothing that asks should be sent elsewhere for it.
-    const refusal = graph.refused === undefined ? {} : { refused: production ? REFUSED : graph.refused }
-    if (Object.keys(reasons).length === 0) return { status: 'ready', ...refusal }
-    return reply.code(503).send({ status: 'unready', reasons, ...refusal })
-  })
-  app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()))
+  statusRoutes(app, { graph, lifecycle, metrics, showsSchema: introspection, showsReasons: !production })
   await app.ready()
   const lane = expressLane(app.server, {
     stages,

@@ -1,0 +1,40 @@
+import type { FastifyInstance } from 'fastify'
+import { createReadiness } from './health.ts'
+import type { ServedGraph } from './served-graph.ts'
+import { printApiSchema } from './supergraph/api-schema.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+
+export interface StatusOptions {
+  readonly graph: Pick<ServedGraph, 'current' | 'refused'>
+  readonly lifecycle: { readonly isClosing: boolean }
+  readonly metrics: Metrics
+  /** Whether anybody may read the schema. */
+  readonly showsSchema: boolean
+  /** Whether health says why a supergraph was refused, which may tell of the schema. */
+  readonly showsReasons: boolean
+}
+
+/** What health says where it may not say why; that is in the log. */
+const REFUSED = 'the newest supergraph or manifest cannot serve, the one before goes on; the log says why'
+
+/** `/health/live`, `/health/ready`, `/metrics` and `/schema.graphql`: how the process is, and what it serves. */
+export function statusRoutes(app: FastifyInstance, options: StatusOptions): void {
+  const { graph, lifecycle, metrics, showsSchema, showsReasons } = options
+  const readiness = createReadiness(() => graph.current.clients)
+  app.get('/health/live', async () => ({ status: 'live' }))
+  app.get('/health/ready', async (_, reply) => {
+    const reasons = lifecycle.isClosing ? { gateway: 'is stopping' } : await readiness()
+    // The graph before goes on: nothing that asks should be sent elsewhere for it.
+    const refusal = graph.refused === undefined ? {} : { refused: showsReasons ? graph.refused : REFUSED }
+    if (Object.keys(reasons).length === 0) return { status: 'ready', ...refusal }
+    return reply.code(503).send({ status: 'unready', reasons, ...refusal })
+  })
+  app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()))
+  if (!showsSchema) return
+  let printed: { readonly sdl: string; readonly api: string } | undefined
+  app.get('/schema.graphql', async (_, reply) => {
+    const { sdl } = graph.current.supergraph
+    if (printed?.sdl !== sdl) printed = { sdl, api: printApiSchema(sdl) }
+    return reply.type('text/plain; charset=utf-8').send(printed.api)
+  })
+}
