@@ -1,7 +1,7 @@
 import type { TypeFacts } from '../supergraph/type-facts.ts'
 import type { OperationPlan } from './operation-plan.ts'
 import type { FlattenNodePathSegment, PlanNode, RequiresSelection } from './plan.ts'
-import { withRequiredKeys } from './required-keys.ts'
+import { type RepairedAlias, withRequiredKeys } from './required-keys.ts'
 import { responseKeyOf } from './response-key.ts'
 
 /** A plan for people: what is asked of which subgraph, with what, where the answer goes, and in which order. */
@@ -63,17 +63,24 @@ function stepOf(node: PlanNode, path: string | undefined): PlanStep {
       return {
         kind: 'Fetch',
         service: node.serviceName,
-        entities: node.entityBatch.aliases.map(({ alias, paths, requires }) => ({
-          alias,
-          paths: paths.map(pathText),
-          requires: selectionText(requires),
-        })),
+        entities: node.entityBatch.aliases.flatMap(entitiesOf),
         operation: node.operation,
         ...variablesOf(node.variableUsages),
       }
     default:
       throw new Error(`Expected a plan of fetches, got ${node.kind}`)
   }
+}
+
+function entitiesOf(alias: RepairedAlias): NonNullable<PlanFetch['entities']> {
+  const { paths, requires, requiresByPath } = alias
+  if (requiresByPath === undefined)
+    return [{ alias: alias.alias, paths: paths.map(pathText), requires: selectionText(requires) }]
+  return paths.map((path, i) => ({
+    alias: alias.alias,
+    paths: [pathText(path)],
+    requires: selectionText(requiresByPath[i]!),
+  }))
 }
 
 function variablesOf(usages: readonly string[] | undefined): { variables?: readonly string[] } {
