@@ -11,6 +11,7 @@ import {
   type RequiresSelection,
 } from '@graphql-hive/router-query-planner'
 import { Fault } from '../../protocol/fault.ts'
+import { providedIn } from './provided.ts'
 
 export type {
   BatchFetchNode,
@@ -46,17 +47,33 @@ export interface Planner {
 
 export function createPlanner(supergraphSdl: string): Planner {
   const native = new QueryPlanner(supergraphSdl)
+  const provided = providedIn(supergraphSdl)
+  let without: QueryPlanner | undefined
   return {
     plan(operation, { labels, percentage }) {
       try {
-        return native.plan(operation, null, new Set(labels), percentage)
+        const plan = native.plan(operation, null, new Set(labels), percentage)
+        if (!provided || provided.holds(plan)) return plan
+      } catch (error) {
+        if (!provided) throw planFailed(error)
+      }
+      try {
+        without ??= new QueryPlanner(provided.sdlWithout)
+        return without.plan(operation, null, new Set(labels), percentage)
       } catch (error) {
         throw planFailed(error)
       }
     },
     async planAsync(operation, { labels, percentage }) {
       try {
-        return await native.planAsync(operation, null, new Set(labels), percentage)
+        const plan = await native.planAsync(operation, null, new Set(labels), percentage)
+        if (!provided || provided.holds(plan)) return plan
+      } catch (error) {
+        if (!provided) throw planFailed(error)
+      }
+      try {
+        without ??= new QueryPlanner(provided.sdlWithout)
+        return await without.planAsync(operation, null, new Set(labels), percentage)
       } catch (error) {
         throw planFailed(error)
       }
