@@ -112,6 +112,19 @@ describe('the bucket of a rollout', () => {
   })
 })
 
+test('a label that is active holds for everybody, at every door, after a swap too', async () => {
+  const labelled = SUPERGRAPH.replace('percent(50)', 'beta')
+  for (const [overrideLabels, name] of [
+    [['beta'], 'new'],
+    [['gamma'], 'old'],
+  ] as const) {
+    const url = await serve({ supergraphSdl: labelled, overrideLabels })
+    for (const [, ask] of DOORS) expect((await ask(url, {})).data.where.name).toBe(name)
+    await open.at(-1)!.swap({ supergraphSdl: `${labelled}\n# the same again` })
+    for (const [, ask] of DOORS) expect((await ask(url, {})).data.where.name).toBe(name)
+  }
+})
+
 describe('headers', () => {
   test.each(DOORS)('go to subgraphs by their rules through %s', async (_, ask) => {
     const url = await serve({
