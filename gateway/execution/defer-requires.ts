@@ -9,6 +9,7 @@ import {
   isCompositeType,
   isObjectType,
   Kind,
+  print,
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql'
@@ -21,22 +22,30 @@ export interface Place {
   readonly type: GraphQLCompositeType
 }
 
-/** A field that was taken out of an operation, and what its subgraph must be told of the object that has it. */
-export interface DeferredField {
-  readonly field: FieldNode
+/** Fields that were taken out of an operation, and what their subgraph must be told of the objects that have them. */
+export interface Deferred {
   readonly typename: string
-  /** Of the objects that have the field. */
+  /** Of the objects that have the fields. */
   readonly path: readonly FlattenNodePathSegment[]
   readonly service: string
-  /** What the field leads to; undefined for a leaf. */
-  readonly type: GraphQLCompositeType | undefined
   readonly requires: readonly RequiresSelection[]
+}
+
+/** Leaves that one fetch can answer. */
+export interface DeferredLeaves extends Deferred {
+  readonly leaves: readonly FieldNode[]
+}
+
+export interface DeferredObject extends Deferred {
+  readonly field: FieldNode
+  /** What the field leads to. */
+  readonly type: GraphQLCompositeType
 }
 
 export interface DeferredRequires {
   /** The selections with what the deferred fields require in their stead. */
   readonly selections: readonly SelectionNode[]
-  readonly fields: readonly DeferredField[]
+  readonly fields: readonly (DeferredLeaves | DeferredObject)[]
 }
 
 /**
@@ -52,7 +61,8 @@ export function deferRequires(
   at: Place,
   nextPrefix: () => string,
 ): DeferredRequires | undefined {
-  const fields: DeferredField[] = []
+  const objects: DeferredObject[] = []
+  const groups = new Map<string, Group[]>()
 
   function rewritten(level: readonly SelectionNode[], { path, type: parent }: Place): SelectionNode[] {
     return level.flatMap((selection): SelectionNode[] => {
@@ -115,38 +125,78 @@ export function deferRequires(
     for (const { name: service } of subgraphs) {
       const requires = types.requiresOf(typename, field.name.value, service)
       const [key] = types.keysOf(typename, service)
-      if (!requires || !key) continue
-      const inputs: FieldNode[] = [
-        ...keySelections(key),
-        ...requires.selections.filter(node => node.kind === Kind.FIELD),
-      ]
-      if (inputs.length !== Object.keys(key).length + requires.selections.length) continue
-      const distinct = [...new Map(inputs.map(input => [input.name.value, input])).values()]
-      const prefix = nextPrefix()
-      const selections: RequiresSelection[] = [
-        { kind: 'Field', name: '__typename' },
-        ...distinct.map(input => requiredOf(input, prefix + input.name.value)),
-      ]
-      fields.push({
-        field,
-        type,
-        typename,
-        path,
-        service,
-        requires: [{ kind: 'InlineFragment', typeCondition: typename, selections }],
-      })
-      return [
-        TYPENAME,
-        ...distinct.map(
-          input => ({ ...input, alias: { kind: Kind.NAME, value: prefix + input.name.value } }) as const,
-        ),
-      ]
+      const inputs = requires && key && inputsOf(key, requires)
+      if (!inputs) continue
+      const group = groupFor(inputs, { typename, path, service })
+      const missing = inputs.filter(({ name }) => !group.inputs.has(name.value))
+      for (const input of missing) group.inputs.set(input.name.value, input)
+      if (type) objects.push({ ...group.at, field, type, requires: requiredFrom(inputs, group) })
+      else group.leaves.push(field)
+      return [TYPENAME, ...missing.map(input => withAlias(input, group.prefix + input.name.value))]
     }
     return undefined
   }
 
+  /** Fields of the same objects share what is fetched for them, where they require the same or something else. */
+  function groupFor(inputs: readonly FieldNode[], at: Group['at']): Group {
+    const place = JSON.stringify([at.path, at.typename, at.service])
+    const known = groups.get(place) ?? []
+    const fitting = known.find(group =>
+      inputs.every(input => {
+        const present = group.inputs.get(input.name.value)
+        return present === undefined || print(present) === print(input)
+      }),
+    )
+    if (fitting) return fitting
+    const group: Group = { at, prefix: nextPrefix(), inputs: new Map(), leaves: [] }
+    groups.set(place, [...known, group])
+    return group
+  }
+
   const kept = rewritten(selections, at)
-  return fields.length === 0 ? undefined : { selections: kept, fields }
+  if (groups.size === 0) return undefined
+  const leaves = [...groups.values()].flat().flatMap((group): DeferredLeaves[] => {
+    const requires = requiredFrom([...group.inputs.values()], group)
+    return group.leaves.length > 0 ? [{ ...group.at, leaves: group.leaves, requires }] : []
+  })
+  return { selections: kept, fields: [...leaves, ...objects] }
+}
+
+interface Group {
+  readonly at: Omit<Deferred, 'requires'>
+  /** Of the aliases under which its inputs are fetched. */
+  readonly prefix: string
+  /** By name. */
+  readonly inputs: Map<string, FieldNode>
+  readonly leaves: FieldNode[]
+}
+
+/** What a representation needs, each field once; undefined when the field set does not begin with fields. */
+function inputsOf(key: FieldTree, requires: SelectionSetNode): readonly FieldNode[] | undefined {
+  const inputs = new Map<string, FieldNode>()
+  for (const selection of [...keySelections(key), ...requires.selections]) {
+    if (selection.kind !== Kind.FIELD) return undefined
+    const { name, selectionSet } = selection
+    const known = inputs.get(name.value)?.selectionSet
+    const selections = [...(known?.selections ?? []), ...(selectionSet?.selections ?? [])]
+    inputs.set(name.value, {
+      ...selection,
+      ...(selections.length > 0 ? { selectionSet: { kind: Kind.SELECTION_SET, selections } } : {}),
+    })
+  }
+  return [...inputs.values()]
+}
+
+function requiredFrom(inputs: readonly FieldNode[], { at, prefix }: Group): RequiresSelection[] {
+  const selections: RequiresSelection[] = [
+    { kind: 'Field', name: '__typename' },
+    ...inputs.map(input => requiredOf(input, prefix + input.name.value)),
+  ]
+  return [{ kind: 'InlineFragment', typeCondition: at.typename, selections }]
+}
+
+function withAlias(field: FieldNode, value: string): FieldNode {
+  return { ...field, alias: { kind: Kind.NAME, value } }
 }
 
 interface Sources {

@@ -7,11 +7,11 @@ import {
   type SelectionNode,
   type VariableDefinitionNode,
 } from 'graphql'
-import type { DeferredField } from './defer-requires.ts'
+import type { Deferred, DeferredObject } from './defer-requires.ts'
 import type { FetchNode, FlattenNode, FlattenNodePathSegment, PlanNode } from './plan.ts'
 
 /** A plan from a root field as a plan from the objects that have the deferred field. */
-export function moved(node: PlanNode, deferred: DeferredField): PlanNode {
+export function moved(node: PlanNode, deferred: DeferredObject): PlanNode {
   const from = (path: readonly FlattenNodePathSegment[]): FlattenNodePathSegment[] => [
     ...deferred.path,
     ...path,
@@ -34,7 +34,7 @@ export function moved(node: PlanNode, deferred: DeferredField): PlanNode {
 }
 
 /** The fetch of the root field that stands for a deferred one, as a fetch of the field itself. */
-function fromEntities(node: FetchNode, deferred: DeferredField): FlattenNode {
+function fromEntities(node: FetchNode, deferred: DeferredObject): FlattenNode {
   const { definitions } = parse(node.operation, { noLocation: true })
   const root = definitions.find(definition => definition.kind === Kind.OPERATION_DEFINITION)
   const fragments = definitions.filter(definition => definition.kind === Kind.FRAGMENT_DEFINITION)
@@ -52,7 +52,7 @@ function fromEntities(node: FetchNode, deferred: DeferredField): FlattenNode {
 
 /** A fetch of some fields of the objects that have a deferred one. */
 export function entityFetch(
-  { typename, path, service, requires }: DeferredField,
+  { typename, path, service, requires }: Deferred,
   selections: readonly SelectionNode[],
   variables: readonly VariableDefinitionNode[],
   fragments: DocumentNode['definitions'],

@@ -2,7 +2,7 @@ import { type FieldNode, Kind, type OperationDefinitionNode, print, type Selecti
 import { requiresRoot } from '../supergraph/requires-roots.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { refuseConflictingRequires } from './conflicting-requires.ts'
-import { type DeferredField, deferRequires, keyOf, type Place } from './defer-requires.ts'
+import { type DeferredObject, deferRequires, keyOf, type Place } from './defer-requires.ts'
 import { entityFetch, moved } from './deferred-fetch.ts'
 import type { NormalizedOperation } from './normalize.ts'
 import type { PlanNode, Rollout } from './plan.ts'
@@ -45,7 +45,12 @@ export function planDeferred(
         : undefined
     if (!deferred) throw reason
     const before = planAll(deferred.selections, at, planBelow, round + 1)
-    const nodes = deferred.fields.map(field => planField(field, round + 1))
+    const nodes = deferred.fields.map(
+      (field): PlanNode =>
+        'leaves' in field
+          ? entityFetch(field, field.leaves, operation.variableDefinitionsOf(field.leaves), [])
+          : planObject(field, round + 1),
+    )
     const after: PlanNode = { kind: 'Parallel', nodes }
     return { kind: 'Sequence', nodes: before ? [before, after] : [after] }
   }
@@ -65,9 +70,8 @@ export function planDeferred(
     }
   }
 
-  function planField(deferred: DeferredField, round: number): PlanNode {
+  function planObject(deferred: DeferredObject, round: number): PlanNode {
     const { field, type, path } = deferred
-    if (!type) return entityFetch(deferred, [field], operation.variableDefinitionsOf([field]), [])
     const selections = field.selectionSet?.selections ?? []
     const at = { type, path: [...path, { Field: keyOf(field) }] }
     const planned = planAll(selections, at, below => planFromRoot(deferred, below), round)
@@ -76,7 +80,10 @@ export function planDeferred(
   }
 
   /** The plan for what a deferred field selects, as if it were a root field, moved to where it stands. */
-  function planFromRoot(deferred: DeferredField, selections: readonly SelectionNode[]): PlanNode | undefined {
+  function planFromRoot(
+    deferred: DeferredObject,
+    selections: readonly SelectionNode[],
+  ): PlanNode | undefined {
     const { field, typename, service } = deferred
     const subgraph = subgraphs.findIndex(({ name }) => name === service)
     const asked: FieldNode = {

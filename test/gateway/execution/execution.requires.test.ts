@@ -641,6 +641,53 @@ const nested: readonly Case[] = [
     },
   },
   {
+    what: 'more of an object than its key has of it; and leaves that require alike in one fetch',
+    subgraphs: {
+      people: {
+        sdl: `type Query { desk: Desk }
+          type Desk @key(fields: "owner { id } no") { no: Int!  owner: Owner! }
+          type Owner @key(fields: "id") { id: ID!  name: String }`,
+        resolvers: {
+          Query: { desk: () => ({ no: 1, owner: { id: 'lu' } }) },
+          Owner: { name: ({ id }: { id: string }) => `name of ${id}` },
+        },
+      },
+      desks: {
+        sdl: `type Desk @key(fields: "owner { id } no") {
+            no: Int!  owner: Owner!  next: Desk
+            label: String @requires(fields: "owner { name }")
+            sign(n: Int): String @requires(fields: "owner { name }") }
+          type Owner @key(fields: "id") { id: ID!  name: String @external }`,
+        resolvers: {
+          Desk: {
+            next: () => ({ no: 2, owner: { id: 'an' } }),
+            label: ({ no, owner }: { no: number; owner: { name: string } }) => `${no}: ${owner.name}`,
+            sign: ({ owner }: { owner: { id: string } }, { n }: { n?: number }) => `${owner.id} ${n}`,
+          },
+        },
+      },
+    },
+    query: '{ desk { next { label sign more: sign(n: 2) } } }',
+    data: {
+      desk: {
+        next: {
+          label: '2: name of an',
+          sign: 'an undefined',
+          more: 'an 2',
+        },
+      },
+    },
+    sent: [
+      ['people'],
+      ['desks', [{ __typename: 'Desk', owner: { id: 'lu' }, no: 1 }]],
+      ['people', [{ __typename: 'Owner', id: 'an' }]],
+      [
+        'desks',
+        [{ __typename: 'Desk', owner: { __typename: 'Owner', id: 'an', name: 'name of an' }, no: 2 }],
+      ],
+    ],
+  },
+  {
     what: 'what a mutation returns, once it is made',
     subgraphs: users,
     query: 'mutation { review(by: "5") { author { sign card(n: 1) { of { sign } } } } }',
