@@ -70,20 +70,27 @@ export function compileEntityField(
     },
     scatter(answer, { targets, slots, representations }, service) {
       const rewritten = rewrite ? rewrite(answer) : answer
-      if (!Array.isArray(rewritten) || rewritten.length !== representations.length)
-        throw new Fault(
+      const bad = (what: string): Fault =>
+        new Fault(
           'SUBGRAPH_BAD_ANSWER',
-          `Subgraph "${service}" was asked for ${representations.length} entities and answered ${Array.isArray(rewritten) ? rewritten.length : 'no list'}`,
+          `Subgraph "${service}" was asked for ${representations.length} entities and answered ${what}`,
         )
+      if (!Array.isArray(rewritten)) throw bad('no list')
+      if (rewritten.length !== representations.length) throw bad(`${rewritten.length}`)
+      // Before anything is written: nobody could tell which of them to believe.
+      for (const entity of rewritten) if (!isEntity(entity)) throw bad('something else among them')
       for (let p = 0; p < targets.length; p++) {
         const merge = merges[p]!
         const kept = targets[p]!
         const keptSlots = slots[p]!
         for (let i = 0; i < kept.length; i++) {
-          const entity: unknown = rewritten[keptSlots[i]!]
-          if (entity !== null && typeof entity === 'object') merge(kept[i]!, entity as Data)
+          const entity = rewritten[keptSlots[i]!] as Data | null
+          if (entity !== null) merge(kept[i]!, entity)
         }
       }
     },
   }
 }
+
+/** Null is how a subgraph says that it does not know one. */
+const isEntity = (value: unknown): boolean => typeof value === 'object' && !Array.isArray(value)

@@ -69,6 +69,13 @@ function descend(level: readonly SelectionNode[], key: string, into: SelectionNo
   return found
 }
 
+/**
+ * What a subgraph may say of an error. One error can stand at many places of a response, each with all of its words.
+ */
+const MESSAGE_CHARS_MAX = 10_000
+const EXTENSIONS_CHARS_MAX = 10_000
+const PATH_SEGMENTS_MAX = 200
+
 /** What the client is told of a subgraph's own error: its message and extensions, its code or SUBGRAPH_ERROR, and who said it. */
 export function subgraphError(
   error: SubgraphError,
@@ -76,16 +83,29 @@ export function subgraphError(
 ): { message: string; extensions: Record<string, unknown>; path: Path } {
   const given: Partial<SubgraphError> = error !== null && typeof error === 'object' ? error : {}
   const extensions = given.extensions !== null && typeof given.extensions === 'object' ? given.extensions : {}
+  const { message, path } = given
   return {
-    message: typeof given.message === 'string' ? given.message : `Subgraph "${service}" failed`,
+    message:
+      typeof message === 'string' ? message.slice(0, MESSAGE_CHARS_MAX) : `Subgraph "${service}" failed`,
     extensions: {
-      ...extensions,
+      ...(isSayable(extensions) ? extensions : {}),
       code: typeof extensions.code === 'string' ? extensions.code : 'SUBGRAPH_ERROR',
       service,
     },
-    path: Array.isArray(given.path)
-      ? given.path.filter(segment => typeof segment === 'string' || typeof segment === 'number')
+    path: Array.isArray(path)
+      ? path
+          .slice(0, PATH_SEGMENTS_MAX)
+          .filter(segment => typeof segment === 'string' || typeof segment === 'number')
       : [],
+  }
+}
+
+function isSayable(extensions: object): boolean {
+  try {
+    return JSON.stringify(extensions).length <= EXTENSIONS_CHARS_MAX
+  } catch {
+    // Nested too deep, or nothing that JSON knows: the response could not be written.
+    return false
   }
 }
 
@@ -95,7 +115,10 @@ export function failureOf(
   service: string,
 ): { message: string; extensions: Record<string, unknown> } {
   if (reason instanceof Fault)
-    return { message: reason.message, extensions: { ...reason.extensions, service } }
+    return {
+      message: reason.message.slice(0, MESSAGE_CHARS_MAX),
+      extensions: { ...reason.extensions, service },
+    }
   const message = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)
   return { message, extensions: { code: 'INTERNAL_SERVER_ERROR', service } }
 }

@@ -12,7 +12,7 @@ const INT_MIN = -2_147_483_648
 
 /**
  * How values of a leaf type are taken from a subgraph's answer: built-in scalars and enums are checked (an enum's
- * inaccessible values are not in the API schema, so they fail), custom scalars pass as they are.
+ * inaccessible values are not in the API schema, so they fail), custom scalars pass as they are, unless they nest too deep.
  */
 export function compileLeaf(type: GraphQLLeafType): Leaf {
   if (isEnumType(type)) {
@@ -25,7 +25,20 @@ export function compileLeaf(type: GraphQLLeafType): Leaf {
   return BUILT_IN[type.name] ?? ANYTHING
 }
 
-const ANYTHING: Leaf = { expected: 'a value', read: value => value }
+/** JSON is written by recursion, which ends at some thousands; one such value would cost the whole response. */
+const NESTING_MAX = 500
+
+const ANYTHING: Leaf = {
+  expected: `a value nested at most ${NESTING_MAX} deep`,
+  read: value => (nestsDeeper(value, NESTING_MAX) ? undefined : value),
+}
+
+function nestsDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (levels === 0) return true
+  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value)
+  return members.some(member => nestsDeeper(member, levels - 1))
+}
 
 const BUILT_IN: Readonly<Record<string, Leaf>> = {
   Int: {

@@ -20,10 +20,20 @@ export class RawHttpServer {
     this.#answer = answer
   }
 
-  async listen(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1')
+  /** At the same port again it can listen once it is closed. */
+  async listen(port = 0): Promise<string> {
+    this.#server.listen(port, '127.0.0.1')
     await once(this.#server, 'listening')
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/graphql`
+    return `http://127.0.0.1:${this.port}/graphql`
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#sockets.size
   }
 
   async close(): Promise<void> {
