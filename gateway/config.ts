@@ -56,7 +56,7 @@ export const GATEWAY_VARIABLES: readonly (readonly [name: string, purpose: strin
   ['SUPERGRAPH', `the composed SDL, default ${SUPERGRAPH}; served anew when the file changes`],
   [
     'OPERATIONS',
-    `the persisted operations; for ${SUPERGRAPH} ${OPERATIONS}, for another none; read anew too`,
+    `the persisted operations, default ${OPERATIONS}, with another supergraph none; read anew too`,
   ],
   ['OVERRIDE_LABELS', 'labels of progressive @override that hold for every caller, separated by commas'],
   ['SUBGRAPH_URL_<NAME>', "where a subgraph is, in place of the supergraph's address"],
@@ -70,7 +70,7 @@ export const GATEWAY_VARIABLES: readonly (readonly [name: string, purpose: strin
   ['LOG_LEVEL', 'default info'],
   [
     'CONFIG',
-    'a JSON file: introspection, explorers, queryPlans, corsOrigins, limits, headers, subgraphs, compression',
+    'a JSON file: introspection, explorers, queryPlans, corsOrigins, limits, headers, subgraphs, compression, share',
   ],
 ]
 
