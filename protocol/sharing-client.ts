@@ -31,6 +31,22 @@ interface Flight {
   followers: Set<Follower> | undefined
 }
 
+/** Where a flight is found, emptied when it has landed: see {@link Flights.table}. */
+interface Listing {
+  flight: Flight | undefined
+}
+
+/** What is under way for one operation. */
+interface Flights {
+  /**
+   * By key, without a prototype. What V8 drops of a table that many pass through keeps what was in it until the next full
+   * collection; hence listings that are emptied, and no `Map`, which drops more. Measured on a million fetches, 256 under
+   * way: 0.9 s of collections and 2.6 µs a fetch, against 7.7 s and 4.9 µs with a `Map` of flights.
+   */
+  readonly table: Record<string, Listing | undefined>
+  underWay: number
+}
+
 /** Less time than this is not worth asking again for. */
 const LEFT_MS_MIN = 10
 /** Texts that stay known while nothing is under way for them. */
@@ -49,7 +65,7 @@ export class SharingClient implements SubgraphClient {
   readonly #client: SubgraphClient
   readonly #flightsMax: number
   /** By operation first: its text is long, the same string each time, and hashed once. */
-  readonly #flights = new Map<string, Map<string, Flight>>()
+  readonly #flights = new Map<string, Flights>()
   #underWay = 0
   #departures = 0
   /** By caller: fetches that left at or before this departure have not seen the caller's last mutation. */
@@ -74,10 +90,10 @@ export class SharingClient implements SubgraphClient {
     const written = request.variablesText === undefined ? withText(request) : request
     if (written === undefined) return this.#client.execute(request)
     let flights = this.#flights.get(request.operation)
-    if (flights === undefined) this.#flights.set(request.operation, (flights = new Map()))
+    if (flights === undefined) this.#flights.set(request.operation, (flights = newFlights()))
     const caller = request.scope === 'PUBLIC' ? '' : callerText(request.caller)
     const key = keyOf(written, caller)
-    const flight = flights.get(key)
+    const flight = flights.table[key]?.flight
     if (flight === undefined || request.isFresh || !this.#isJoinable(flight, caller)) {
       return this.#lead(written, flights, key)
     }
@@ -127,7 +143,7 @@ export class SharingClient implements SubgraphClient {
     return departure > this.#changedAll && departure > (this.#changes.get(caller) ?? -1)
   }
 
-  #lead(request: SubgraphRequest, flights: Map<string, Flight>, key: string): Promise<SubgraphAnswer> {
+  #lead(request: SubgraphRequest, flights: Flights, key: string): Promise<SubgraphAnswer> {
     const answer = this.#client.execute(request)
     if (this.#underWay >= this.#flightsMax) return answer
     const { deadlineMs } = request
@@ -138,16 +154,18 @@ export class SharingClient implements SubgraphClient {
       answer,
       followers: undefined,
     }
-    flights.set(key, flight)
+    const listing: Listing = { flight }
+    flights.table[key] = listing
+    flights.underWay++
     this.#underWay++
-    const leave = (): void => {
+    this.#land(flight, () => {
+      flights.underWay--
       this.#underWay--
-      if (this.#underWay === 0) this.#changes.clear()
-      if (flights.get(key) !== flight) return
-      flights.delete(key)
-      if (flights.size === 0 && this.#flights.size > TEXTS_MAX) this.#flights.delete(request.operation)
-    }
-    this.#land(flight, leave)
+      listing.flight = undefined
+      if (flights.table[key] === listing) delete flights.table[key]
+      if (flights.underWay === 0 && this.#flights.size > TEXTS_MAX) this.#flights.delete(request.operation)
+      if (this.#underWay === 0 && this.#changes.size > 0) this.#changes.clear()
+    })
     return answer
   }
 
@@ -185,6 +203,8 @@ export class SharingClient implements SubgraphClient {
     return isWorthIt
   }
 }
+
+const newFlights = (): Flights => ({ table: Object.create(null), underWay: 0 })
 
 function follow(flight: Flight, deadlineMs: DeadlineMs, subgraph: string): Promise<SubgraphAnswer> {
   return new Promise((resolve, reject) => {
