@@ -26,6 +26,7 @@ import { type OperationPlan, planOperation, planOperationAsync } from './operati
 import { NO_ROLLOUT, type Rollout } from './plan.ts'
 import { compileProjection } from './project.ts'
 import { compileSelectFields } from './selected-fields.ts'
+import { withUnionMembers } from './union-members.ts'
 import { type CoerceVariables, compileVariables, refuseBadLiterals, type Variables } from './variables.ts'
 import { compileWrite, type Write } from './write.ts'
 
@@ -153,9 +154,10 @@ function compileShape(
   source: Source,
   shape: number,
   normalized: NormalizedOperation,
-  plan: OperationPlan,
+  planned: OperationPlan,
 ): CompiledShape {
   const { supergraph, operation, fragments, conditions } = source
+  const plan = withUnionMembers(supergraph, normalized, planned)
   const compiled = plan.stages.map(stage => compilePlan(stage.plan, normalized, supergraph.types))
   const selectFields = compileSelectFields(supergraph.apiSchema, fragments, conditions, shape)
   let write: Write | undefined

@@ -7,6 +7,7 @@ import { withExternalFields } from './external-fields.ts'
 import { type Links, linksOf } from './links.ts'
 import { withRequiresRoots } from './requires-roots.ts'
 import { type TypeFacts, typeFacts } from './type-facts.ts'
+import { type UnionFacts, unionFacts } from './union-facts.ts'
 
 export interface Subgraph {
   readonly name: string
@@ -21,6 +22,8 @@ export interface Supergraph {
   readonly hash: string
   readonly apiSchema: GraphQLSchema
   readonly types: TypeFacts
+  /** Undefined when all subgraphs agree on their unions. */
+  readonly unions: UnionFacts | undefined
   readonly planner: Planner
   /** Plans from the root fields of requires-roots.ts. Few operations need it: it is made when one does. */
   readonly requiresPlanner: Planner
@@ -59,7 +62,8 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
   const links = linksOf(document)
   refuseContext(document, links)
   const graphs = subgraphsOf(document)
-  const types = typeFacts(document, new Map([...graphs].map(([value, subgraph]) => [value, subgraph.name])))
+  const names = new Map([...graphs].map(([value, subgraph]) => [value, subgraph.name]))
+  const types = typeFacts(document, names)
   yield
   const api = yield* apiSchemaInSteps(document)
   yield
@@ -73,6 +77,7 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
     hash: createHash('sha256').update(sdl).digest('hex'),
     apiSchema: api,
     types,
+    unions: unionFacts(document, names),
     planner,
     get requiresPlanner() {
       requiresPlanner ??= createPlanner(withRequiresRoots(planned))

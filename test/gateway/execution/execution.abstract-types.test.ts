@@ -143,6 +143,108 @@ const unions: readonly Case[] = [
   },
 ]
 
+/** Box.content is both subgraphs'; each puts what it has into it, and the other has no such member. */
+const boxes: Record<string, SubgraphSource> = {
+  tea: {
+    sdl: `
+      type Query { teaBox: Box }
+      type Box @key(fields: "id") { id: ID!  content: [Good!] @shareable  inner: Wrap @shareable }
+      type Wrap @shareable { good: Good }
+      union Good = Card | Tea
+      type Card @shareable { text: String! }
+      type Tea { leaves(in: String): Int  from: Place  text: String }
+      type Place { city: String }`,
+    resolvers: {
+      Query: { teaBox: () => ({ id: 't' }) },
+      Box: {
+        content: () => [{ __typename: 'Card', text: 'hello' }, leaves],
+        inner: () => ({ good: leaves }),
+      },
+      Good: typed,
+      Tea: { leaves: (_: unknown, args: { in?: string }) => (args.in === 'g' ? 500 : 5) },
+    },
+  },
+  cups: {
+    sdl: `
+      type Query { cupBox: Box }
+      type Box @key(fields: "id") { id: ID!  content: [Good!] @shareable  inner: Wrap @shareable }
+      type Wrap @shareable { good: Good }
+      union Good = Card | Cup
+      type Card @shareable { text: String }
+      type Cup { ml: Int }`,
+    resolvers: {
+      Query: { cupBox: () => ({ id: 'c' }) },
+      Box: {
+        content: () => [
+          { __typename: 'Cup', ml: 200 },
+          { __typename: 'Card', text: 'hi' },
+        ],
+        inner: () => ({ good: { __typename: 'Cup', ml: 300 } }),
+      },
+      Good: typed,
+    },
+  },
+  orders: {
+    sdl: `
+      type Query { order: Order }
+      type Order { box: Box  more: [Box!] }
+      type Box @key(fields: "id") { id: ID! }`,
+    resolvers: { Query: { order: () => ({ box: { id: 't' }, more: [{ id: 'u' }] }) } },
+  },
+}
+const leaves = { __typename: 'Tea', from: { city: 'Hangzhou' }, text: 'leaves' }
+
+const disagreeing: readonly Case[] = [
+  {
+    what: 'members that only the asked subgraph has, with all that is below them',
+    subgraphs: boxes,
+    query:
+      '{ teaBox { content { __typename ... on Card { text } ... on Tea { from { city } } ... on Cup { ml } } } cupBox { content { ... on Tea { from { city } } ... on Cup { ml } } } }',
+    data: {
+      teaBox: {
+        content: [
+          { __typename: 'Card', text: 'hello' },
+          { __typename: 'Tea', from: { city: 'Hangzhou' } },
+        ],
+      },
+      cupBox: { content: [{ ml: 200 }, {}] },
+    },
+    sent: [['tea'], ['cups']],
+  },
+  {
+    what: 'their arguments, by variable, under an alias, through a fragment',
+    subgraphs: boxes,
+    query: `query ($in: String) { teaBox { content { ...G } inner { good { ...G } } } }
+      fragment G on Good { ... on Tea { n: leaves(in: $in) m: leaves } }`,
+    variables: { in: 'g' },
+    data: { teaBox: { content: [{}, { n: 500, m: 5 }], inner: { good: { n: 500, m: 5 } } } },
+    sent: [['tea']],
+  },
+  {
+    what: 'a name that the subgraph has with different types in two members: the rest is answered',
+    subgraphs: boxes,
+    query: '{ teaBox { content { __typename ... on Card { text } ... on Tea { text } } } }',
+    data: {
+      teaBox: {
+        content: [
+          { __typename: 'Card', text: 'hello' },
+          { __typename: 'Tea', text: null },
+        ],
+      },
+    },
+    sent: [['tea']],
+  },
+  {
+    what: 'within an entity fetch, and within a batch of them, whichever subgraph is asked',
+    subgraphs: boxes,
+    query:
+      '{ order { box { content { ... on Cup { ml } ... on Tea { text } } } more { inner { good { ... on Cup { ml } } } } } }',
+    data: {
+      order: { box: { content: [{ ml: 200 }, {}] }, more: [{ inner: { good: { ml: 300 } } }] },
+    },
+  },
+]
+
 const interfaces: readonly Case[] = [
   {
     what: 'fields of the interface and of its members, in the order of the text',
@@ -290,6 +392,7 @@ const typenames: readonly Case[] = [
 ]
 
 test.each(unions)('unions: $what', holds)
+test.each(disagreeing)('a union in a field that is shared: $what', holds)
 test.each(interfaces)('interfaces: $what', holds)
 test.each(paths)('type-conditioned paths: $what', holds)
 test.each(typenames)('typenames: $what', holds)
