@@ -10,7 +10,7 @@ import {
 } from './envelope.ts'
 import { Fault } from './fault.ts'
 import { type Gate, type Passage, showingOfError, showingOfResponse } from './gate.ts'
-import { faultOfResponse, firstOf, type HttpResponse, isSuccess } from './http-answer.ts'
+import { faultOfResponse, firstOf, isSuccess } from './http-answer.ts'
 import type { HttpWire } from './http-wire.ts'
 import { answerLost } from './no-answer.ts'
 import { ResponseReader } from './response-reader.ts'
@@ -160,7 +160,10 @@ export class BatchSender {
     }
     const response = this.#wire.noticed(reader.response())
     const faultOf = ({ request }: Trip): Fault => faultOfResponse(request, name, response)
-    if (isEnvelopeUnknown(response)) {
+    const isForeign = response.headers[BATCH_HEADER] === undefined
+    // Something else stands there now. What comes next goes alone, whatever became of these.
+    if (isForeign && isSuccess(response.status)) this.#wire.isEnvelopeAnnounced = false
+    if (isForeign && REFUSED_FOR_TYPE.has(response.status)) {
       this.#wire.isEnvelopeAnnounced = false
       return { ...HEALTHY, load: 'unclear', faultOf, ...ended, isEnvelopeUnknown: true }
     }
@@ -194,6 +197,5 @@ function whyMissing({ skipped: { count, why } }: AnswerLines): string {
   return `expected a line for this item, got none${skipped}`
 }
 
-/** Refused for its content type by something that does not announce the envelope. */
-const isEnvelopeUnknown = ({ status, headers }: HttpResponse): boolean =>
-  headers[BATCH_HEADER] === undefined && (status === 415 || status === 404 || status === 405)
+/** What servers that know no envelope say to one, having executed nothing. */
+const REFUSED_FOR_TYPE: ReadonlySet<number> = new Set([400, 404, 405, 406, 415, 422])
