@@ -1,5 +1,6 @@
 import { type GraphQLObjectType, Kind, type OperationTypeNode, type SelectionNode } from 'graphql'
 import type { Supergraph } from '../supergraph/supergraph.ts'
+import { selectedByMember } from './by-member.ts'
 import { refuseConflictingRequires } from './conflicting-requires.ts'
 import type { NormalizedOperation } from './normalize.ts'
 import type { QueryPlan, Rollout } from './plan.ts'
@@ -37,7 +38,7 @@ export function planOperation(
       refuseConflictingRequires(supergraph, chosen, rootOf(supergraph, operation))
       return supergraph.planner.plan(operation.textOf(chosen), rollout)
     } catch (error) {
-      return { kind: 'QueryPlan', node: planDeferred(supergraph, operation, chosen, rollout, error) }
+      return planOtherwise(supergraph, operation, chosen, rollout, error)
     }
   }
   if (isOneStage(operation)) return { stages: [stageOf(selections, plan(selections))] }
@@ -60,13 +61,36 @@ export async function planOperationAsync(
       refuseConflictingRequires(supergraph, chosen, rootOf(supergraph, operation))
       return await supergraph.planner.planAsync(operation.textOf(chosen), rollout)
     } catch (error) {
-      return { kind: 'QueryPlan', node: planDeferred(supergraph, operation, chosen, rollout, error) }
+      return planOtherwise(supergraph, operation, chosen, rollout, error)
     }
   }
   if (isOneStage(operation)) return { stages: [stageOf(selections, await plan(selections))] }
   const plans = await Promise.all(selections.map(root => plan([root])))
   if (isOneFetch(plans)) return { stages: [stageOf(selections, await plan(selections))] }
   return { stages: selections.map((root, i) => stageOf([root], plans[i]!)) }
+}
+
+/** A second attempt, around what the planner may have stumbled over; throws the first one's reason. */
+function planOtherwise(
+  supergraph: Supergraph,
+  operation: NormalizedOperation,
+  chosen: readonly SelectionNode[],
+  rollout: Rollout,
+  reason: unknown,
+): QueryPlan {
+  const root = rootOf(supergraph, operation)
+  const byMember = selectedByMember(supergraph.apiSchema, chosen, root)
+  if (byMember)
+    try {
+      refuseRiskyRequires(supergraph, byMember, root)
+      return supergraph.planner.plan(operation.textOf(byMember), rollout)
+    } catch {
+      return {
+        kind: 'QueryPlan',
+        node: planDeferred(supergraph, operation, byMember, rollout, reason),
+      }
+    }
+  return { kind: 'QueryPlan', node: planDeferred(supergraph, operation, chosen, rollout, reason) }
 }
 
 function rootOf({ apiSchema }: Supergraph, { kind }: NormalizedOperation): GraphQLObjectType {
