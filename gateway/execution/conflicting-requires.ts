@@ -1,9 +1,7 @@
 import {
   type FieldNode,
   type GraphQLCompositeType,
-  getNamedType,
   isAbstractType,
-  isCompositeType,
   Kind,
   print,
   type SelectionNode,
@@ -30,38 +28,32 @@ export function refuseConflictingRequires(
   /** What is required at each path in the response, as "name(arguments)". */
   const required = new Map<string, string>()
 
-  function visit(level: readonly SelectionNode[], type: GraphQLCompositeType, path: string): void {
+  function visit(level: readonly SelectionNode[], typename: string, path: string): void {
     for (const selection of level) {
-      if (selection.kind === Kind.INLINE_FRAGMENT) {
-        const narrowed = schema.getType(selection.typeCondition?.name.value ?? type.name)
-        if (isCompositeType(narrowed)) visit(selection.selectionSet.selections, narrowed, path)
-      } else if (selection.kind === Kind.FIELD) {
-        noteRequiredBy(selection.name.value, type, path, 0)
-        const inner = typeOf(selection, type)
-        if (selection.selectionSet && inner)
-          visit(
-            selection.selectionSet.selections,
-            inner,
-            `${path}.${selection.alias?.value ?? selection.name.value}`,
-          )
+      if (selection.kind === Kind.INLINE_FRAGMENT)
+        visit(selection.selectionSet.selections, selection.typeCondition?.name.value ?? typename, path)
+      else if (selection.kind === Kind.FIELD) {
+        noteRequiredBy(selection, typename, path, 0)
+        const inner = types.fieldType(typename, selection.name.value)
+        const key = selection.alias?.value ?? selection.name.value
+        if (selection.selectionSet && inner !== undefined)
+          visit(selection.selectionSet.selections, inner, `${path}.${key}`)
       }
     }
   }
 
-  function noteRequiredBy(field: string, type: GraphQLCompositeType, path: string, depth: number): void {
-    for (const typename of objectsOf(type))
-      for (const { name } of subgraphs) {
-        const requires = types.requiresOf(typename, field, name)
-        if (requires && depth < DEPTH_MAX) note(requires, schema.getType(typename), path, depth + 1)
+  function noteRequiredBy(field: FieldNode, typename: string, path: string, depth: number): void {
+    for (const name of objectsOf(typename))
+      for (const subgraph of subgraphs) {
+        const requires = types.requiresOf(name, field.name.value, subgraph.name)
+        if (requires && depth < DEPTH_MAX) note(requires, name, path, depth + 1)
       }
   }
 
-  function note(set: SelectionSetNode, type: unknown, path: string, depth: number): void {
+  function note(set: SelectionSetNode, typename: string, path: string, depth: number): void {
     for (const selection of set.selections) {
-      if (selection.kind === Kind.INLINE_FRAGMENT) {
-        const condition = selection.typeCondition?.name.value
-        note(selection.selectionSet, condition === undefined ? type : schema.getType(condition), path, depth)
-      }
+      if (selection.kind === Kind.INLINE_FRAGMENT)
+        note(selection.selectionSet, selection.typeCondition?.name.value ?? typename, path, depth)
       if (selection.kind !== Kind.FIELD) continue
       const at = `${path}.${selection.name.value}`
       const call = callOf(selection)
@@ -72,25 +64,18 @@ export function refuseConflictingRequires(
           `The operation cannot be planned over the subgraphs: its fields require ${known} and ${call} of one object`,
         )
       required.set(at, call)
-      const composite = isCompositeType(type) ? type : undefined
-      if (composite) noteRequiredBy(selection.name.value, composite, path, depth)
-      if (selection.selectionSet)
-        note(selection.selectionSet, composite && typeOf(selection, composite), at, depth)
+      noteRequiredBy(selection, typename, path, depth)
+      const inner = types.fieldType(typename, selection.name.value)
+      if (selection.selectionSet && inner !== undefined) note(selection.selectionSet, inner, at, depth)
     }
   }
 
-  /** The type that a field leads to, where clients may see it. */
-  function typeOf(field: FieldNode, parent: GraphQLCompositeType): GraphQLCompositeType | undefined {
-    const definition = 'getFields' in parent ? parent.getFields()[field.name.value] : undefined
-    const type = definition && getNamedType(definition.type)
-    return isCompositeType(type) ? type : undefined
+  function objectsOf(typename: string): readonly string[] {
+    const type = schema.getType(typename)
+    return isAbstractType(type) ? schema.getPossibleTypes(type).map(({ name }) => name) : [typename]
   }
 
-  function objectsOf(type: GraphQLCompositeType): readonly string[] {
-    return isAbstractType(type) ? schema.getPossibleTypes(type).map(({ name }) => name) : [type.name]
-  }
-
-  visit(selections, parent, '')
+  visit(selections, parent.name, '')
 }
 
 function callOf({ name, arguments: given = [] }: FieldNode): string {

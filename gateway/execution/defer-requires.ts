@@ -13,8 +13,9 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql'
-import type { FieldTree, TypeFacts } from '../supergraph/type-facts.ts'
+import type { TypeFacts } from '../supergraph/type-facts.ts'
 import type { FlattenNodePathSegment, RequiresSelection } from './plan.ts'
+import { inputsOf, requiredOf } from './required-inputs.ts'
 
 /** A place in the response: its path, and the type of what stands there. */
 export interface Place {
@@ -171,22 +172,6 @@ interface Group {
   readonly leaves: FieldNode[]
 }
 
-/** What a representation needs, each field once; undefined when the field set does not begin with fields. */
-function inputsOf(key: FieldTree, requires: SelectionSetNode): readonly FieldNode[] | undefined {
-  const inputs = new Map<string, FieldNode>()
-  for (const selection of [...keySelections(key), ...requires.selections]) {
-    if (selection.kind !== Kind.FIELD) return undefined
-    const { name, selectionSet } = selection
-    const known = inputs.get(name.value)?.selectionSet
-    const selections = [...(known?.selections ?? []), ...(selectionSet?.selections ?? [])]
-    inputs.set(name.value, {
-      ...selection,
-      ...(selections.length > 0 ? { selectionSet: { kind: Kind.SELECTION_SET, selections } } : {}),
-    })
-  }
-  return [...inputs.values()]
-}
-
 function requiredFrom(inputs: readonly FieldNode[], { at, prefix }: Group): RequiresSelection[] {
   const selections: RequiresSelection[] = [
     { kind: 'Field', name: '__typename' },
@@ -211,36 +196,3 @@ export function keyOf(field: FieldNode): string {
 }
 
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }
-
-function keySelections(key: FieldTree): FieldNode[] {
-  return Object.entries(key).map(([name, nested]) => {
-    const selections = keySelections(nested)
-    return {
-      kind: Kind.FIELD,
-      name: { kind: Kind.NAME, value: name },
-      ...(selections.length > 0 ? { selectionSet: { kind: Kind.SELECTION_SET, selections } } : {}),
-    }
-  })
-}
-
-/** A field of a field set as the representation builder reads it: from `from`, under its own name. */
-function requiredOf(field: FieldNode, from: string): RequiresSelection {
-  return {
-    kind: 'Field',
-    name: from,
-    ...(from === field.name.value ? {} : { alias: field.name.value }),
-    ...(field.selectionSet ? { selections: requiredIn(field.selectionSet) } : {}),
-  }
-}
-
-function requiredIn(set: SelectionSetNode): RequiresSelection[] {
-  return set.selections.flatMap((selection): RequiresSelection[] => {
-    if (selection.kind === Kind.FIELD) return [requiredOf(selection, selection.name.value)]
-    if (selection.kind !== Kind.INLINE_FRAGMENT) return []
-    const selections = requiredIn(selection.selectionSet)
-    const condition = selection.typeCondition?.name.value
-    return condition === undefined
-      ? selections
-      : [{ kind: 'InlineFragment', typeCondition: condition, selections }]
-  })
-}

@@ -1,4 +1,11 @@
-import { type ConstDirectiveNode, type DocumentNode, Kind, parse, type SelectionSetNode } from 'graphql'
+import {
+  type ConstDirectiveNode,
+  type DocumentNode,
+  Kind,
+  parse,
+  type SelectionSetNode,
+  type TypeNode,
+} from 'graphql'
 import { type Scopes, scopesOf } from './scope.ts'
 
 /** The fields of a key, nested: `"id shop { code }"` → `{id: {}, shop: {code: {}}}`. */
@@ -11,6 +18,8 @@ export interface TypeFacts extends Scopes {
   isObject(name: string): boolean
   /** Does an object of type `typename` pass a fragment on `condition`? */
   satisfies(typename: string, condition: string): boolean
+  /** The name of the type that a field leads to, without lists; undefined when there is no such field. */
+  fieldType(typename: string, field: string): string | undefined
   /** Can a field of this name take arguments, on any type? */
   takesArguments(field: string): boolean
   /** The keys by which `subgraph` can be asked for the type; empty when it is no entity there. */
@@ -27,6 +36,7 @@ export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<s
   const members = new Map<string, Set<string>>()
   const keys = new Map<string, FieldTree[]>()
   const withArguments = new Set<string>()
+  const fieldTypes = new Map<string, string>()
   const requires = new Map<string, SelectionSetNode>()
   let requireArguments = false
   const memberOf = (abstract: string, name: string): void => {
@@ -42,6 +52,7 @@ export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<s
     ) {
       const name = definition.name.value
       for (const field of definition.fields ?? []) {
+        fieldTypes.set(`${name}.${field.name.value}`, namedType(field.type))
         if ((field.arguments ?? []).length > 0) withArguments.add(field.name.value)
         for (const directive of field.directives ?? []) {
           const applied = applicationOf(directive, 'join__field', 'requires')
@@ -72,6 +83,7 @@ export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<s
     isObject: name => objects.has(name),
     satisfies: (typename, condition) =>
       typename === condition || members.get(condition)?.has(typename) === true,
+    fieldType: (typename, field) => fieldTypes.get(`${typename}.${field}`),
     takesArguments: field => withArguments.has(field),
     keysOf: (typename, subgraph) => keys.get(`${subgraph} ${typename}`) ?? [],
     requiresOf: (typename, field, subgraph) => requires.get(`${subgraph} ${typename}.${field}`),
@@ -94,6 +106,10 @@ function applicationOf(
       fieldSet = argument.value.value
   }
   return { graph, fieldSet }
+}
+
+function namedType(type: TypeNode): string {
+  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedType(type.type)
 }
 
 function isResolvable(directive: ConstDirectiveNode): boolean {

@@ -255,6 +255,37 @@ const cases: readonly Case[] = [
     },
   },
   {
+    what: 'different arguments in turn, through an object that clients must not see',
+    subgraphs: {
+      posts: {
+        sdl: `type Query { post: Post }  type Post @key(fields: "id") { id: ID!  author: Author! @inaccessible }
+          type Author @key(fields: "id") { id: ID!  years(of: Int): Int! @external
+            novice: Boolean! @requires(fields: "years(of: 2)")  old: Int @requires(fields: "years(of: 9)") }`,
+        resolvers: {
+          Query: { post: () => ({ id: 'x', author: { id: '1' } }) },
+          Author: {
+            novice: ({ years }: { years: number }) => years < 3,
+            old: ({ years }: { years: number }) => years,
+          },
+        },
+      },
+      authors: {
+        sdl: `type Post @key(fields: "id") { id: ID!  author: Author! @external
+            byNovice: Boolean! @requires(fields: "author { novice }")  byOld: Int @requires(fields: "author { old }") }
+          type Author @key(fields: "id") { id: ID!  years(of: Int): Int!  novice: Boolean! @external  old: Int @external }`,
+        resolvers: {
+          Post: {
+            byNovice: ({ author }: { author: { novice: boolean } }) => author.novice,
+            byOld: ({ author }: { author: { old: number } }) => author.old,
+          },
+          Author: { years: (_: unknown, { of }: { of: number }) => of },
+        },
+      },
+    },
+    query: '{ post { byNovice byOld } }',
+    data: { post: { byNovice: true, byOld: 9 } },
+  },
+  {
     what: "arguments other than the client's, each other's, and nested",
     subgraphs: shipping,
     query: '{ products { weight mine: weight(unit: "kg") byGrams byKilos box { width(unit: "cm") } byBox } }',
