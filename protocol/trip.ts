@@ -23,8 +23,13 @@ export const tripOf = (request: SubgraphRequest): Trip => ({
 /** Why the trip has no answer, when its exchange failed with `cause`. */
 export function faultOfFailure(subgraph: string, trip: Trip, cause: unknown, hasHead: boolean): Fault {
   if (cause instanceof ExchangeTimeout) return timedOut(subgraph, trip)
-  const why = `expected an answer, got ${(cause as Error).message || (cause as Error).name}`
-  if (!trip.isSent) return noAnswer('SUBGRAPH_UNREACHABLE', subgraph, why, { cause })
+  const got = (cause as Error).message || (cause as Error).name
+  if (!trip.isSent) {
+    // By its code only: the message has the address, which clients need not know.
+    const why = isConnectionError(cause) ? `expected a connection, got ${codeOf(cause)}` : got
+    return noAnswer('SUBGRAPH_UNREACHABLE', subgraph, `not sent: ${why}`, { cause })
+  }
+  const why = `expected an answer, got ${got}`
   const code = hasHead || !isConnectionError(cause) ? 'SUBGRAPH_BAD_ANSWER' : 'SUBGRAPH_UNREACHABLE'
   return answerLost(trip.request, code, subgraph, why, { cause })
 }
@@ -62,4 +67,6 @@ const CONNECTION_ERRORS: ReadonlySet<unknown> = new Set([
 ])
 
 export const isConnectionError = (error: unknown): boolean =>
-  error instanceof Error && CONNECTION_ERRORS.has((error as NodeJS.ErrnoException).code)
+  error instanceof Error && CONNECTION_ERRORS.has(codeOf(error))
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code

@@ -1,6 +1,9 @@
-import { describe, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { describe, expect, test, vi } from 'vitest'
 import { ERRORS } from '../../gateway/errors.ts'
 import { type Asked, type Behaviour, ENVELOPE, LINES, line } from '../harness/misbehaving-subgraph.ts'
+import { runCommand } from '../harness/processes.ts'
 import { response } from '../harness/raw-http.ts'
 import { answerOfStock, NAMES, type StockAnswer, stockGraph } from '../harness/stock-graph.ts'
 
@@ -208,6 +211,24 @@ const everywhere = (code: string): string[] =>
   ['note', 'products.0.left', 'products.1.left', 'products.2.left'].map(path => `${path} ${code}`)
 
 describe.each(TRANSPORTS)('a subgraph asked by %s requests', transport => {
+  test('answers when the request has no time left: the client has its answer, and the late one hurts nobody', async () => {
+    await using graph = await stockGraph({ transport, limits: { requestMsMax: 600 } })
+    const { stock } = graph
+    const held: Asked[] = []
+    stock.behave = asked => void held.push(asked)
+    const answers = Promise.all([graph.ask('Exact'), graph.ask('Take', { n: 1 })])
+    // Both have left before their time is over.
+    await vi.waitUntil(() => stock.sent.length === 2)
+    for (const { remainingMs } of stock.sent) expect(remainingMs).toBeLessThanOrEqual(600)
+    const [exact, taken] = await answers
+    expect([exact.status, ...errorsOf(exact)]).toEqual([504, 'exact SUBGRAPH_TIMEOUT'])
+    expect([taken.status, ...errorsOf(taken)]).toEqual([503, 'take OUTCOME_UNKNOWN'])
+    for (const asked of held) stock.well(asked)
+    stock.behave = stock.well
+    expect(await graph.ask('Shelf', { of: 2 })).toEqual(WELL)
+    expect(stock.timesSent('mutation')).toBe(1)
+  })
+
   test.each(ROWS)('$what', async row => {
     const isEnvelope = transport === 'envelope'
     const query = (isEnvelope && row.queryInEnvelope) || row.query
@@ -250,5 +271,46 @@ describe.each(TRANSPORTS)('a subgraph asked by %s requests', transport => {
     })
     expect(await graph.metric('spillway_subgraph_breaker')).toBe(0)
     expect(await graph.metric('spillway_convoy_in_flight')).toBe(0)
+  })
+})
+
+describe('a subgraph that never accepts a connection', () => {
+  /** Listens, and is busy for good: the system completes as many connections as its backlog takes, and no more. */
+  const BUSY = `require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
+    console.log('port ' + this.address().port)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+  })`
+
+  test.each([
+    [
+      'by the time for connecting',
+      { connectMsMax: 200 },
+      'SUBGRAPH_UNREACHABLE',
+      'not sent: expected a connection',
+    ],
+    [
+      'by the deadline, when that is sooner',
+      { connectMsMax: 800, requestMsMax: 200 },
+      'SUBGRAPH_TIMEOUT',
+      'the deadline passed before the request was sent',
+    ],
+  ])('is given up %s; queries and mutations alike were not sent', async (_, client, code, why) => {
+    await using busy = runCommand(process.execPath, ['-e', BUSY], {})
+    const port = Number((await busy.says(/port (\d+)/))[1])
+    const others = Array.from({ length: 16 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+    try {
+      await Promise.all(others.slice(0, 2).map(other => other.connecting && once(other, 'connect')))
+      await using graph = await stockGraph({ stockUrl: `http://127.0.0.1:${port}/graphql`, client })
+      const shelf = await graph.ask('Shelf', { of: 1 })
+      expect({ status: shelf.status, data: shelf.body.data }).toEqual({ status: 200, data: WITHOUT_STOCK })
+      expect(errorsOf(shelf)).toEqual(everywhere(code))
+      const taken = await graph.ask('Take', { n: 1 })
+      expect([taken.status, ...errorsOf(taken)]).toEqual([ERRORS[code]!.status, `take ${code}`])
+      expect(taken.body.errors[0].message).toContain(why)
+      expect(taken.body.errors[0].message).not.toContain('127.0.0.1')
+    } finally {
+      for (const other of others) other.destroy()
+      busy.kill('SIGKILL')
+    }
   })
 })
