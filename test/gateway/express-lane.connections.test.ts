@@ -18,7 +18,11 @@ import { MANIFEST, TINY_SUPERGRAPH } from '../harness/tiny-graph.ts'
 
 const WHO = ask('Who')
 const SLOW = ask('Slow')
+const BIG = ask('Echo', { text: 'x'.repeat(250_000) })
 const HEALTH = get('/health/live')
+
+/** Guards against a hang, and proves no speed. */
+const SOON = { timeout: 30_000 }
 
 async function withDoors(
   options: Parameters<typeof open>[0],
@@ -61,6 +65,17 @@ describe('a client that takes too long', () => {
     expect(answers[0]).toEqual(answers[1])
   })
 
+  test('over a body in many pieces is told so too: Node begins to count anew, once', () =>
+    withDoors({ limits }, ['lane'], async door => {
+      const client = await RawClient.connect(door.port)
+      const start = WHO.length - 60
+      await client.send([WHO.subarray(0, start)], door.arrived)
+      for (let i = 0; i < 40; i++) await client.send(WHO.subarray(start + i, start + i + 1), door.arrived)
+      expect((await client.response())?.status).toBe('HTTP/1.1 408 REQUEST_TIMEOUT')
+      expect(door.nodes.count).toBe(1)
+      await client.close()
+    }))
+
   test('is not waited for when it goes the moment it is told', () =>
     withDoors({ limits }, ['lane'], async door => {
       for (let i = 0; i < 5; i++) {
@@ -90,17 +105,18 @@ describe('a client that is gone before its answer', () => {
     ['after one request', [SLOW]],
     ['after two', [SLOW, WHO]],
     ['after one that Node would have got next', [SLOW, HEALTH]],
+    ['with more than anyone has read', [SLOW, HEALTH, ...Array.from({ length: 100 }, () => BIG)]],
     ['in the middle of the next', [SLOW, WHO.subarray(0, -5)]],
   ])('%s leaves nothing behind', (_, requests) =>
     withDoors({}, ['lane'], async door => {
       const client = await RawClient.connect(door.port)
-      await client.send(Buffer.concat(requests), door.arrived)
+      client.socket.write(Buffer.concat(requests))
       await door.graph.slowAsked
       const end = door.endOf(client)!
       client.socket.resetAndDestroy()
       door.graph.release()
       if (!end.closed) await new Promise<void>(resolve => end.once('close', () => resolve()))
-      await expect.poll(() => promisify(countOf(door))()).toBe(0)
+      await expect.poll(() => promisify(countOf(door))(), SOON).toBe(0)
       const other = await RawClient.connect(door.port)
       await other.send(WHO)
       expect((await other.response())?.status).toBe('HTTP/1.1 200 OK')
@@ -160,13 +176,7 @@ describe('a client that is ahead of us', () => {
         keptMax = Math.max(keptMax, end.writableLength)
         return write(...args)
       }
-      client.socket.pause()
-      let sent = 0
-      while (!end.writableNeedDrain) {
-        await client.send(request, door.arrived)
-        sent++
-        await expect.poll(() => door.graph.executed.length, { interval: 1 }).toBe(sent)
-      }
+      const sent = await fill(door, client, end, request)
       await client.send(Buffer.concat([request, WHO, WHO]))
       await meanwhile(door)
       expect(door.graph.executed.length).toBe(sent + 10)
@@ -180,8 +190,20 @@ describe('a client that is ahead of us', () => {
     }))
 })
 
+/** Asks, and reads no answer, until one of them stays with us; how often that took. */
+async function fill(door: Door, client: RawClient, end: Socket, request: Buffer): Promise<number> {
+  client.socket.pause()
+  let sent = 0
+  while (!end.writableNeedDrain) {
+    await client.send(request, door.arrived)
+    sent++
+    await expect.poll(() => door.graph.executed.length, { ...SOON, interval: 1 }).toBe(sent)
+  }
+  return sent
+}
+
 async function endOf(door: Door, client: RawClient): Promise<Socket> {
-  await expect.poll(() => door.endOf(client)).toBeDefined()
+  await expect.poll(() => door.endOf(client), SOON).toBeDefined()
   return door.endOf(client)!
 }
 
@@ -249,17 +271,12 @@ describe('closing', () => {
     }))
 
   test('an answer that its client does not read is cut off in the end', () =>
-    withDoors({ limits: { requestMsMax: 200 } }, ['lane'], async door => {
+    withDoors({ limits: { requestMsMax: 1_000 } }, ['lane'], async door => {
       const client = await RawClient.connect(door.port)
-      client.socket.pause()
-      const big = ask('Echo', { text: 'x'.repeat(250_000) })
-      client.socket.write(Buffer.concat(Array.from({ length: 100 }, () => big)))
-      const end = await endOf(door, client)
-      await expect.poll(() => end.writableNeedDrain).toBe(true)
+      await fill(door, client, await endOf(door, client), ask('Echo', { text: 'x'.repeat(45_000) }))
       await door.graph.gateway.close()
       expect(await promisify(countOf(door))()).toBe(0)
-      client.socket.resume()
-      await client.closed
+      await client.close()
     }))
 })
 
@@ -353,7 +370,7 @@ describe('many connections', () => {
         ),
       )
     }
-    await expect.poll(() => promisify(server.getConnections.bind(server))()).toBe(0)
+    await expect.poll(() => promisify(server.getConnections.bind(server))(), SOON).toBe(0)
     expect(lane.connections).toBe(0)
     // Of 50 connections 8 take each of the six ways, of which three are answered, and 2 more the first two.
     expect(lane.answered).toBe(10 * (8 * 3 + 2))

@@ -81,6 +81,24 @@ const CASES: readonly Case[] = [
     401,
   ],
   ['a media type that is not served', withFields('accept: text/html'), 'Fastify', 406],
+  ...['gzip', 'br', 'gzip, deflate, br', 'br;q=0', 'gzip;q=0.5, identity', '*', '', 'zip', 'GZIP'].flatMap(
+    (accepted): Case[] => {
+      const fields = [JSON_TYPE, `accept-encoding: ${accepted}`]
+      const long = bodyFor('Echo', { text: '奶茶 '.repeat(2_000) })
+      return [
+        [`a long answer to who accepts "${accepted}"`, post(long, fields), 'lane', 200],
+        [`a short answer to who accepts "${accepted}"`, post(WHO, fields), 'lane', 200],
+      ]
+    },
+  ),
+  [
+    'a long refusal to who accepts gzip',
+    post(bodyFor('Fail', { code: 'BAD_ID'.repeat(500) }), [JSON_TYPE, 'accept-encoding: gzip']),
+    'lane',
+    200,
+  ],
+  ['a body that is compressed', withFields('content-encoding: gzip'), 'Fastify', 415],
+  ['a body that says it is not', withFields('content-encoding: identity'), 'Fastify', 200],
   ['the plan', withFields('spillway-query-plan: 1'), 'lane', 200],
   ['a client with a name', withFields('apollographql-client-name: a b'), 'lane', 200],
   ['a connection that stays', withFields('connection: keep-alive'), 'lane', 200],
@@ -149,6 +167,10 @@ const CASES: readonly Case[] = [
     400,
   ],
   ['a text of such names', ask('Echo', { text: '__proto__ constructor' }), 'Fastify', 200],
+  ['a text of nothing', post('{"query":""}'), 'Fastify', 400],
+  ['a text of nothing, and a name', post(`{"query":"","documentId":"${idOf('Who')}"}`), 'lane', 200],
+  ['a name of nothing', post('{"documentId":""}'), 'Fastify', 400],
+  ['an operation of no name', ask('Who', {}, { operationName: '' }), 'lane', 200],
   ['a list', post(`[${WHO}]`), 'Fastify', 400],
   ['null', post('null'), 'Fastify', 400],
   ['nothing that is asked', post('{}'), 'Fastify', 400],
