@@ -6,18 +6,17 @@ import {
   Kind,
   type NamedTypeNode,
   parse,
-  print,
   type TypeNode,
 } from 'graphql'
 
 /**
  * A supergraph in which fields of an `@interfaceObject` are external to its subgraph where they must be: what its
  * `@requires` and `@provides` name is another subgraph's. Some composers drop that mark; the planner would then ask the
- * subgraph for what it waits to be told. Returns the same text when nothing is missing.
+ * subgraph for what it waits to be told. Returns the same document when nothing is missing.
  */
-export function withExternalFields(sdl: string, document: DocumentNode): string {
+export function withExternalFields(document: DocumentNode): DocumentNode {
   const external = externalFieldsOf(document)
-  if (external.size === 0) return sdl
+  if (external.size === 0) return document
   let isChanged = false
   const definitions = document.definitions.map(definition => {
     const names = definition.kind === Kind.INTERFACE_TYPE_DEFINITION && external.get(definition.name.value)
@@ -30,7 +29,7 @@ export function withExternalFields(sdl: string, document: DocumentNode): string 
     })
     return { ...definition, fields }
   })
-  return isChanged ? print({ ...document, definitions }) : sdl
+  return isChanged ? { ...document, definitions } : document
 }
 
 /** Interface → field → values of `join__Graph` to which it is external. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as othersTurn } from 'node:timers/promises'
-import { type ConstDirectiveNode, type DocumentNode, type GraphQLSchema, Kind, parse } from 'graphql'
+import { type ConstDirectiveNode, type DocumentNode, type GraphQLSchema, Kind, parse, print } from 'graphql'
 import { createPlanner, type Planner } from '../execution/plan.ts'
 import { apiSchemaInSteps } from './api-schema.ts'
 import { withExternalFields } from './external-fields.ts'
@@ -8,6 +8,7 @@ import { type Links, linksOf } from './links.ts'
 import { withRequiresRoots } from './requires-roots.ts'
 import { type TypeFacts, typeFacts } from './type-facts.ts'
 import { type UnionFacts, unionFacts } from './union-facts.ts'
+import { withWidestTypes } from './widest-types.ts'
 
 export interface Subgraph {
   readonly name: string
@@ -57,18 +58,18 @@ export async function loadSupergraphAsync(sdl: string): Promise<Supergraph> {
 }
 
 function* loading(sdl: string): Generator<undefined, Supergraph> {
-  const document = parse(sdl, { noLocation: true })
+  const composed = parse(sdl, { noLocation: true })
   yield
-  const links = linksOf(document)
-  refuseContext(document, links)
-  const graphs = subgraphsOf(document)
+  const links = linksOf(composed)
+  refuseContext(composed, links)
+  const graphs = subgraphsOf(composed)
   const names = new Map([...graphs].map(([value, subgraph]) => [value, subgraph.name]))
-  const types = typeFacts(document, names)
+  const types = typeFacts(composed, names)
   yield
+  const document = withExternalFields(withWidestTypes(composed, types.satisfies))
   const api = yield* apiSchemaInSteps(document)
   yield
-  const planned = withExternalFields(sdl, document)
-  yield
+  const planned = document === composed ? sdl : print(document)
   const planner = createPlanner(planned)
   yield
   let requiresPlanner: Planner | undefined

@@ -245,6 +245,55 @@ const disagreeing: readonly Case[] = [
   },
 ]
 
+/** What `found` is in one subgraph is a member of what it is in the other. */
+const widened: Record<string, SubgraphSource> = {
+  books: {
+    sdl: `
+      type Query { desk: Desk @shareable }
+      type Desk @shareable { found: Book  lent: [Book!]! }
+      type Book implements Item @key(fields: "id") { id: ID!  title: String @shareable }
+      interface Item { id: ID! }`,
+    resolvers: {
+      Query: { desk: () => ({ found: { id: '1', title: 'Tea' }, lent: [{ id: '1', title: 'Tea' }] }) },
+    },
+  },
+  films: {
+    sdl: `
+      type Query { desk: Desk @shareable }
+      type Desk @shareable { found: Hit  lent: [Item!]  open: Boolean }
+      union Hit = Book | Film
+      interface Item { id: ID! }
+      type Book implements Item @key(fields: "id") { id: ID!  title: String @shareable }
+      type Film implements Item @key(fields: "id") { id: ID!  title: String }`,
+    resolvers: {
+      Query: {
+        desk: () => ({
+          found: { __typename: 'Book', id: '1', title: 'Tea' },
+          lent: [{ __typename: 'Book', id: '1', title: 'Tea' }],
+          open: true,
+        }),
+      },
+      Hit: typed,
+      Item: typed,
+    },
+  },
+}
+
+const widest: readonly Case[] = [
+  {
+    what: 'a union that has the other type as a member',
+    subgraphs: widened,
+    query: '{ desk { found { __typename ... on Book { title } ... on Film { title } } } }',
+    data: { desk: { found: { __typename: 'Book', title: 'Tea' } } },
+  },
+  {
+    what: 'an interface that the other type implements, nullable where one subgraph has it so',
+    subgraphs: widened,
+    query: '{ desk { open lent { __typename id ... on Film { title } ... on Book { title } } } }',
+    data: { desk: { open: true, lent: [{ __typename: 'Book', id: '1', title: 'Tea' }] } },
+  },
+]
+
 const interfaces: readonly Case[] = [
   {
     what: 'fields of the interface and of its members, in the order of the text',
@@ -393,6 +442,7 @@ const typenames: readonly Case[] = [
 
 test.each(unions)('unions: $what', holds)
 test.each(disagreeing)('a union in a field that is shared: $what', holds)
+test.each(widest)('a field of different types has the widest: $what', holds)
 test.each(interfaces)('interfaces: $what', holds)
 test.each(paths)('type-conditioned paths: $what', holds)
 test.each(typenames)('typenames: $what', holds)
