@@ -17,6 +17,7 @@ export class Gate {
   readonly #breaker: Breaker
   readonly #lanes: AdaptiveLanes
   readonly #lanesTaken: () => number
+  #refused = 0
 
   constructor(breaker: Breaker, lanes: AdaptiveLanes, lanesTaken: () => number) {
     this.#breaker = breaker
@@ -32,11 +33,18 @@ export class Gate {
     const lanesTaken = this.#lanesTaken()
     const sentAtMs = nowMs()
     const result = await this.#breaker.run(() => exchange(sentAtMs))
-    if (result !== undefined) {
-      const { load, firstAnswerMs } = result
-      this.#lanes.ended({ items, lanesTaken, sentAtMs, load, firstAnswerMs })
+    if (result === undefined) {
+      this.#refused += items
+      return undefined
     }
+    const { load, firstAnswerMs } = result
+    this.#lanes.ended({ items, lanesTaken, sentAtMs, load, firstAnswerMs })
     return result
+  }
+
+  /** Operations that it did not let pass, since the start. */
+  get refused(): number {
+    return this.#refused
   }
 
   /** How long it lets nothing pass. */

@@ -88,6 +88,8 @@ export class HttpClient implements SubgraphClient {
   readonly #budget = new RetryBudget()
   readonly #plain: Convoy<Trip, SubgraphAnswer>
   readonly #batched: Convoy<Trip, SubgraphAnswer>
+  readonly #gates: readonly Gate[]
+  /** Operations that an open breaker refused before they were queued. */
   #broken = 0
   #closed: Promise<void> | undefined
 
@@ -119,14 +121,12 @@ export class HttpClient implements SubgraphClient {
         return []
       },
     })
-    const plainSender = new PlainSender(
-      this.#wire,
-      this.#gateOf(plain, PLAIN_LANES_MIN, plainLanesMax, plainLanesMax),
-      this.#budget,
-    )
+    const plainGate = this.#gateOf(plain, PLAIN_LANES_MIN, plainLanesMax, plainLanesMax)
+    const batchGate = this.#gateOf(batched, LANES_MIN, all.lanesStart, lanesMax)
+    const plainSender = new PlainSender(this.#wire, plainGate, this.#budget)
     const batchSender = new BatchSender({
       wire: this.#wire,
-      gate: this.#gateOf(batched, LANES_MIN, all.lanesStart, lanesMax),
+      gate: batchGate,
       budget: this.#budget,
       sender: this.#sender,
       bytesMax: all.batchBytesMax,
@@ -134,6 +134,7 @@ export class HttpClient implements SubgraphClient {
     })
     this.#plain = plain
     this.#batched = batched
+    this.#gates = [plainGate, batchGate]
   }
 
   execute(request: SubgraphRequest): Promise<SubgraphAnswer> {
@@ -206,7 +207,7 @@ export class HttpClient implements SubgraphClient {
       batches: plain.batches + batched.batches,
       items: plain.items + batched.items,
       refused: plain.refused + batched.refused,
-      broken: this.#broken,
+      broken: this.#gates.reduce((sum, { refused }) => sum + refused, this.#broken),
       expired: plain.expired + batched.expired,
       retries: this.#budget.retries,
     }

@@ -242,10 +242,11 @@ describe('the breaker', () => {
         for (const n of [1, 2])
           waiting.push(codeOf(http.execute(requestNumber(n, { priority: 'ADHOC' }, 'mutation'))))
       }
-      const own = { deadlineMs: deadlineIn(100), priority: 'PAY' as const }
+      const own = { deadlineMs: deadlineIn(300), priority: 'PAY' as const }
       await codeOf(http.execute(requestNumber(0, own)))
     }
     expect(await Promise.all(waiting)).toEqual(['SUBGRAPH_UNREACHABLE', 'SUBGRAPH_UNREACHABLE'])
+    expect(http.stats.broken).toBeGreaterThanOrEqual(2)
     expect(server!.requests.every(({ body }) => JSON.parse(body).items[0].variables.n === 0)).toBe(true)
   })
 
