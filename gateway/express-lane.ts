@@ -7,7 +7,7 @@ import type { Compress, Compressed } from './compression.ts'
 import { type GraphqlParams, headOf, operationNamed, paramsOfBody } from './http.ts'
 import type { ServableOperation } from './operations/registry.ts'
 import { admit, type RequestState, refuse, run, type Stages } from './pipeline.ts'
-import { ANSWER_HEADERS, bodyOf, headersOf } from './reply.ts'
+import { ANSWER_HEADERS, bodyOf, bytesOf, headersOf } from './reply.ts'
 import { clientNameOf, type Outcome, traceparentOf } from './request.ts'
 import { type RequestHead, readRequestHead } from './request-head.ts'
 
@@ -261,7 +261,7 @@ class Connection {
   async #answer(request: Request, asked: Buffer): Promise<void> {
     const { stages, requestId, head } = this.#lane
     const id = requestId(request)
-    let answer: string | Buffer
+    let answer: Answer
     try {
       const outcome = await this.#outcomeOf(request, id)
       if (outcome === 'other' && this.#phase === 'answering' && !this.#isEnded) {
@@ -271,12 +271,12 @@ class Connection {
       }
       const answered = outcome === 'other' ? refuse(stages, NO_LONGER_KNOWN, { id }) : outcome
       const made = head(answered, request.type, id, request.headers['accept-encoding'])
-      answer = typeof made === 'string' ? made : await made
+      answer = made instanceof Promise ? await made : made
     } catch (reason) {
       answer = await head(refuse(stages, reason, { id }), 'application/json', id, undefined)
     }
     if (this.#phase !== 'answering') return
-    const isSent = this.#socket.write(answer)
+    const isSent = write(this.#socket, answer)
     this.#lane.answered++
     if (isSent) this.#next()
     else this.#socket.once('drain', () => this.#next())
@@ -383,7 +383,21 @@ function keepAliveHeaders({ keepAliveTimeout }: Server): Readonly<Record<string,
   return { connection, 'keep-alive': `timeout=${Math.floor(keepAliveTimeout / 1_000)}` }
 }
 
-/** Writes whole answers. What is the same on every answer is written once. */
+/** An answer whole, or its head and its body. */
+type Answer = string | Buffer | readonly [head: string, body: Buffer]
+
+/** @returns whether the socket takes more. */
+function write(socket: Socket, answer: Answer): boolean {
+  if (!Array.isArray(answer)) return socket.write(answer as string | Buffer)
+  const [head, body] = answer as readonly [string, Buffer]
+  socket.cork()
+  socket.write(head, 'latin1')
+  const isSent = socket.write(body)
+  socket.uncork()
+  return isSent
+}
+
+/** Makes whole answers. What is the same on every answer is written once. */
 function answerHeads(
   fixed: Readonly<Record<string, string>>,
   compress: Compress | undefined,
@@ -392,7 +406,7 @@ function answerHeads(
   type: AnswerType,
   id: string,
   acceptEncoding: string | undefined,
-) => string | Promise<string | Buffer> {
+) => Answer | Promise<Answer> {
   const lines = (headers: Readonly<Record<string, string>>): string =>
     Object.entries(headers)
       .map(([name, value]) => `${name}: ${value}\r\n`)
@@ -415,8 +429,10 @@ function answerHeads(
       start = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${always}${lines(headersOf(head, type))}`
       if (outcome.errors === undefined) ok.set(type, start)
     }
-    const body = bodyOf(outcome)
     const before = `${start}x-request-id: ${id}\r\n${date}`
+    const bytes = compress === undefined || acceptEncoding === undefined ? bytesOf(outcome) : undefined
+    if (bytes !== undefined) return [`${before}content-length: ${bytes.length}\r\n\r\n`, bytes]
+    const body = bodyOf(outcome)
     const plain = (): string => `${before}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
     return (
       compress?.(body, acceptEncoding)?.then(made =>

@@ -46,5 +46,14 @@ export function bodyOf({ errors, json, data, extensions }: Outcome): string {
   if (json === undefined) return JSON.stringify({ errors, data, extensions })
   const first = errors === undefined ? '' : `"errors":${JSON.stringify(errors)},`
   const last = extensions === undefined ? '' : `,"extensions":${JSON.stringify(extensions)}`
-  return `{${first}"data":${json}${last}}`
+  return `{${first}"data":${json.text}${last}}`
+}
+
+/** Shorter bodies are quicker to write in one piece with their head than to keep as bytes. */
+const BYTES_CHARS_MIN = 8_192
+
+/** The body as bytes that everybody shares who is answered the same; `undefined`: it is short, or has more than data. */
+export function bytesOf({ errors, json, extensions }: Outcome): Buffer | undefined {
+  if (json === undefined || errors !== undefined || extensions !== undefined) return undefined
+  return json.text.length < BYTES_CHARS_MIN ? undefined : json.body
 }

@@ -1,11 +1,12 @@
 import type { GraphQLFormattedError } from 'graphql'
 import { codeOf, statusOf } from './errors.ts'
+import type { JsonText } from './execution/json-text.ts'
 
 /** What a client is answered. `data` absent: nothing was executed. */
 export interface Outcome {
   readonly data?: Readonly<Record<string, unknown>> | null
   /** The data as JSON text, in place of `data`. */
-  readonly json?: string
+  readonly json?: JsonText
   readonly errors?: readonly GraphQLFormattedError[]
   readonly extensions?: Readonly<Record<string, unknown>>
 }
@@ -20,7 +21,7 @@ export function outcomeCode(outcome: Outcome): string {
 /** Of an outcome without data, the first error whose code is ours, else the first. */
 export function decidingError({ data, json, errors }: Outcome): GraphQLFormattedError | undefined {
   if (errors === undefined || (data !== undefined && data !== null)) return undefined
-  if (json !== undefined && json !== 'null') return undefined
+  if (json !== undefined && !json.isNull) return undefined
   return errors.find(error => statusOf(codeOf(error)) !== 200) ?? errors[0]
 }
 

@@ -6,6 +6,7 @@ import type { Priority } from '../../protocol/priority.ts'
 import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import { createErrorList } from './errors.ts'
 import type { Introspect } from './introspection.ts'
+import { JsonText } from './json-text.ts'
 import type { OperationPlan } from './operation-plan.ts'
 import type { Projection } from './project.ts'
 import type { HeadersFor, Run, Step } from './run.ts'
@@ -42,7 +43,7 @@ export interface ExecutionOutcome {
 
 /** An outcome whose data is JSON text already; `null` in four letters when there is none. */
 export interface JsonOutcome {
-  readonly json: string
+  readonly json: JsonText
   readonly errors: readonly GraphQLError[]
 }
 
@@ -77,9 +78,9 @@ export async function executeShapeToJson(
   const run = runOf(shape, options)
   await runStages(shape, run)
   const json = shape.write(run.data, shape.introspect?.(run.variables))
-  if (json !== undefined) return { json, errors: run.errors.errors }
+  if (json !== undefined) return { json: new JsonText(json), errors: run.errors.errors }
   const { data, errors } = projected(shape, run)
-  return { json: JSON.stringify(data), errors }
+  return { json: new JsonText(JSON.stringify(data)), errors }
 }
 
 function runOf(shape: CompiledShape, options: ExecuteOptions): Run {

@@ -123,7 +123,7 @@ export function world(sources: Readonly<Record<string, SubgraphSource>>): World 
       sent.length = 0
       const { data, errors } = await operation.execute(execution)
       if (written !== undefined) {
-        expect(written.json).toBe(JSON.stringify(data))
+        expect(written.json.text).toBe(JSON.stringify(data))
         expect(written.errors.map(told)).toEqual(errors.map(told))
       }
       return {
