@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ERRORS } from '../../gateway/errors.ts'
+import { Fault } from '../../protocol/fault.ts'
+import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import { ask, bodyFor, get, idOf, JSON_TYPE, Pair, post } from '../harness/lane-pair.ts'
 import { hashOf, OPERATIONS } from '../harness/tiny-graph.ts'
 import { tokenFor } from '../harness/tokens.ts'
@@ -250,3 +252,44 @@ for (const [world, options] of [
     })
   })
 }
+
+describe('one request on a bad day', () => {
+  const FAILURES: readonly (readonly [why: string, execute: SubgraphClient['execute'], status: number])[] = [
+    ['a subgraph is away', () => Promise.reject(new Fault('SUBGRAPH_UNREACHABLE', 'away')), 503],
+    [
+      'a subgraph is behind',
+      () => Promise.reject(new Fault('OVERLOADED', 'x', { retryAfterMs: 2_500 })),
+      503,
+    ],
+    ['a client of ours is broken', () => Promise.reject(new TypeError('secret of the inside')), 500],
+    ['a client of ours answers nothing at all', () => undefined as never, 500],
+    ['a subgraph answers nothing', async () => ({}), 502],
+    ['a subgraph answers with another type', async () => ({ data: { who: { a: 1 } } }), 502],
+    [
+      'an error carries what JSON cannot say',
+      async () => ({ errors: [{ message: 'x', extensions: { code: 'FOREIGN', big: 1n } }] }) as never,
+      200,
+    ],
+  ]
+  test.each(FAILURES)('%s', async (_, execute, status) => {
+    const clients = (subgraph: { readonly name: string }): SubgraphClient => ({
+      name: subgraph.name,
+      execute,
+      ready: async () => {},
+      close: async () => {},
+    })
+    const pair = await Pair.open({ clients })
+    const [answer] = await pair.alike([ask('Who')], 0)
+    expect(answer?.status.split(' ')[1]).toBe(`${status}`)
+    await pair.alike([ask('Product', { id: 'product_1' })], 0)
+    await pair.alike([ask('Claim', { input: { campaignId: 'a' } })], 0)
+    await pair.close()
+  })
+
+  test('a subgraph is not done in time', async () => {
+    const pair = await Pair.open({ limits: { requestMsMax: 300 } })
+    const [answer] = await pair.alike([ask('Slow')], 0)
+    expect(answer?.body).toContain('SUBGRAPH_TIMEOUT')
+    await pair.close()
+  })
+})
