@@ -3,8 +3,9 @@ import type { Supergraph } from '../supergraph/supergraph.ts'
 import { selectedByMember } from './by-member.ts'
 import { refuseConflictingRequires } from './conflicting-requires.ts'
 import type { NormalizedOperation } from './normalize.ts'
-import type { QueryPlan, Rollout } from './plan.ts'
+import type { PlanNode, QueryPlan, Rollout } from './plan.ts'
 import { planDeferred } from './plan-deferred.ts'
+import { planInParts } from './plan-in-parts.ts'
 import { responseKeyOf } from './response-key.ts'
 import { refuseRiskyRequires } from './risky-requires.ts'
 
@@ -70,7 +71,7 @@ export async function planOperationAsync(
   return { stages: selections.map((root, i) => stageOf([root], plans[i]!)) }
 }
 
-/** A second attempt, around what the planner may have stumbled over; throws the first one's reason. */
+/** More attempts, around what the planner may have stumbled over; throws the first one's reason. */
 function planOtherwise(
   supergraph: Supergraph,
   operation: NormalizedOperation,
@@ -79,18 +80,39 @@ function planOtherwise(
   reason: unknown,
 ): QueryPlan {
   const root = rootOf(supergraph, operation)
-  const byMember = selectedByMember(supergraph.apiSchema, chosen, root)
-  if (byMember)
-    try {
-      refuseRiskyRequires(supergraph, byMember, root)
-      return supergraph.planner.plan(operation.textOf(byMember), rollout)
-    } catch {
-      return {
-        kind: 'QueryPlan',
-        node: planDeferred(supergraph, operation, byMember, rollout, reason),
+  const planned = (selections: readonly SelectionNode[]): PlanNode | undefined => {
+    refuseRiskyRequires(supergraph, selections, root)
+    refuseConflictingRequires(supergraph, selections, root)
+    return supergraph.planner.plan(operation.textOf(selections), rollout).node
+  }
+  const without = (selections: readonly SelectionNode[]): PlanNode | undefined => {
+    const byMember = selectedByMember(supergraph.apiSchema, selections, root)
+    if (byMember)
+      try {
+        return planned(byMember)
+      } catch {
+        // It is all the same without the fields that follow.
       }
+    return planDeferred(supergraph, operation, byMember ?? selections, rollout, reason)
+  }
+  const somehow = (selections: readonly SelectionNode[]): PlanNode | undefined => {
+    try {
+      return planned(selections)
+    } catch {
+      return without(selections)
     }
-  return { kind: 'QueryPlan', node: planDeferred(supergraph, operation, chosen, rollout, reason) }
+  }
+  try {
+    return queryPlan(without(chosen))
+  } catch (error) {
+    // What changes something is asked for once.
+    if (operation.kind !== 'query') throw error
+    return queryPlan(planInParts(chosen, somehow, error))
+  }
+}
+
+function queryPlan(node: PlanNode | undefined): QueryPlan {
+  return { kind: 'QueryPlan', ...(node ? { node } : {}) }
 }
 
 function rootOf({ apiSchema }: Supergraph, { kind }: NormalizedOperation): GraphQLObjectType {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { byId, type Case, holds } from './cases.ts'
+import { byId, type Case, holds, resolveType } from './cases.ts'
 import { type SubgraphSource, world } from './world.ts'
 
 const people = [
@@ -148,6 +148,36 @@ const cases: readonly Case[] = [
     ),
     query: '{ products { price name } }',
     data: { products: [{ price: 'price 1', name: 'name 1' }, null, { price: 'price 2', name: 'name 2' }] },
+  },
+  {
+    what: '@shareable: a root field of an interface, a member of which is shared out and another an entity',
+    subgraphs: Object.fromEntries(
+      ['a', 'b'].map((part): [string, SubgraphSource] => [
+        part,
+        {
+          sdl: `type Query { all: [Item!]! @shareable }  interface Item { id: ID! }
+            type Bag implements Item { id: ID! @shareable  ${part}: String }
+            type Box implements Item @key(fields: "id") { id: ID!  ${part}${part}: String }`,
+          resolvers: {
+            Query: {
+              all: () => [
+                { __typename: 'Bag', id: 'bag', [part]: `${part} of bag` },
+                { __typename: 'Box', id: 'box' },
+              ],
+            },
+            Item: { __resolveType: resolveType },
+            Box: { [part + part]: ({ id }: { id: string }) => `${part + part} of ${id}` },
+          },
+        },
+      ]),
+    ),
+    query: '{ all { ... on Bag { a b } ... on Box { bb aa } id } }',
+    data: {
+      all: [
+        { a: 'a of bag', b: 'b of bag', id: 'bag' },
+        { bb: 'bb of box', aa: 'aa of box', id: 'box' },
+      ],
+    },
   },
   {
     what: '@shareable: a value type whose fields come from two subgraphs',
