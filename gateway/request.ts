@@ -1,6 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql'
 import { codeOf, statusOf } from './errors.ts'
-import type { JsonText } from './execution/json-text.ts'
 
 /** What a client is answered. `data` absent: nothing was executed. */
 export interface Outcome {
@@ -9,6 +8,26 @@ export interface Outcome {
   readonly json?: JsonText
   readonly errors?: readonly GraphQLFormattedError[]
   readonly extensions?: Readonly<Record<string, unknown>>
+}
+
+/** A response's data as JSON text. Those who asked for it at the same time share it, and what has been made of it. */
+export class JsonText {
+  readonly text: string
+  #body: Buffer | undefined
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  get isNull(): boolean {
+    return this.text === 'null'
+  }
+
+  /** `{"data":…}` in UTF-8, made once. */
+  get body(): Buffer {
+    this.#body ??= Buffer.from(`{"data":${this.text}}`)
+    return this.#body
+  }
 }
 
 /** An outcome in one word: `OK`, `PARTIAL` for data with errors, else the code that decided it. */

@@ -1,8 +1,8 @@
-import type { Caller } from '../protocol/caller.ts'
-import { callerText } from '../protocol/caller-text.ts'
-import type { CompiledOperation } from './execution/operation.ts'
-import type { HeadersFor } from './execution/run.ts'
-import type { Variables } from './execution/variables.ts'
+import type { Caller } from '../../protocol/caller.ts'
+import { callerText } from '../../protocol/caller-text.ts'
+import type { CompiledOperation } from './operation.ts'
+import type { HeadersFor } from './run.ts'
+import type { Variables } from './variables.ts'
 
 /** A query about to be executed. */
 export interface InFlightQuery {

@@ -1,12 +1,12 @@
 import { parse } from 'graphql'
 import { expect, test } from 'vitest'
-import { type CompiledOperation, compileOperation } from '../../gateway/execution/operation.ts'
-import type { Gateway } from '../../gateway/gateway.ts'
-import { InFlight, type InFlightQuery } from '../../gateway/in-flight.ts'
-import { loadSupergraph } from '../../gateway/supergraph/supergraph.ts'
-import { ANONYMOUS } from '../../protocol/caller.ts'
-import { ALICE } from '../harness/scripted-subgraph.ts'
-import { hashOf, OPERATIONS, TINY_SUPERGRAPH, tinyGraph } from '../harness/tiny-graph.ts'
+import { InFlight, type InFlightQuery } from '../../../gateway/execution/in-flight.ts'
+import { type CompiledOperation, compileOperation } from '../../../gateway/execution/operation.ts'
+import type { Gateway } from '../../../gateway/gateway.ts'
+import { loadSupergraph } from '../../../gateway/supergraph/supergraph.ts'
+import { ANONYMOUS } from '../../../protocol/caller.ts'
+import { ALICE } from '../../harness/scripted-subgraph.ts'
+import { hashOf, OPERATIONS, TINY_SUPERGRAPH, tinyGraph } from '../../harness/tiny-graph.ts'
 
 const supergraph = loadSupergraph(TINY_SUPERGRAPH)
 const operation: CompiledOperation = compileOperation(
