@@ -20,6 +20,9 @@ import { faultOfFailure, isConnectionError, notTried, type Trip, unwritable } fr
 
 export type Settle = (index: number, outcome: SubgraphAnswer | Error) => void
 
+/** Settles a trip that has no answer yet; says whether there is one of this index. */
+type Answer = (index: number, outcome: SubgraphAnswer | Error) => boolean
+
 interface BatchPassage extends Passage {
   /** What the trips get that have no answer. */
   readonly faultOf: (trip: Trip) => Fault
@@ -62,11 +65,12 @@ export class BatchSender {
   async send(trips: readonly Trip[], settle: Settle): Promise<void> {
     for (let index = 0; index < trips.length; index++) trips[index]!.index = index
     this.#budget.earn(trips.length)
-    const answer: Settle = (index, outcome) => {
+    const answer: Answer = (index, outcome) => {
       const trip = trips[index]
-      if (trip === undefined || trip.isAnswered) return
+      if (trip === undefined || trip.isAnswered) return false
       trip.isAnswered = true
       settle(index, outcome)
+      return true
     }
     const lost = await this.#sendOnce(trips, answer, trip => this.#mayRetry(trip))
     if (lost.length > 0) await this.#sendOnce(lost, answer, () => false)
@@ -75,7 +79,7 @@ export class BatchSender {
   /** @returns the trips that are left without an answer because they may go once more. */
   async #sendOnce(
     trips: readonly Trip[],
-    answer: Settle,
+    answer: Answer,
     mayRetry: (trip: Trip) => boolean,
   ): Promise<readonly Trip[]> {
     const { batches, unwritable: bad } = encodeBatches(trips, this.#bytesMax)
@@ -86,7 +90,7 @@ export class BatchSender {
 
   async #sendBatch(
     batch: EncodedBatch<Trip>,
-    answer: Settle,
+    answer: Answer,
     mayRetry: (trip: Trip) => boolean,
   ): Promise<readonly Trip[]> {
     const passage = await this.#gate.pass(batch.items.length, sentAtMs =>
@@ -107,7 +111,7 @@ export class BatchSender {
   }
 
   /** Posts one body and hands each answer over as it comes. */
-  async #exchange(batch: EncodedBatch<Trip>, answer: Settle, sentAtMs: DeadlineMs): Promise<BatchPassage> {
+  async #exchange(batch: EncodedBatch<Trip>, answer: Answer, sentAtMs: DeadlineMs): Promise<BatchPassage> {
     const { name, answerBytesMax } = this.#wire
     const { items: trips, body } = batch
     let firstAnswerMs: number | undefined
@@ -116,7 +120,7 @@ export class BatchSender {
     const lines = new AnswerLines(name, answerBytesMax, (index, outcome) => {
       firstAnswerMs ??= nowMs() - sentAtMs
       if (outcome instanceof Fault && outcome.code === 'SUBGRAPH_OVERLOADED') isRefusing = true
-      answer(index, outcome)
+      return answer(index, outcome)
     })
     let isLines = false
     let deadlineMs = 0
@@ -178,7 +182,7 @@ export class BatchSender {
   }
 
   /** It has stopped speaking the envelope, and has read nothing of this one: each trip goes alone, as before it began. */
-  async #goPlain(trip: Trip, answer: Settle): Promise<void> {
+  async #goPlain(trip: Trip, answer: Answer): Promise<void> {
     trip.isSent = false
     try {
       answer(trip.index, await this.#sendPlain(trip))
@@ -193,7 +197,7 @@ export class BatchSender {
 }
 
 function whyMissing({ skipped: { count, why } }: AnswerLines): string {
-  const skipped = count === 0 ? '' : ` (${count} lines were unreadable, the last: ${why})`
+  const skipped = count === 0 ? '' : ` (${count} lines answered nothing, the last: ${why})`
   return `expected a line for this item, got none${skipped}`
 }
 

@@ -242,13 +242,16 @@ export function encodeFault(index: number, { code, message, extensions }: Fault)
 
 const LINE_FEED = 10
 
+/** Lines that answer nothing, after which there is no sense in reading on. */
+const SKIPPED_LINES_MAX = 1_000
+
 /**
- * Reads answer lines as their bytes arrive. A line that is over its bound, no JSON or no answer is skipped: its item is
- * then found missing at the end, and no neighbour suffers.
+ * Reads answer lines as their bytes arrive. A line that is over its bound, no JSON, no answer, or an answer to nothing
+ * that waits for one is skipped: its item is then found missing at the end, and no neighbour suffers.
  */
 export class AnswerLines {
   readonly #lineBytesMax: number
-  readonly #onAnswer: (index: number, outcome: SubgraphAnswer | Fault) => void
+  readonly #onAnswer: (index: number, outcome: SubgraphAnswer | Fault) => boolean
   readonly #subgraph: string
   /** The beginning of a line whose end has not come. */
   #parts: Buffer[] = []
@@ -256,16 +259,18 @@ export class AnswerLines {
   /** Lines that were skipped, with the reason of the last. */
   skipped: { count: number; why: string } = { count: 0, why: '' }
 
+  /** @param onAnswer says whether anything waited for the answer. */
   constructor(
     subgraph: string,
     lineBytesMax: number,
-    onAnswer: (index: number, outcome: SubgraphAnswer | Fault) => void,
+    onAnswer: (index: number, outcome: SubgraphAnswer | Fault) => boolean,
   ) {
     this.#subgraph = subgraph
     this.#lineBytesMax = lineBytesMax
     this.#onAnswer = onAnswer
   }
 
+  /** @throws RangeError when too many lines were skipped. */
   push(chunk: Buffer): void {
     let start = 0
     if (this.#partBytes > 0) {
@@ -331,7 +336,7 @@ export class AnswerLines {
       this.#skip((error as Error).message)
       return
     }
-    this.#onAnswer(index, outcome)
+    if (!this.#onAnswer(index, outcome)) this.#skip(`expected the index of an item that waits, got ${index}`)
   }
 
   #parseFault(value: unknown): Fault {
@@ -354,6 +359,8 @@ export class AnswerLines {
 
   #skip(why: string): void {
     this.skipped = { count: this.skipped.count + 1, why }
+    if (this.skipped.count > SKIPPED_LINES_MAX)
+      throw new RangeError(`more than ${SKIPPED_LINES_MAX} lines that answer nothing, the last: ${why}`)
   }
 }
 

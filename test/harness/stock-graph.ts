@@ -93,9 +93,10 @@ export async function stockGraph(
   const origin = `http://127.0.0.1:${await gateway.listen({ port: 0 })}`
   // A connection a request: the gateway then has none to wait for when it stops.
   const agent = new Agent({ pipelining: 0, headersTimeout: 0, bodyTimeout: 0 })
+  let closed: Promise<unknown> | undefined
   const close = async (): Promise<void> => {
-    await gateway.close()
-    await agent.close()
+    closed ??= gateway.close().then(() => agent.close())
+    await closed
   }
   return {
     gateway,
