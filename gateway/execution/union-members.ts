@@ -1,6 +1,5 @@
 import {
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLCompositeType,
   type GraphQLSchema,
   getNamedType,
@@ -20,6 +19,7 @@ import { fragmentsOf } from './fragments.ts'
 import type { NormalizedOperation } from './normalize.ts'
 import type { OperationPlan } from './operation-plan.ts'
 import type { BatchFetchNode, FetchNode, FlattenNodePathSegment, PlanNode } from './plan.ts'
+import { type FieldOf, keyOf, selectedAt, typedFields, withoutSpreads } from './selections.ts'
 
 /**
  * Where several subgraphs could answer a field of a union type, the planner asks the one that it chooses only for members
@@ -41,7 +41,7 @@ export function withUnionMembers(
     type: GraphQLCompositeType | undefined,
     wantedOf: (rootKey: string) => readonly SelectionNode[],
   ): Node => completeOperation(node, operation, apiSchema, unions, type, wantedOf)
-  const at = (path: readonly FlattenNodePathSegment[]) => wantedAt(operation.selections, path)
+  const at = (path: readonly FlattenNodePathSegment[]) => selectedAt(operation.selections, path)
   const complete = (node: PlanNode, path: readonly FlattenNodePathSegment[] | undefined): PlanNode => {
     switch (node.kind) {
       case 'Sequence':
@@ -84,14 +84,12 @@ function completeOperation<Node extends FetchNode | BatchFetchNode>(
   wantedOf: (rootKey: string) => readonly SelectionNode[],
 ): Node {
   const document = parse(node.operation, { noLocation: true })
-  const fragments = fragmentsOf(document)
   const definition = document.definitions.find(
     (found): found is OperationDefinitionNode => found.kind === Kind.OPERATION_DEFINITION,
   )!
   const added: SelectionNode[] = []
-  const selectionSet = root
-    ? completeSet(definition.selectionSet, root, wantedOf(''))
-    : inEntities(definition.selectionSet)
+  const whole = withoutSpreads(definition.selectionSet, fragmentsOf(document))
+  const selectionSet = root ? completeSet(whole, root, wantedOf('')) : inEntities(whole)
   if (added.length === 0) return node
   const known = new Set((definition.variableDefinitions ?? []).map(({ variable }) => variable.name.value))
   const variables = operation
@@ -113,10 +111,9 @@ function completeOperation<Node extends FetchNode | BatchFetchNode>(
       ...set,
       selections: set.selections.map(selection => {
         if (selection.kind !== Kind.FIELD || !selection.selectionSet) return selection
-        const inner = withoutSpreads(selection.selectionSet, fragments)
         const wanted = wantedOf(keyOf(selection))
-        const selections = inner.selections.map(entity => completeEntity(entity, wanted))
-        return { ...selection, selectionSet: { ...inner, selections } }
+        const selections = selection.selectionSet.selections.map(entity => completeEntity(entity, wanted))
+        return { ...selection, selectionSet: { ...selection.selectionSet, selections } }
       }),
     }
   }
@@ -130,11 +127,10 @@ function completeOperation<Node extends FetchNode | BatchFetchNode>(
   }
 
   function completeSet(
-    spread: SelectionSetNode,
+    set: SelectionSetNode,
     parent: GraphQLCompositeType,
     client: readonly SelectionNode[],
   ): SelectionSetNode {
-    const set = withoutSpreads(spread, fragments)
     const selections = set.selections.map((selection): SelectionNode => {
       if (selection.kind === Kind.INLINE_FRAGMENT) {
         const narrowed = schema.getType(selection.typeCondition?.name.value ?? parent.name)
@@ -224,17 +220,6 @@ function completeOperation<Node extends FetchNode | BatchFetchNode>(
   }
 }
 
-/** A field and the type that it is selected of. */
-type FieldOf = readonly [type: string, field: FieldNode]
-
-function typedFields(selections: readonly SelectionNode[], type: string): FieldOf[] {
-  return selections.flatMap((selection): FieldOf[] => {
-    if (selection.kind === Kind.FIELD) return [[type, selection]]
-    if (selection.kind !== Kind.INLINE_FRAGMENT) return []
-    return typedFields(selection.selectionSet.selections, selection.typeCondition?.name.value ?? type)
-  })
-}
-
 /** Does a fragment on `condition` apply to every object of type `type`? */
 function applies(condition: string | undefined, type: string, schema: GraphQLSchema): boolean {
   if (condition === undefined || condition === type) return true
@@ -247,44 +232,3 @@ function applies(condition: string | undefined, type: string, schema: GraphQLSch
     schema.isSubType(abstract, object)
   )
 }
-
-function withoutSpreads(
-  set: SelectionSetNode,
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-): SelectionSetNode {
-  if (!set.selections.some(selection => selection.kind === Kind.FRAGMENT_SPREAD)) return set
-  const selections = set.selections.map((selection): SelectionNode => {
-    const fragment = selection.kind === Kind.FRAGMENT_SPREAD && fragments.get(selection.name.value)
-    return fragment
-      ? {
-          kind: Kind.INLINE_FRAGMENT,
-          typeCondition: fragment.typeCondition,
-          selectionSet: fragment.selectionSet,
-        }
-      : selection
-  })
-  return { ...set, selections }
-}
-
-/** What the client selects at a path, whatever the types on the way. */
-function wantedAt(
-  selections: readonly SelectionNode[],
-  path: readonly FlattenNodePathSegment[],
-): readonly SelectionNode[] {
-  let level = selections
-  for (const segment of path) {
-    if (segment === '@' || !('Field' in segment)) continue
-    level = everyField(level)
-      .filter(field => keyOf(field) === segment.Field)
-      .flatMap(field => field.selectionSet?.selections ?? [])
-  }
-  return level
-}
-
-const everyField = (selections: readonly SelectionNode[]): FieldNode[] =>
-  selections.flatMap(selection => {
-    if (selection.kind === Kind.FIELD) return [selection]
-    return selection.kind === Kind.INLINE_FRAGMENT ? everyField(selection.selectionSet.selections) : []
-  })
-
-const keyOf = (field: FieldNode): string => field.alias?.value ?? field.name.value

@@ -5,6 +5,7 @@ import { createPlanner, type Planner } from '../execution/plan.ts'
 import { apiSchemaInSteps } from './api-schema.ts'
 import { withExternalFields } from './external-fields.ts'
 import { type Links, linksOf } from './links.ts'
+import { planningNames, withNames, withOwnNames } from './planning-order.ts'
 import { withRequiresRoots } from './requires-roots.ts'
 import { type TypeFacts, typeFacts } from './type-facts.ts'
 import { type UnionFacts, unionFacts } from './union-facts.ts'
@@ -69,8 +70,11 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
   const document = withExternalFields(withWidestTypes(composed, types.satisfies))
   const api = yield* apiSchemaInSteps(document)
   yield
-  const planned = document === composed ? sdl : print(document)
-  const planner = createPlanner(planned)
+  const order = planningNames(document, names)
+  const planned = order ? print(withNames(document, order)) : document === composed ? sdl : print(document)
+  const plannerOf = (text: string): Planner =>
+    order ? withOwnNames(createPlanner(text), order) : createPlanner(text)
+  const planner = plannerOf(planned)
   yield
   let requiresPlanner: Planner | undefined
   return {
@@ -81,7 +85,7 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
     unions: unionFacts(document, names),
     planner,
     get requiresPlanner() {
-      requiresPlanner ??= createPlanner(withRequiresRoots(planned))
+      requiresPlanner ??= plannerOf(withRequiresRoots(planned))
       return requiresPlanner
     },
     subgraphs: [...graphs.values()],

@@ -221,6 +221,17 @@ const disagreeing: readonly Case[] = [
     sent: [['tea']],
   },
   {
+    what: 'the same at several places, which the planner writes as one fragment',
+    subgraphs: boxes,
+    query:
+      '{ a: teaBox { ...B } b: teaBox { ...B } } fragment B on Box { id inner { good { __typename ... on Tea { text } } } }',
+    data: {
+      a: { id: 't', inner: { good: { __typename: 'Tea', text: 'leaves' } } },
+      b: { id: 't', inner: { good: { __typename: 'Tea', text: 'leaves' } } },
+    },
+    sent: [['tea']],
+  },
+  {
     what: 'a name that the subgraph has with different types in two members: the rest is answered',
     subgraphs: boxes,
     query: '{ teaBox { content { __typename ... on Card { text } ... on Tea { text } } } }',

@@ -249,6 +249,52 @@ const more: readonly Case[] = [
   },
 ]
 
+/** Who knows nothing of a Media but its id, and who knows more of its implementations. */
+const around: Record<string, SubgraphSource> = {
+  ...both,
+  desk: {
+    sdl: `
+      type Query { desk: Desk }
+      type Desk { first: Media!  piles: [[Media]] }
+      type Media @key(fields: "id") @interfaceObject { id: ID! }`,
+    resolvers: { Query: { desk: () => ({ first: { id: '1' }, piles: [[{ id: '2' }, null]] }) } },
+  },
+  archive: {
+    sdl: `
+      type Book @key(fields: "id") { id: ID!  isbn: String }
+      type Film @key(fields: "id") { id: ID!  rating: Int }`,
+    resolvers: { Book: { isbn: ({ id }: { id: string }) => `isbn ${id}` }, Film: { rating: () => 5 } },
+  },
+}
+
+const hops: readonly Case[] = [
+  {
+    what: 'found out by one, added to by another, completed by a third',
+    subgraphs: around,
+    query:
+      '{ desk { first { ... on Book { pages isbn } stars } piles { __typename ... on Film { rating stars(of: 3) } } } }',
+    data: {
+      desk: {
+        first: { pages: 9, isbn: 'isbn 1', stars: 1 },
+        piles: [[{ __typename: 'Film', rating: 5, stars: 6 }, null]],
+      },
+    },
+  },
+  {
+    what: 'what only an implementation has, next to what all have, one alias each',
+    subgraphs: around,
+    query: '{ newest { ... on Book { isbn } ... on Film { a: rating b: stars(of: 2) stars } stars } }',
+    data: { newest: [{ a: 5, b: 4, stars: 2 }, null, { isbn: 'isbn 1', stars: 1 }] },
+  },
+  {
+    what: 'a fragment on an implementation within one on the interface, which does not match',
+    subgraphs: around,
+    query: '{ desk { piles { ... on Media { ... on Book { pages isbn } } id } } }',
+    data: { desk: { piles: [[{ id: '2' }, null]] } },
+  },
+]
+
+test.each(hops)('over several subgraphs: $what', holds)
 test.each(fields)('added to an interface: $what', holds)
 test.each(origins)('that comes from who knows the interface only: $what', holds)
 test.each(unknown)('of no known implementation: $what', holds)
