@@ -2,11 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Fault } from '../protocol/fault.ts'
 import { type AnswerType, answerType } from './accept.ts'
 import type { ApolloDoor } from './apollo-door.ts'
-import { runPersisted } from './express-lane.ts'
 import { checkCsrf, type GraphqlParams, operationNamed, paramsOfBody, paramsOfQuery } from './http.ts'
 import { admit, type RequestState, refuse, type Stages } from './pipeline.ts'
 import { asPage, sendOutcome } from './reply.ts'
 import { clientNameOf, traceparentOf } from './request.ts'
+import { runCompiled } from './run-compiled.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -53,7 +53,7 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
       if (state.operation === undefined) return await throughApollo(request, reply, params, state, type)
       return sendOutcome(
         reply,
-        await runPersisted(stages, request.method, state, state.operation, params),
+        await runCompiled(stages, request.method, state, state.operation, params),
         type,
       )
     },
