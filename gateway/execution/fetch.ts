@@ -50,6 +50,8 @@ export function compileFetch(
     scope: types.scopeOf(ROOTS[kind], root.selectionSet, fragmentsOf(document)),
     operation: node.operation,
     ...(node.operationName === undefined ? {} : { operationName: node.operationName }),
+    // What a mutation's answer is made of must not have been read before it ran.
+    ...(operation.kind === 'mutation' && kind === 'query' ? { isFresh: true } : {}),
   }
   return {
     service,
