@@ -16,6 +16,7 @@ import type { Supergraph } from '../supergraph/supergraph.ts'
  * its own type, over one that requires another such field, and over one of a type that has several keys: at best it
  * finds no plan, at worst it asks a subgraph for another's fields, notices ("mismatch_finder.rs", "called
  * `Option::unwrap()` on a `None` value") and aborts the process.
+ * One that is selected on an interface it asks for at once, without what it requires.
  *
  * @throws Fault PLAN_FAILED; without these fields (plan-deferred.ts) there may be a plan.
  */
@@ -44,8 +45,10 @@ export function refuseRiskyRequires(
         const narrowed = schema.getType(selection.typeCondition?.name.value ?? type.name)
         return isCompositeType(narrowed) && riskyIn(selection.selectionSet.selections, narrowed, above)
       }
-      if (own.some(name => isRisky(name, selection.name.value, above))) return true
-      const definition = 'getFields' in type ? type.getFields()[selection.name.value] : undefined
+      const field = selection.name.value
+      if (own.some(name => (isAbstractType(type) ? isRequiring(name, field) : isRisky(name, field, above))))
+        return true
+      const definition = 'getFields' in type ? type.getFields()[field] : undefined
       const inner = definition && getNamedType(definition.type)
       if (!selection.selectionSet || !isCompositeType(inner)) return false
       below ??= new Set([...above, ...own])
@@ -64,13 +67,16 @@ export function refuseRiskyRequires(
         requires !== undefined &&
         (above.has(typename) ||
           !haveOneKey(typename) ||
-          fieldsOf(requires).some(input =>
-            services.some(other => types.requiresOf(typename, input.name.value, other) !== undefined),
-          ))
+          fieldsOf(requires).some(input => isRequiring(typename, input.name.value)))
       )
     })
   }
 
+  function isRequiring(typename: string, field: string): boolean {
+    return services.some(service => types.requiresOf(typename, field, service) !== undefined)
+  }
+
+  /** Is there a single key by which all subgraphs know the type? */
   function haveOneKey(typename: string): boolean {
     const keys = services.flatMap(service => types.keysOf(typename, service).map(key => JSON.stringify(key)))
     return new Set(keys).size <= 1
