@@ -1,3 +1,4 @@
+import type { PlanNode, QueryPlan } from '@graphql-hive/router-query-planner'
 import {
   type ConstDirectiveNode,
   type DocumentNode,
@@ -10,7 +11,6 @@ import {
   type TypeNode,
   visit,
 } from 'graphql'
-import type { PlanNode, QueryPlan } from './plan.ts'
 
 /**
  * The planner takes what one field `@provides` for provided wherever another field of the same subgraph leads to the
