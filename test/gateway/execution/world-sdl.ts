@@ -111,10 +111,7 @@ function interfaceFields(abstract: AbstractModel, g: number): FieldModel[] {
     .filter((_, i) => abstract.fields & (1 << i))
     .filter(field => !field.inaccessible)
     .filter(field =>
-      localMembers(abstract, g).every(type => {
-        const own = type.fields.get(field.signature.name)!
-        return own.roles.get(g) === 'resolves' && own.override === undefined
-      }),
+      localMembers(abstract, g).every(type => type.fields.get(field.signature.name)!.roles.has(g)),
     )
 }
 
