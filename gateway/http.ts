@@ -153,6 +153,9 @@ export interface ResponseHead {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** A subgraph may name any number, whose text need not be one that a header can have. */
+const RETRY_AFTER_S_MAX = 86_400
+
 const OK: ResponseHead = { status: 200, headers: {} }
 
 /**
@@ -167,7 +170,7 @@ export function headOf(outcome: Outcome): ResponseHead {
   const headers: Record<string, string> = {}
   const { retryAfterMs, reason } = deciding.extensions ?? {}
   if (typeof retryAfterMs === 'number')
-    headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1_000)))
+    headers['retry-after'] = String(Math.min(RETRY_AFTER_S_MAX, Math.max(1, Math.ceil(retryAfterMs / 1_000))))
   if (status === 401) headers['www-authenticate'] = challenge(reason)
   if (status === 405) headers.allow = 'POST'
   if (code === 'PERSISTED_QUERY_NOT_FOUND') headers['cache-control'] = 'private, no-cache, must-revalidate'

@@ -72,6 +72,7 @@ function descend(level: readonly SelectionNode[], key: string, into: SelectionNo
 /**
  * What a subgraph may say of an error. One error can stand at many places of a response, each with all of its words.
  */
+const CODE_CHARS_MAX = 100
 const MESSAGE_CHARS_MAX = 10_000
 const EXTENSIONS_CHARS_MAX = 10_000
 const PATH_SEGMENTS_MAX = 200
@@ -89,7 +90,7 @@ export function subgraphError(
       typeof message === 'string' ? message.slice(0, MESSAGE_CHARS_MAX) : `Subgraph "${service}" failed`,
     extensions: {
       ...(isSayable(extensions) ? extensions : {}),
-      code: typeof extensions.code === 'string' ? extensions.code : 'SUBGRAPH_ERROR',
+      code: isCode(extensions.code) ? extensions.code : 'SUBGRAPH_ERROR',
       service,
     },
     path: Array.isArray(path)
@@ -99,6 +100,8 @@ export function subgraphError(
       : [],
   }
 }
+
+const isCode = (code: unknown): code is string => typeof code === 'string' && code.length <= CODE_CHARS_MAX
 
 function isSayable(extensions: object): boolean {
   try {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { LINES, type SentOperation } from '../harness/misbehaving-subgraph.ts'
-import { answerOfStock, NAMES, type OPERATIONS, saysOf, stockGraph } from '../harness/stock-graph.ts'
+import { answerOfStock, NAMES, OPERATIONS, saysOf, stockGraph } from '../harness/stock-graph.ts'
 
 /** A subgraph that speaks HTTP and JSON well, and says what its schema does not have. */
 
@@ -190,6 +190,30 @@ describe.each(TRANSPORTS)('a subgraph asked by %s requests says', transport => {
       expect(message.length).toBeLessThanOrEqual(10_000)
       expect(extensions).toEqual({ code: 'BAD_INPUT', service: 'stock' })
     }
+  })
+
+  test('an error whose code is longer than any: it has none', async () => {
+    await using graph = await stockGraph({ transport })
+    const errors = [{ message: 'no', extensions: { code: 'X'.repeat(200_000) } }]
+    graph.stock.behave = asked => asked.answer(() => ({ errors }))
+    expect(saysOf(await graph.ask('Exact'))).toEqual(['exact SUBGRAPH_ERROR'])
+  })
+
+  test.each([
+    [1_500, '2'],
+    [-5, '1'],
+    [1e300, '86400'],
+    ['soon', undefined],
+  ])('that it may be asked again in %s ms: the client reads %s s', async (retryAfterMs, header) => {
+    await using graph = await stockGraph({ transport })
+    const errors = [{ message: 'full', extensions: { code: 'OVERLOADED', retryAfterMs } }]
+    graph.stock.behave = asked => asked.answer(() => ({ errors }))
+    const { statusCode, headers } = await graph.gateway.app.inject({
+      method: 'POST',
+      url: '/graphql',
+      payload: { query: OPERATIONS.Exact },
+    })
+    expect([statusCode, headers['retry-after']]).toEqual([503, header])
   })
 
   test('bytes inside a text that are no UTF-8: each becomes the character for that', async () => {
