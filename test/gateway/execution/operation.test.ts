@@ -133,6 +133,7 @@ test('subgraphs get the caller, the deadline, the priority and the trace of the 
   expect(seen).toEqual([
     {
       kind: 'query',
+      scope: 'PRIVATE',
       operation: expect.stringContaining('thing(of: $s)'),
       variables: { s: 'x' },
       caller,
