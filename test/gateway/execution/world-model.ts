@@ -483,7 +483,7 @@ export function modelOf(shape: WorldShape): WorldModel {
   }
 }
 
-export function hasId(type: TypeModel, g: number): boolean {
+function hasId(type: TypeModel, g: number): boolean {
   return (type.keys.get(g) ?? []).some(key => fieldsOfKey(key).includes('id'))
 }
 

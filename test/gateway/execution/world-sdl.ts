@@ -92,7 +92,7 @@ export function monolithSdl(model: WorldModel): string {
   ].join('')
 }
 
-export function implementers(abstract: AbstractModel): TypeModel[] {
+function implementers(abstract: AbstractModel): TypeModel[] {
   return [...new Set(abstract.graphs.flatMap(g => localMembers(abstract, g)))]
 }
 
