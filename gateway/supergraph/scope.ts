@@ -1,9 +1,13 @@
 import {
   type ConstDirectiveNode,
   type DocumentNode,
+  type FieldDefinitionNode,
   type FragmentDefinitionNode,
+  type InterfaceTypeDefinitionNode,
   Kind,
   type NamedTypeNode,
+  type ObjectTypeDefinitionNode,
+  parse,
   type SelectionSetNode,
   type TypeNode,
 } from 'graphql'
@@ -33,9 +37,12 @@ const GUARDS = new Set(['authenticated', 'requiresScopes', 'policy'])
 
 /**
  * A field is PUBLIC by its own `@cacheControl(scope: PUBLIC)`; without one, by that of its object or interface type, or,
- * if it is a leaf, of the type it stands on. Everything else is PRIVATE: a field under a guard, a field of which one
- * subgraph says PRIVATE, and, since the supergraph does not tell whose a type's directive is, a type that not every
- * one of its subgraphs calls PUBLIC.
+ * if it is a leaf, of the type it stands on. Everything else is PRIVATE: a field under a guard, and one of which a
+ * subgraph says PRIVATE.
+ *
+ * A supergraph does not tell which subgraphs a type's directive comes from, and keeps equal ones once. So of a type that
+ * several subgraphs add fields to, keys apart, a leaf is PUBLIC only if all of them have it, or if there are as many
+ * directives as subgraphs: none may turn another's field public.
  */
 export function scopesOf(supergraph: DocumentNode): Scopes {
   const types = new Map<string, ReadonlyMap<string, FieldScope>>()
@@ -48,9 +55,7 @@ export function scopesOf(supergraph: DocumentNode): Scopes {
       definition.kind !== Kind.UNION_TYPE_DEFINITION
     )
       continue
-    const { directives = [] } = definition
-    const copies = new Set(directives.filter(isNamed('join__type')).map(graphOf)).size
-    typeScopes.set(definition.name.value, declared(directives, Math.max(copies, 1)))
+    typeScopes.set(definition.name.value, declared(definition.directives ?? []))
     const parents: readonly NamedTypeNode[] = 'interfaces' in definition ? (definition.interfaces ?? []) : []
     for (const parent of parents) memberOf(parent.name.value, definition.name.value)
     if ('types' in definition)
@@ -60,11 +65,13 @@ export function scopesOf(supergraph: DocumentNode): Scopes {
     if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION && definition.kind !== Kind.INTERFACE_TYPE_DEFINITION)
       continue
     const own = typeScopes.get(definition.name.value)
+    const owners = ownersOf(definition)
     const fields = new Map<string, FieldScope>()
     for (const field of definition.fields ?? []) {
       const type = namedType(field.type)
-      const byItself = declared(field.directives ?? [], 1)
-      const isPublic = byItself ?? (typeScopes.has(type) ? typeScopes.get(type) : own)
+      const byItself = declared(field.directives ?? [])
+      const byPlace = (): boolean | undefined => own && owners.speakFor(field)
+      const isPublic = byItself ?? (typeScopes.has(type) ? typeScopes.get(type) : byPlace())
       fields.set(field.name.value, { type, isPublic: isPublic === true })
     }
     types.set(definition.name.value, fields)
@@ -108,24 +115,56 @@ export function scopesOf(supergraph: DocumentNode): Scopes {
   }
 }
 
-/** Undefined when nothing is said; true when `copies` say PUBLIC and none PRIVATE. */
-function declared(directives: readonly ConstDirectiveNode[], copies: number): boolean | undefined {
+/** Undefined when nothing is said; true when it is PUBLIC, and nobody says PRIVATE. */
+function declared(directives: readonly ConstDirectiveNode[]): boolean | undefined {
   if (directives.some(directive => GUARDS.has(directive.name.value))) return false
-  const scopes = directives.filter(isNamed('cacheControl')).map(scopeArgument)
-  if (scopes.length === 0) return undefined
-  return scopes.length >= copies && scopes.every(scope => scope === 'PUBLIC')
+  const scopes = directives.filter(isNamed('cacheControl')).map(directive => argument(directive, 'scope'))
+  return scopes.length === 0 ? undefined : scopes.every(scope => scope === 'PUBLIC')
+}
+
+/** Which subgraphs add what to a type, keys apart. */
+function ownersOf(definition: ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode): {
+  /** Whether the directives of the type can be taken as said of the field by one that has it. */
+  speakFor(field: FieldDefinitionNode): boolean
+} {
+  const { directives = [], fields = [] } = definition
+  const graphs = directives.filter(isNamed('join__type'))
+  const everyGraph = new Set(graphs.map(graph => argument(graph, 'graph')))
+  const keys = new Set(graphs.flatMap(graph => topFieldsOf(argument(graph, 'key'))))
+  const graphsOf = (field: FieldDefinitionNode): ReadonlySet<string | undefined> => {
+    const owned = (field.directives ?? []).filter(isNamed('join__field'))
+    const inside = owned.filter(directive => argument(directive, 'external') !== 'true')
+    return owned.length === 0 ? everyGraph : new Set(inside.map(directive => argument(directive, 'graph')))
+  }
+  const owners = new Set(
+    fields.filter(field => !keys.has(field.name.value)).flatMap(field => [...graphsOf(field)]),
+  )
+  const said = directives.filter(isNamed('cacheControl')).length
+  return {
+    speakFor(field) {
+      const own = graphsOf(field)
+      return said >= owners.size || [...owners].every(owner => own.has(owner))
+    },
+  }
+}
+
+/** `"id shop { code }"` → id, shop. */
+function topFieldsOf(key: string | undefined): readonly string[] {
+  if (key === undefined) return []
+  const [operation] = parse(`{${key}}`, { noLocation: true }).definitions
+  if (operation?.kind !== Kind.OPERATION_DEFINITION) return []
+  return operation.selectionSet.selections.flatMap(selection =>
+    selection.kind === Kind.FIELD ? [selection.name.value] : [],
+  )
 }
 
 const isNamed = (name: string) => (directive: ConstDirectiveNode) => directive.name.value === name
 
-function scopeArgument(directive: ConstDirectiveNode): string | undefined {
-  const value = directive.arguments?.find(argument => argument.name.value === 'scope')?.value
-  return value?.kind === Kind.ENUM ? value.value : undefined
-}
-
-function graphOf(directive: ConstDirectiveNode): string | undefined {
-  const value = directive.arguments?.find(argument => argument.name.value === 'graph')?.value
-  return value?.kind === Kind.ENUM ? value.value : undefined
+/** An enum, string or Boolean argument as text. */
+function argument(directive: ConstDirectiveNode, name: string): string | undefined {
+  const value = directive.arguments?.find(given => given.name.value === name)?.value
+  if (value?.kind === Kind.ENUM || value?.kind === Kind.STRING) return value.value
+  return value?.kind === Kind.BOOLEAN ? String(value.value) : undefined
 }
 
 function namedType(type: TypeNode): string {

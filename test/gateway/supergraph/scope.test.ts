@@ -20,9 +20,23 @@ const { scopeOf } = scopesOf(
       ours: Int @cacheControl(scope: PRIVATE)
       owner: Shopper
       variant: Variant
+      stub: Stub
+      both: Both
     }
-    type Variant @cacheControl(scope: PUBLIC) @join__type(graph: A) @join__type(graph: B) { sku: ID! }
-    type Both @cacheControl(scope: PUBLIC) @cacheControl(scope: PUBLIC) @join__type(graph: A) @join__type(graph: B) { a: Int }
+    type Variant @cacheControl(scope: PUBLIC) @join__type(graph: A, key: "sku") @join__type(graph: B, key: "sku") {
+      sku: ID!
+      title: String @join__field(graph: A)
+      mine: Int @join__field(graph: B)
+      same: Int
+    }
+    type Stub @cacheControl(scope: PUBLIC) @join__type(graph: A, key: "sku") @join__type(graph: B, key: "sku", resolvable: false) {
+      sku: ID!
+      title: String @join__field(graph: A) @join__field(graph: B, external: true)
+    }
+    type Both @cacheControl(scope: PUBLIC) @cacheControl(maxAge: 1, scope: PUBLIC) @join__type(graph: A) @join__type(graph: B) {
+      a: Int @join__field(graph: A)
+      b: Int @join__field(graph: B)
+    }
     type Secret implements Node @join__type(graph: A) { id: ID!  mark: Int }
     type Shopper { name: String }
     union Pick @cacheControl(scope: PUBLIC) = Product | Secret
@@ -35,7 +49,15 @@ test.each([
   ['a field that says nothing', '{ unsaid }', 'PRIVATE'],
   ['one PRIVATE leaf among others', '{ product { id ours } }', 'PRIVATE'],
   ['a type that says nothing', '{ product { owner { name } } }', 'PRIVATE'],
-  ['a type of which only one subgraph says it', '{ product { variant { sku } } }', 'PRIVATE'],
+  [
+    'what one of two owners adds to a type that one calls public',
+    '{ product { variant { mine } } }',
+    'PRIVATE',
+  ],
+  ['what the other adds, since nobody knows which one', '{ product { variant { title } } }', 'PRIVATE'],
+  ['what both have, and the key', '{ product { variant { sku same } } }', 'PUBLIC'],
+  ['the only owner of a type that others merely refer to', '{ product { stub { sku title } } }', 'PUBLIC'],
+  ['a type that both owners call public', '{ product { both { a b } } }', 'PUBLIC'],
   ['a field under a guard', '{ guarded }', 'PRIVATE'],
   ['a field that two subgraphs disagree on', '{ disputed }', 'PRIVATE'],
   ['through a fragment', '{ product { ...F } } fragment F on Product { ... on Product { name } }', 'PUBLIC'],
