@@ -5,11 +5,20 @@ import { answerParent } from './program.ts'
 import type { GatewaySettings } from './variants.ts'
 
 /** This gateway, in a process of its own: `node test/bench/gateway/ours.ts '<GatewaySettings as JSON>'`. */
-const { supergraphPath, query, queryId, sharing } = JSON.parse(process.argv[2] as string) as GatewaySettings
+const { supergraphPath, query, queryId, sharing, identity } = JSON.parse(
+  process.argv[2] as string,
+) as GatewaySettings
 
 const gateway = await createGateway({
   supergraphSdl: readFileSync(supergraphPath, 'utf8'),
-  clients: ({ name, url }) => new HttpClient({ name, url, sender: 'gateway' }),
+  clients: ({ name, url }) =>
+    new HttpClient({
+      name,
+      url,
+      sender: 'gateway',
+      ...(identity === undefined ? {} : { identityKey: identity.identityKey }),
+    }),
+  ...(identity === undefined ? {} : { tokens: { kind: 'secret', secret: identity.tokenSecret } as const }),
   manifest: JSON.stringify({
     format: 'apollo-persisted-query-manifest',
     version: 1,

@@ -1,12 +1,15 @@
--- What wrk sends. Arguments: text before the id, text after it, the first id's number (none: every request is the same).
+-- What wrk sends. Arguments: a header line or nothing, text before the id, text after it, the first id's number (none: every
+-- request is the same).
 -- Ids have a fixed width, so that only the number of a request is ever formatted.
 local before, after, number
 
 function init(args)
-  before, after, number = args[1], args[2] or "", tonumber(args[3])
+  local header
+  header, before, after, number = args[1], args[2], args[3] or "", tonumber(args[4])
+  if header ~= "" then header = header .. "\r\n" end
   local length = #before + #after + (number and 10 or 0)
   before = "POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
-    .. "accept: application/json\r\ncontent-length: " .. length .. "\r\n\r\n" .. before
+    .. "accept: application/json\r\n" .. header .. "content-length: " .. length .. "\r\n\r\n" .. before
 end
 
 function request()

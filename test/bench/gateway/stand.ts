@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { composeServices } from '@theguild/federation-composition'
 import { parse } from 'graphql'
+import { IDENTITY } from './identity.ts'
 import { type Pinned, startPinned } from './pinned.ts'
 import { GATEWAY_CORE, LOAD_CORE } from './processor.ts'
 import { queryIdOf } from './question.ts'
@@ -46,6 +47,7 @@ export async function stand(
         sharing: variant.sharing,
         rustPlanner: variant.rustPlanner,
         leanFetcher: variant.leanFetcher,
+        ...(variant.identified ? { identity: IDENTITY } : {}),
       } satisfies GatewaySettings
     }
     const gateway = stack.use(

@@ -11,6 +11,8 @@ export interface GatewaySettings {
   readonly sharing: boolean
   /** Hive Gateway: whether the Rust planner plans and the runtime made for it executes. */
   readonly rustPlanner: boolean
+  /** Ours: whether callers are known by tokens and subgraphs get signed requests; `undefined`: everybody is anonymous. */
+  readonly identity?: { readonly tokenSecret: string; readonly identityKey: string }
   /** @apollo/gateway: whether it asks its subgraphs through node:http, half the cost of what it ships with. */
   readonly leanFetcher: boolean
 }
@@ -26,6 +28,8 @@ export interface Variant {
   readonly sharing: boolean
   readonly rustPlanner: boolean
   readonly leanFetcher: boolean
+  /** Whether requests carry a token that is verified, and subgraphs get signed ones. */
+  readonly identified?: boolean
   /** Our requests a second over this one's, at least; of the workload's first variant. */
   readonly ratioMin?: number
 }
@@ -62,6 +66,7 @@ const HIVE_RUST = {
   rustPlanner: true,
 } satisfies Variant
 const HIVE = { ...HIVE_RUST, name: 'Hive Gateway', rustPlanner: false } satisfies Variant
+const WHOLE = { ...OURS, name: 'Spillway, all checks', identified: true, sharing: true } satisfies Variant
 const CEILING = { ...PLAIN, name: 'node:http, the same bytes', program: 'bare.ts' } satisfies Variant
 
 const byText = (variant: Variant): Variant => ({ ...variant, sends: 'text' })
@@ -75,6 +80,13 @@ export const WORKLOADS: readonly Workload[] = [
     world: 'page',
     connections: 64,
     variants: [OURS, PLAIN, atLeast(APOLLO, 15), APOLLO_LEAN, atLeast(HIVE_RUST, 6), HIVE, CEILING],
+  },
+  {
+    name: 'P1-checked',
+    title: 'P1 with a token verified, subgraph requests signed, sharing on',
+    world: 'page',
+    connections: 64,
+    variants: [WHOLE, atLeast(APOLLO, 12), atLeast(HIVE_RUST, 4.8)],
   },
   {
     name: 'P2',

@@ -53,6 +53,7 @@ async function wrk({ port, connections, seconds, text, firstId }: LoadOptions): 
   const { stdout } = await run('taskset', [
     ...['-c', `${LOAD_CORE}`, 'wrk', '-t', '1', '-c', `${connections}`, '-d', `${seconds}`],
     ...['--timeout', '10', '-s', fileOf('requests.lua'), `http://127.0.0.1:${port}/graphql`, '--'],
+    text.authorization === undefined ? '' : `authorization: ${text.authorization}`,
     ...(text.after === undefined ? [text.before] : [text.before, text.after, `${firstId}`]),
   ])
   const line = stdout.split('\n').findLast(one => one.startsWith('{'))
@@ -75,6 +76,7 @@ async function autocannon({ port, connections, seconds, text }: LoadOptions): Pr
   const { stdout } = await run('taskset', [
     ...['-c', `${LOAD_CORE}`, process.execPath, fileOf(AUTOCANNON), '-j', '-n', ...isNew],
     ...['-m', 'POST', '-H', 'content-type=application/json', '-b', body],
+    ...(text.authorization === undefined ? [] : ['-H', `authorization=${text.authorization}`]),
     ...['-c', `${connections}`, '-d', `${seconds}`, `http://127.0.0.1:${port}/graphql`],
   ])
   const said = JSON.parse(stdout)
