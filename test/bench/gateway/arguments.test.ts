@@ -5,7 +5,7 @@ describe('readArguments', () => {
   it('measures everything three times unless told otherwise', () =>
     expect(readArguments([])).toEqual({
       rounds: 3,
-      only: new Set(['P1', 'P2', 'P3', 'P3-shared', 'latency', 'plan', 'memory']),
+      only: new Set(['P1', 'P1-checked', 'P2', 'P3', 'P3-shared', 'latency', 'plan', 'memory']),
       variant: '',
       isQuick: false,
       isProfiled: false,
