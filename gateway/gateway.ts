@@ -9,6 +9,7 @@ import { createApolloDoor } from './apollo-door.ts'
 import { type CompressionSettings, createCompress } from './compression.ts'
 import type { PropagationRules, ShareSettings } from './config-file.ts'
 import { InFlight } from './execution/in-flight.ts'
+import { type PlannerDeath, planHost } from './execution/plan-host.ts'
 import { explorerRoutes } from './explorer.ts'
 import { expressLane } from './express-lane.ts'
 import { buildGraph, type CreateClient, type GraphSource } from './graph.ts'
@@ -106,7 +107,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { supergraphSdl, urlOf = ({ url }: Subgraph) => url, share = {} } = options
   const clients = share.fetches === false ? options.clients : sharing(options.clients)
   const source: GraphSource = { supergraphSdl, manifest: options.manifest ?? [] }
-  const graphOptions = { clients, limits, urlOf, overrideLabels: new Set(options.overrideLabels) }
+  const onDeath = ({ operation, reason }: PlannerDeath): void =>
+    logger.error({ operation, reason }, 'an operation ended the planner; it is refused from now on')
+  const planners = { ofClients: planHost.planner(onDeath), ofSwaps: planHost.planner(onDeath, true) }
+  const graphOptions = { clients, limits, urlOf, overrideLabels: new Set(options.overrideLabels), planners }
   const metrics = createMetrics(() => graph.current.clients.values())
   const graph = serveGraph(await buildGraph(source, undefined, graphOptions), source, {
     ...graphOptions,
@@ -121,6 +125,17 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     'spillway_queries_shared_total',
     "Queries answered by another's execution.",
     () => inFlight?.shared ?? 0,
+  )
+  metrics.expose('spillway_plans_total', "Plans made in the planner's process.", () => planHost.plans)
+  metrics.expose(
+    'spillway_planner_deaths_total',
+    "Planner's processes that ended by themselves or took too long.",
+    () => planHost.deaths,
+  )
+  metrics.exposeLevel(
+    'spillway_plans_pending',
+    "Plans that are awaited of the planner's process.",
+    () => planHost.pending,
   )
   metrics.exposeLevel(
     'spillway_texts_kept',

@@ -1,4 +1,5 @@
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
+import type { PlanElsewhere } from './execution/operation-plan.ts'
 import { toolsOf } from './mcp/tools.ts'
 import { createAdhocOperations } from './operations/adhoc.ts'
 import { type ManifestOperation, readManifest } from './operations/manifest.ts'
@@ -24,6 +25,17 @@ export interface GraphOptions {
   readonly urlOf: (subgraph: Subgraph) => string
   /** Labels of progressive `@override` that hold for every caller. */
   readonly overrideLabels: ReadonlySet<string>
+  /**
+   * Plan where the planner may abort: what clients send, and what takes the place of a graph that is served. Default:
+   * this process plans everything.
+   */
+  readonly planners?: GraphPlanners
+}
+
+export interface GraphPlanners {
+  readonly ofClients: PlanElsewhere
+  /** Asked for one plan at a time. */
+  readonly ofSwaps: PlanElsewhere
 }
 
 /**
@@ -36,14 +48,19 @@ export interface GraphOptions {
 export async function buildGraph(
   { supergraphSdl, manifest }: GraphSource,
   before: Graph | undefined,
-  { clients, limits, urlOf, overrideLabels }: GraphOptions,
+  { clients, limits, urlOf, overrideLabels, planners }: GraphOptions,
 ): Promise<Graph> {
   const known = before?.supergraph.sdl === supergraphSdl ? before : undefined
   const supergraph = known?.supergraph ?? (await loadSupergraphAsync(supergraphSdl))
   const rollouts = known?.rollouts ?? rolloutsOf(supergraph, overrideLabels)
   const operations = typeof manifest === 'string' ? readManifest(manifest, 'manifest') : manifest
-  const registry = await createRegistryAsync(supergraph, operations, limits, rollouts.buckets)
-  const adhoc = known?.adhoc ?? createAdhocOperations(supergraph, rollouts.buckets)
+  const registry = await createRegistryAsync(supergraph, operations, limits, rollouts.buckets, {
+    plan: planners?.ofClients,
+    planEagerly: before && planners?.ofSwaps,
+  })
+  const adhoc =
+    known?.adhoc ??
+    createAdhocOperations(supergraph, rollouts.buckets, undefined, undefined, planners?.ofClients)
   const graph: Graph = {
     supergraph,
     registry,

@@ -20,6 +20,22 @@ export interface Stage {
   readonly plan: QueryPlan
 }
 
+/** All that the plan of an operation's shape depends on, so that another process can make it. */
+export interface PlanRequest {
+  readonly supergraph: Pick<Supergraph, 'hash' | 'sdl'>
+  /** The operation and its fragments, alone in a document. */
+  readonly text: string
+  /** Of conditions.ts. */
+  readonly shape: number
+  readonly rollout: Rollout
+}
+
+/**
+ * Resolves with what {@link planOperation} returns, made where the planner can abort without taking this process along.
+ * Rejects with its Fault, or with OVERLOADED.
+ */
+export type PlanElsewhere = (request: PlanRequest) => Promise<OperationPlan>
+
 /**
  * A query is one stage. So is a mutation that one subgraph answers by itself, in its fields' order. Any other mutation
  * is one stage a root field: from the whole, the planner would run a later mutation beside the entity fetches of an

@@ -4,6 +4,7 @@ import {
   type FragmentDefinitionNode,
   Kind,
   type OperationDefinitionNode,
+  print,
   type SelectionSetNode,
 } from 'graphql'
 import { Fault } from '../../protocol/fault.ts'
@@ -22,7 +23,12 @@ import {
 import { fragmentsOf } from './fragments.ts'
 import { compileIntrospection } from './introspection.ts'
 import { type NormalizedOperation, normalize } from './normalize.ts'
-import { type OperationPlan, planOperation, planOperationAsync } from './operation-plan.ts'
+import {
+  type OperationPlan,
+  type PlanElsewhere,
+  planOperation,
+  planOperationAsync,
+} from './operation-plan.ts'
 import { NO_ROLLOUT, type Rollout } from './plan.ts'
 import { compileProjection } from './project.ts'
 import { compileSelectFields } from './selected-fields.ts'
@@ -60,10 +66,18 @@ export interface CompiledOperation {
 export interface CompileOptions {
   readonly operationName?: string | null
   readonly rollout?: Rollout
+  /** Plans whatever is planned off this thread. Default: threads of this process. */
+  readonly plan?: PlanElsewhere | undefined
+}
+
+export interface CompileAsyncOptions extends CompileOptions {
+  /** Plans at once, as {@link compileOperation} does, every shape of an operation with few conditions. */
+  readonly planEagerly?: PlanElsewhere | undefined
 }
 
 /**
- * Compiles an operation at registration, planning on this thread.
+ * Compiles an operation at registration, planning on this thread; of one with many conditions further shapes are
+ * planned off it, when they are asked for.
  *
  * @param document valid against `supergraph.apiSchema`: nothing here validates.
  * @throws Fault OPERATION_NOT_SUPPORTED (subscription, `@defer`), OPERATION_TOO_LARGE,
@@ -76,9 +90,7 @@ export function compileOperation(
 ): CompiledOperation {
   const source = readOperation(supergraph, document, options)
   const shapes = new Map<number, CompiledShape>()
-  const { variables } = source.conditions
-  const shapeCount = variables.length <= EAGER_CONDITIONS_MAX ? 1 << variables.length : 1
-  for (let shape = 0; shape < shapeCount; shape++) {
+  for (let shape = 0; shape < eagerShapes(source); shape++) {
     const normalized = normalizeShape(source, shape)
     shapes.set(
       shape,
@@ -95,11 +107,13 @@ export function compileOperation(
 export async function compileOperationAsync(
   supergraph: Supergraph,
   document: DocumentNode,
-  options: CompileOptions = {},
+  { planEagerly, ...options }: CompileAsyncOptions = {},
 ): Promise<CompiledOperation> {
   const source = readOperation(supergraph, document, options)
   const shapes = new Map<number, CompiledShape>()
-  if (source.conditions.variables.length === 0) shapes.set(0, await compileShapeAsync(source, 0))
+  const shapeCount = planEagerly || source.conditions.variables.length === 0 ? eagerShapes(source) : 0
+  for (let shape = 0; shape < shapeCount; shape++)
+    shapes.set(shape, await compileShapeAsync(source, shape, planEagerly))
   return operationOf(source, shapes)
 }
 
@@ -109,6 +123,11 @@ interface Source {
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
   readonly conditions: Conditions
   readonly rollout: Rollout
+  readonly plan: PlanElsewhere | undefined
+}
+
+function eagerShapes({ conditions: { variables } }: Source): number {
+  return variables.length <= EAGER_CONDITIONS_MAX ? 1 << variables.length : 1
 }
 
 function readOperation(supergraph: Supergraph, document: DocumentNode, options: CompileOptions): Source {
@@ -118,7 +137,8 @@ function readOperation(supergraph: Supergraph, document: DocumentNode, options: 
   const fragments = fragmentsOf(document)
   refuseBadLiterals(operation, fragments.values())
   const conditions = conditionsOf(operation, fragments)
-  return { supergraph, operation, fragments, conditions, rollout: options.rollout ?? NO_ROLLOUT }
+  const { rollout = NO_ROLLOUT, plan } = options
+  return { supergraph, operation, fragments, conditions, rollout, plan }
 }
 
 function operationIn(document: DocumentNode, name: string | null | undefined): OperationDefinitionNode {
@@ -140,14 +160,26 @@ function normalizeShape(
   return normalize(supergraph.apiSchema, supergraph.types, operation, fragments, conditions, shape)
 }
 
-async function compileShapeAsync(source: Source, shape: number): Promise<CompiledShape> {
+async function compileShapeAsync(
+  source: Source,
+  shape: number,
+  plan: PlanElsewhere | undefined = source.plan,
+): Promise<CompiledShape> {
   const normalized = normalizeShape(source, shape)
-  return compileShape(
-    source,
-    shape,
-    normalized,
-    await planOperationAsync(source.supergraph, normalized, source.rollout),
-  )
+  return compileShape(source, shape, normalized, await planShape(source, shape, normalized, plan))
+}
+
+async function planShape(
+  { supergraph, operation, fragments, rollout }: Source,
+  shape: number,
+  normalized: NormalizedOperation,
+  plan: PlanElsewhere | undefined,
+): Promise<OperationPlan> {
+  if (plan === undefined || normalized.selections.length === 0)
+    return await planOperationAsync(supergraph, normalized, rollout)
+  // Printed, so that texts that differ in blanks and comments alone are one to who remembers what cannot be planned.
+  const text = print({ kind: Kind.DOCUMENT, definitions: [operation, ...fragments.values()] })
+  return await plan({ supergraph, text, shape, rollout })
 }
 
 function compileShape(

@@ -1,5 +1,6 @@
 import type { DocumentNode } from 'graphql'
 import { type CompiledOperation, compileOperationAsync } from '../execution/operation.ts'
+import type { PlanElsewhere } from '../execution/operation-plan.ts'
 import { NO_ROLLOUT, type Rollout } from '../execution/plan.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import type { ServableOperation } from './registry.ts'
@@ -43,12 +44,16 @@ interface Kept {
   counted: number
 }
 
-/** Keeps at most `keptMax` operations of `selectionsMax` selections in all. */
+/**
+ * Keeps at most `keptMax` operations of `selectionsMax` selections in all.
+ * @param plan what clients send is planned with it; `undefined`: in this process, which the planner may abort.
+ */
 export function createAdhocOperations(
   supergraph: Supergraph,
   rollouts: readonly Rollout[] = [NO_ROLLOUT],
   keptMax: number = KEPT_MAX,
   selectionsMax: number = KEPT_SELECTIONS_MAX,
+  plan: PlanElsewhere | undefined = undefined,
 ): AdhocOperations {
   /** Least recently used first. */
   const compiled = new Map<string, Kept>()
@@ -58,6 +63,7 @@ export function createAdhocOperations(
       await compileOperationAsync(supergraph, document, {
         operationName: operationName ?? null,
         rollout: rollouts[bucket]!,
+        plan,
       }),
     )
   }

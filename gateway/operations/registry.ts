@@ -10,7 +10,8 @@ import {
   validate,
 } from 'graphql'
 import type { Priority } from '../../protocol/priority.ts'
-import { type CompiledOperation, compileOperation } from '../execution/operation.ts'
+import { type CompiledOperation, compileOperation, compileOperationAsync } from '../execution/operation.ts'
+import type { PlanElsewhere } from '../execution/operation-plan.ts'
 import { NO_ROLLOUT, type Rollout } from '../execution/plan.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { checkLimits, type OperationLimits } from './limits.ts'
@@ -57,8 +58,29 @@ export function createRegistry(
 ): OperationRegistry {
   return registryOf(
     manifest,
-    manifest.map(entry => register(supergraph, entry, limits, rollouts)),
+    manifest.map(entry => {
+      try {
+        const document = documentOf(supergraph, entry, limits)
+        return servable(
+          entry,
+          document,
+          rollouts.map(rollout => compileOperation(supergraph, document, { rollout })),
+        )
+      } catch (error) {
+        throw refusal(entry, error)
+      }
+    }),
   )
+}
+
+export interface RegistryPlanning {
+  /** Plans shapes that are first asked for by a request. Default: threads of this process. */
+  readonly plan?: PlanElsewhere | undefined
+  /**
+   * Plans all the rest, in a process that serves already: an operation that the planner aborts over must not end it.
+   * Default: this thread, since whoever starts a process sees it end.
+   */
+  readonly planEagerly?: PlanElsewhere | undefined
 }
 
 /** {@link createRegistry} beside other work, which has its turn after every operation. Rejects as it throws. */
@@ -67,10 +89,23 @@ export async function createRegistryAsync(
   manifest: readonly ManifestOperation[],
   limits: RegistryLimits,
   rollouts: readonly Rollout[] = [NO_ROLLOUT],
+  { plan, planEagerly }: RegistryPlanning = {},
 ): Promise<OperationRegistry> {
   const operations: ServableOperation[] = []
   for (const entry of manifest) {
-    operations.push(register(supergraph, entry, limits, rollouts))
+    try {
+      const document = documentOf(supergraph, entry, limits)
+      const compiled: CompiledOperation[] = []
+      for (const rollout of rollouts)
+        compiled.push(
+          planEagerly
+            ? await compileOperationAsync(supergraph, document, { rollout, plan, planEagerly })
+            : compileOperation(supergraph, document, { rollout, plan }),
+        )
+      operations.push(servable(entry, document, compiled))
+    } catch (error) {
+      throw refusal(entry, error)
+    }
     await othersTurn()
   }
   return registryOf(manifest, operations)
@@ -102,29 +137,46 @@ function registryOf(
 /** An id is of fixed length, so that no client's name can run into it. */
 const clientKey = (id: string, clientName: string): string => `${id} ${clientName}`
 
-function register(
-  supergraph: Supergraph,
-  entry: ManifestOperation,
+/** Throws what the text is refused for. */
+function documentOf(
+  { apiSchema }: Supergraph,
+  { body }: ManifestOperation,
   limits: RegistryLimits,
-  rollouts: readonly Rollout[],
+): DocumentNode {
+  const document = parse(body, { maxTokens: limits.tokensMax, noLocation: true })
+  const definition = onlyOperation(document)
+  refuseInvalid(apiSchema, document)
+  const tooLarge = checkLimits(document, definition, limits)
+  if (tooLarge !== undefined) throw tooLarge
+  return document
+}
+
+/** @param variants one a rollout. */
+function servable(
+  { id, priority, tool, description }: ManifestOperation,
+  document: DocumentNode,
+  variants: readonly CompiledOperation[],
 ): ServableOperation {
-  const { id, body, priority, tool, description } = entry
-  try {
-    const document = parse(body, { maxTokens: limits.tokensMax, noLocation: true })
-    const definition = onlyOperation(document)
-    refuseInvalid(supergraph.apiSchema, document)
-    const tooLarge = checkLimits(document, definition, limits)
-    if (tooLarge !== undefined) throw tooLarge
-    const [compiled, ...others] = rollouts.map(rollout => compileOperation(supergraph, document, { rollout }))
-    if (compiled === undefined) throw new Error('expected a rollout to compile for, got none')
-    const variants = others.length === 0 ? undefined : [compiled, ...others]
-    const name = compiled.name ?? id.slice(0, 12)
-    return { id, name, kind: compiled.kind, priority, tool, description, definition, compiled, variants }
-  } catch (error) {
-    throw new Error(`persisted operation ${nameIn(body)} (${id}): ${(error as Error).message}`, {
-      cause: error,
-    })
+  const [compiled] = variants
+  if (compiled === undefined) throw new Error('expected a rollout to compile for, got none')
+  return {
+    id,
+    name: compiled.name ?? id.slice(0, 12),
+    kind: compiled.kind,
+    priority,
+    tool,
+    description,
+    definition: onlyOperation(document),
+    compiled,
+    variants: variants.length === 1 ? undefined : variants,
   }
+}
+
+/** What is wrong with an operation, after its name. */
+function refusal({ id, body }: ManifestOperation, error: unknown): Error {
+  return new Error(`persisted operation ${nameIn(body)} (${id}): ${(error as Error).message}`, {
+    cause: error,
+  })
 }
 
 function onlyOperation(document: DocumentNode): OperationDefinitionNode {

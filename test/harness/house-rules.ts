@@ -41,8 +41,8 @@ export const sqlAtHome: HouseRule = tree =>
     (where, text) => `${where} SQL belongs in store.ts: ${text}`,
   )
 
-/** The files that people start: they alone know of a process around them. */
-const ENTRIES = /^(start|gateway\/main|gateway\/token|subgraphs\/main)\.ts$/
+/** The files that are started, by people or as a planner's process: they alone know of a process around them. */
+const ENTRIES = /^(start|gateway\/main|gateway\/token|gateway\/execution\/plan-child|subgraphs\/main)\.ts$/
 
 export const entriesOwnTheProcess: HouseRule = tree => [
   ...eachMatch(
