@@ -31,7 +31,10 @@ describe('readArguments', () => {
   it.each([
     [['--rounds', '0'], 'expected --rounds to be 1 to 99, got 0'],
     [['--rounds', 'many'], 'expected --rounds to be 1 to 99, got many'],
-    [['--only', 'P1,P9'], 'expected --only to name P1, P1-checked, P2, P3, P3-shared, latency, plan, memory, got P9'],
+    [
+      ['--only', 'P1,P9'],
+      'expected --only to name P1, P1-checked, P2, P3, P3-shared, latency, plan, memory, got P9',
+    ],
     [['--fast'], "Unknown option '--fast'"],
   ])('refuses %j', (argv, message) => expect(() => readArguments(argv)).toThrow(message))
 })
