@@ -32,9 +32,12 @@ const DEFAULT_SETTINGS: PlanHostSettings = {
 const LOAD_MS_MAX = 30_000
 /** Processes that are lost one after another before whoever is next is refused. */
 const TRIES_MAX = 3
-/** Between processes lost one after another: the second one's successor starts after this time, each further one's after twice as long. */
+/**
+ * Between processes lost one after another: the second one's successor starts after this time, each further one's after
+ * twice as long. Short, since all wait for it: a start costs 0.3 s of a processor, which must not be all of it.
+ */
 const PAUSE_MS = 100
-const PAUSE_MS_MAX = 5_000
+const PAUSE_MS_MAX = 1_000
 const RETRY_AFTER_MS = 1_000
 
 /** An operation over which a process was lost. */

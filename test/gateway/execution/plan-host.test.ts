@@ -278,6 +278,32 @@ test('a process that ends while it plans nothing costs no operation', async () =
   expect([made.host.deaths, made.deaths]).toEqual([1, []])
 })
 
+test.each([2, 3])('%i processes that are lost before they are asked cost no operation', async times => {
+  using made = hostOf()
+  const asked = Promise.allSettled([made.plan(WARM)])
+  const pids = new Set<number>()
+  while (pids.size < times) {
+    const { pid } = made.host
+    if (pid === undefined || pids.has(pid)) await turn()
+    else {
+      process.kill(pid, 'SIGKILL')
+      pids.add(pid)
+    }
+  }
+  const [outcome] = await asked
+  if (times === 2) expect(outcome).toMatchObject({ status: 'fulfilled' })
+  else
+    expect(outcome).toMatchObject({
+      reason: {
+        code: 'OVERLOADED',
+        message: "The operation cannot be planned now: the planner's process ended (SIGKILL)",
+      },
+    })
+  expect(made.host.deaths).toBe(times)
+  await expect(made.plan(WARM)).resolves.toHaveProperty('stages')
+  expect(made.deaths).toEqual([])
+})
+
 test('a Ctrl-C that reaches the planner with everybody else does not end it', async () => {
   using made = hostOf()
   await made.plan(WARM)
