@@ -59,9 +59,9 @@ interface Job {
 }
 
 /**
- * Plans in a process of its own, which the native planner may abort: trades 0.2 to 0.4 ms a plan for a gateway that
- * lives on. The first plan waits for the fork (0.3 to 0.5 s) and for the supergraph to be loaded there (ours 0.15 s);
- * the process takes 115 MB, as many after 20,000 plans. Measured on two busy cores over schema/supergraph.graphql and
+ * Plans in a process of its own, which the native planner may abort: trades 0.2 to 2 ms a text, by its
+ * size, for a gateway that lives on. The first plan waits for the fork (0.3 to 0.6 s) and for the supergraph to be loaded
+ * there (ours 0.1 to 0.3 s); the process takes 115 MB, as many after 20,000 plans. Measured on two busy cores over schema/supergraph.graphql and
  * the worlds of test/bench/gateway: a text compiled in 0.44, 1.0 and 4.0 ms takes 0.78, 1.2 and 6.2 ms so.
  *
  *   no process ── a request ──→ starting ──→ idle ⇄ loading a supergraph, planning
