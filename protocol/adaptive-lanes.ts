@@ -37,12 +37,18 @@ const BASELINE_FALL_WEIGHT = 1 / 8
 const BASELINE_RISE_WEIGHT = 1 / 256
 /** Baselines are kept apart by the power of two of the items: a large batch may take longer than a small one. */
 const SIZES = 12
+/**
+ * A subgraph whose usual answer takes less is given no more lanes than it began with: whoever waits for a lane waits no
+ * longer than that, and lanes that share the same operations send smaller batches, which cost more an operation.
+ */
+const WORTH_MS = 5
 
 /**
  * How many exchanges with a subgraph may be in flight, learnt from what becomes of them: additive increase,
  * multiplicative decrease.
  *
- *     served, and every lane was taken        limit + 1 a round (that is, + 1 / limit an exchange), up to `max`
+ *     served, and every lane was taken        limit + 1 a round (that is, + 1 / limit an exchange), up to `start`, and
+ *                                             where usual answers take 5 ms or more up to `max`
  *     congested, and half were taken          limit × 0.7, down to `min`
  *     served at over twice the usual latency  limit × 0.9, down to `start`
  *
@@ -95,13 +101,18 @@ export class AdaptiveLanes {
     }
     this.#weigh(sample)
     if (this.#strain > STRAIN_MAX && this.#exactLimit > start) this.#decrease(sample, STRAINED_FACTOR, start)
-    else if (sample.lanesTaken >= this.#limit && (this.#strain <= STRAIN_MAX || this.#limit < start)) {
+    else if (sample.lanesTaken >= this.#limit && (this.#limit < start || this.#isWorthMore(sample))) {
       this.#set(Math.min(max, this.#exactLimit + 1 / this.#exactLimit))
     }
   }
 
+  /** Whether one lane more would save anybody time that is worth what smaller batches cost. */
+  #isWorthMore({ items }: LaneSample): boolean {
+    return this.#strain <= STRAIN_MAX && this.#baselineMs[sizeOf(items)]! >= WORTH_MS
+  }
+
   #weigh({ items, firstAnswerMs }: LaneSample): void {
-    const size = Math.min(SIZES - 1, 31 - Math.clz32(items))
+    const size = sizeOf(items)
     const baselineMs = this.#baselineMs[size]!
     if (baselineMs === 0) {
       this.#baselineMs[size] = firstAnswerMs
@@ -128,3 +139,5 @@ export class AdaptiveLanes {
     this.#options.onChange?.(limit)
   }
 }
+
+const sizeOf = (items: number): number => Math.min(SIZES - 1, 31 - Math.clz32(items))

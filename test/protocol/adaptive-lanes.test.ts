@@ -76,6 +76,15 @@ describe('the limit', () => {
     expect(end()).toBe(16)
   })
 
+  it('does not grow beyond its start for answers that come so soon that waiting for a lane is nothing', () => {
+    const { lanes, times } = byHand(BOUNDS)
+    expect(times(1_000, { tookMs: 4 })).toBe(4)
+    // Cut back once, it comes back to its start all the same.
+    times(1, { load: 'congested', tookMs: 4 })
+    expect(lanes.limit).toBe(2)
+    expect(times(1_000, { tookMs: 4 })).toBe(4)
+  })
+
   it('does not grow for lanes that nobody needed', () => {
     const { times } = byHand(BOUNDS)
     expect(times(100, { lanesTaken: 3 })).toBe(4)
