@@ -39,6 +39,8 @@ export const ownerPidSetting = 'spillway.owner_pid'
 export const ownerName = 'spillway-owner'
 /** "SPIL": the two halves of the owner's advisory lock in database `postgres`. */
 export const ownerLock = [0x5350494c, 1] as const
+/** A server that has just started has written its pid and may not have written its options yet. */
+const optionsGraceMs = 1_000
 /** A live owner that holds no lock is between two sessions; past this its pid is somebody else's. */
 const ownerGraceMs = 5_000
 /** A dead owner's server that cannot be asked may just be starting under a new owner. */
@@ -80,9 +82,10 @@ export async function clearTheWay({ dataDir, socketDir, log, signal }: Claim): P
       if (isAlive(asked.ownerPid) || waitedMs > ownerGraceMs)
         throw new AlreadyRunning(asked.ownerPid, dataDir)
     } else if (ownerPid === 0) {
-      throw new Error(
-        `PostgreSQL pid ${file.pid} runs on ${dataDir} and was not started by us: stop it first`,
-      )
+      if (waitedMs > optionsGraceMs)
+        throw new Error(
+          `PostgreSQL pid ${file.pid} runs on ${dataDir} and was not started by us: stop it first`,
+        )
     } else if (asked.kind === 'free') {
       if (!ownerLives || waitedMs > ownerGraceMs) {
         log.warn(

@@ -295,7 +295,8 @@ describe('after kill -9 of the owner', () => {
     const outcomes = await Promise.all(takers.map(taker => taker.outcome()))
     const winner = outcomes.findIndex(({ ready }) => ready)
     expect(outcomes.filter(({ ready }) => ready)).toHaveLength(1)
-    for (const { failed } of outcomes.toSpliced(winner, 1)) expect(failed?.ownerPid).toBe(takers[winner]!.pid)
+    for (const { failed } of outcomes.toSpliced(winner, 1))
+      expect(failed?.ownerPid, JSON.stringify(failed)).toBe(takers[winner]!.pid)
     expect(await rows(outcomes[winner]!.ready!.connection)).toEqual([{ n: 1 }])
   })
 
