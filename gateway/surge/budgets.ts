@@ -1,0 +1,65 @@
+/** Points that flow in at `perSecond`, up to `burst`. Both positive; a demand above `burst` never fits. */
+export interface Rate {
+  readonly perSecond: number
+  readonly burst: number
+}
+
+/** A budget of points that requests draw on; who names the same key names the same rate. */
+export interface Bucket {
+  /** At most 200 characters of ASCII. */
+  readonly key: string
+  readonly rate: Rate
+}
+
+/** Points that were there and are taken. */
+export interface Taken {
+  readonly isAdmitted: true
+  readonly bucket: Bucket
+  readonly points: number
+  /** What is left, from 0 to the burst. */
+  readonly availablePoints: number
+  /**
+   * The end of the bucket's schedule once these points were reserved, in milliseconds of the clock that keeps it: while
+   * it is the end, nothing is reserved behind them.
+   */
+  readonly endMs: number
+}
+
+/** Points that are not there; nothing was taken. */
+export interface NotNow {
+  readonly isAdmitted: false
+  readonly availablePoints: number
+  /** From when on the same demand fits if nobody else asks; at least 1. */
+  readonly retryAfterMs: number
+}
+
+/** Budgets of one kind. Nothing here rejects: without its store an implementation answers from this process's share. */
+export interface Budgets {
+  /**
+   * Takes points all at once or not at all.
+   * @param points more than 0 and at most the bucket's burst.
+   * @throws RangeError for other points: whoever asks has to refuse those in words of its own.
+   */
+  take(bucket: Bucket, points: number): Taken | NotNow | Promise<Taken | NotNow>
+  /**
+   * Gives back what of `taken` was not needed. Nobody waits for it, and it may be lost with its store. Where promises
+   * stand on a schedule it has no effect once something is reserved behind `taken`.
+   * @param points from 0 to `taken.points`.
+   */
+  giveBack(taken: Taken, points: number): void
+}
+
+/** Where budgets are kept now: by this process alone, by Redis for all gateways, or by this process for its share of Redis's. */
+export type BudgetSource = 'memory' | 'redis' | 'share'
+
+/** The budgets that a gateway keeps, or shares with its fleet. */
+export interface BudgetStore {
+  /** Of callers: refunds always count. */
+  readonly callers: Budgets
+  /** Of fields: a refund counts only while nothing is reserved behind it. */
+  readonly fields: Budgets
+  readonly source: BudgetSource
+  /** Gateways that share the budgets now, this one among them; 1 without Redis. */
+  readonly gateways: number
+  close(): Promise<void>
+}
