@@ -268,7 +268,7 @@ export type ClaimCouponInput = {
 };
 
 /** What came of claiming a coupon. */
-export type ClaimCouponResult = CouponIssued | CouponAlreadyIssued | IssuancePaused | BudgetExhausted | NotEligible | CampaignNotOpen;
+export type ClaimCouponResult = CouponIssued | CouponAlreadyIssued | KeptPlace | IssuancePaused | BudgetExhausted | NotEligible | CampaignNotOpen;
 
 /** The coupon is in the wallet. */
 export type CouponIssued = ShopperMessage & {
@@ -292,6 +292,22 @@ export type CouponAlreadyIssued = ShopperMessage & {
   readonly retryAfterMs?: Maybe<Scalars['Int']['output']>;
   /** The coupon they have. */
   readonly coupon: Coupon;
+};
+
+/** More ask than can be served at once: a place in the line, answered by the gateway. Nothing was done yet. */
+export type KeptPlace = ShopperMessage & {
+  readonly code: Scalars['String']['output'];
+  readonly severity: MessageSeverity;
+  readonly messageZh: Scalars['String']['output'];
+  readonly messageEn: Scalars['String']['output'];
+  readonly retryable: Scalars['Boolean']['output'];
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>;
+  /** Proves the place: to be sent along when asking again. */
+  readonly token: Scalars['String']['output'];
+  /** Asking again is admitted from this instant on. */
+  readonly admitAt: Scalars['DateTime']['output'];
+  /** How many stand before this place. */
+  readonly position: Scalars['Int']['output'];
 };
 
 /** An operator has paused issuance. Coupons already issued keep working. */
