@@ -1,4 +1,4 @@
-import { ApolloServer, type ApolloServerPlugin, HeaderMap } from '@apollo/server'
+import { ApolloServer, type ApolloServerOptions, type ApolloServerPlugin, HeaderMap } from '@apollo/server'
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -19,6 +19,7 @@ import { Fault } from '../protocol/fault.ts'
 import { presentError } from './errors.ts'
 import { headOf, type ResponseHead } from './http.ts'
 import { adhocRules } from './operations/adhoc-rules.ts'
+import type { PersistedTexts } from './operations/apq.ts'
 import type { RegistryLimits, ServableOperation } from './operations/registry.ts'
 import { type Graph, onGraph, type RequestState, refuse, run, type Stages } from './pipeline.ts'
 import type { Outcome } from './request.ts'
@@ -27,6 +28,8 @@ export interface ApolloDoorOptions {
   readonly stages: Stages
   readonly limits: RegistryLimits
   readonly introspection: boolean
+  /** Where texts are registered under their hash; `undefined`: nowhere. */
+  readonly texts: PersistedTexts | undefined
   /** Whether a browser at `/graphql` is given Apollo Sandbox. */
   readonly landingPage: boolean
 }
@@ -46,7 +49,7 @@ interface ApolloContext {
 }
 
 export async function createApolloDoor(options: ApolloDoorOptions): Promise<ApolloDoor> {
-  const { stages, limits, introspection, landingPage } = options
+  const { stages, limits, introspection, texts, landingPage } = options
   /** What a text is valid for is what it is run on: a swap may come between the two. */
   const graphs = new WeakMap<GraphQLSchema, Graph>()
   const listeners = new Set<SchemaListener>()
@@ -58,6 +61,7 @@ export async function createApolloDoor(options: ApolloDoorOptions): Promise<Apol
     introspection,
     hideSchemaDetailsFromClientErrors: !introspection,
     includeStacktraceInErrorResponses: false,
+    persistedQueries: texts === undefined ? false : { cache: cacheOf(texts) },
     parseOptions: { maxTokens: limits.tokensMax },
     validationRules: [...adhocRules(limits)],
     validationOptions: { maxErrors: 5 },
@@ -94,6 +98,21 @@ export async function createApolloDoor(options: ApolloDoorOptions): Promise<Apol
     serve,
     handle: async (request, reply) => (await handler.call(request.server, request, reply)) as string,
     stop: () => server.stop(),
+  }
+}
+
+type KeyValueCache = Exclude<ApolloServerOptions<ApolloContext>['cache'], 'bounded' | undefined>
+
+/** Apollo Server puts this before each hash. */
+const APQ_PREFIX = 'apq:'
+
+/** Apollo Server reads a text before it is parsed, and writes it once it is valid. */
+function cacheOf(texts: PersistedTexts): KeyValueCache {
+  const hashOf = (key: string): string => key.slice(APQ_PREFIX.length)
+  return {
+    get: async key => texts.find(hashOf(key)),
+    set: async (key, text) => texts.keep(hashOf(key), text),
+    delete: async () => false,
   }
 }
 

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { IDENTITY_KEY_CHARS_MIN } from '../protocol/identity.ts'
 import { expecting, type FileConfig, parsed, readConfigFile } from './config-file.ts'
+import { SAFELIST_MODES, type SafelistMode } from './request.ts'
 
 /** A process's environment, as its entry point hands it on. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -17,6 +18,7 @@ export interface GatewayConfig {
   readonly logLevel: string
   /** Labels of progressive `@override` that hold for every caller. */
   readonly overrideLabels: readonly string[]
+  readonly safelist: SafelistMode
   /** Signs what goes to subgraphs. */
   readonly identityKey: string | undefined
   /** Addresses that stand in for the supergraph's, by subgraph name in capitals. */
@@ -44,6 +46,7 @@ const environmentSchema = z.object({
   SUPERGRAPH: z.string().default(SUPERGRAPH),
   OPERATIONS: z.string().optional(),
   OVERRIDE_LABELS: z.string().default(''),
+  SAFELIST: z.enum(SAFELIST_MODES, expecting(`one of ${SAFELIST_MODES.join(', ')}`)).default('off'),
   LOG_LEVEL: z.enum(LOG_LEVELS, expecting(`one of ${LOG_LEVELS.join(', ')}`)).default('info'),
   IDENTITY_KEY: key.optional(),
   CONFIG: z.string().optional(),
@@ -59,6 +62,10 @@ export const GATEWAY_VARIABLES: readonly (readonly [name: string, purpose: strin
     `the persisted operations, default ${OPERATIONS}, with another supergraph none; read anew too`,
   ],
   ['OVERRIDE_LABELS', 'labels of progressive @override that hold for every caller, separated by commas'],
+  [
+    'SAFELIST',
+    'texts that are not in OPERATIONS: `off` (default) serves them, `audit` logs them, `enforce` refuses them, `require-id` refuses every text',
+  ],
   ['SUBGRAPH_URL_<NAME>', "where a subgraph is, in place of the supergraph's address"],
   ['IDENTITY_KEY', 'signs what goes to subgraphs; needed in production'],
   ['TOKEN_SECRET', 'verifies tokens (HS256); in production this or TOKEN_JWKS_URL'],
@@ -95,6 +102,7 @@ export function readConfig(environment: Environment): GatewayConfig {
     overrideLabels: env.OVERRIDE_LABELS.split(',')
       .map(label => label.trim())
       .filter(label => label !== ''),
+    safelist: env.SAFELIST,
     logLevel: env.LOG_LEVEL,
     identityKey: env.IDENTITY_KEY,
     subgraphUrls: subgraphUrlsOf(environment),

@@ -48,6 +48,14 @@ export const ERRORS: Readonly<Record<string, ErrorEntry>> = Object.freeze({
     'No operation has this hash yet; send it once more with its text.',
   ),
   PERSISTED_QUERY_HASH_MISMATCH: entry(400, false, 'The hash is not the SHA-256 of the text sent with it.'),
+  PERSISTED_QUERY_NOT_IN_LIST: entry(404, false, 'No persisted operation of this client has this id.'),
+  PERSISTED_QUERY_ID_REQUIRED: entry(400, false, 'Only ids of persisted operations are served, no text.'),
+  QUERY_NOT_IN_SAFELIST: entry(403, false, 'The text is that of no persisted operation of this client.'),
+  CANNOT_SEND_PQ_ID_AND_BODY: entry(
+    400,
+    false,
+    'An operation is named by its id or by its text, not by both.',
+  ),
   GRAPHQL_PARSE_FAILED: entry(400, false, 'The text is not GraphQL.'),
   GRAPHQL_VALIDATION_FAILED: entry(400, false, 'The operation does not fit the schema.'),
   OPERATION_RESOLUTION_FAILURE: entry(

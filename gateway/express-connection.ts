@@ -3,9 +3,9 @@ import { nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import { type AnswerType, answerType } from './accept.ts'
 import { type Answer, type answerWriter, writeAnswer } from './answer-writer.ts'
-import { type GraphqlParams, operationNamed, paramsOfBody } from './http.ts'
-import { admit, refuse, type Stages } from './pipeline.ts'
-import { clientNameOf, type Outcome, traceparentOf } from './request.ts'
+import { type GraphqlParams, paramsOfBody } from './http.ts'
+import { admit, type Incoming, refuse, type Stages } from './pipeline.ts'
+import { clientNameOf, clientVersionOf, type Outcome, traceparentOf } from './request.ts'
 import { type RequestHead, readRequestHead } from './request-head.ts'
 import { runCompiled } from './run-compiled.ts'
 
@@ -188,16 +188,21 @@ export class ExpressConnection {
   /** `other`: its operation left the registry between two looks. */
   async #outcomeOf({ headers, params }: Request, id: string): Promise<Outcome | 'other'> {
     const { stages } = this.#lane
-    const state = await admit(stages, {
+    const incoming: Incoming = {
       id,
       door: 'http',
       headers,
       authorization: headers.authorization,
       clientName: clientNameOf(headers),
+      clientVersion: clientVersionOf(headers),
       traceparent: traceparentOf(headers),
-      ...operationNamed(params),
-    })
-    if (state instanceof Fault) return refuse(stages, state, { id })
+      hash: params.hash,
+      text: params.text,
+      operationName: params.operationName,
+      hasForeignExtensions: params.hasForeignExtensions,
+    }
+    const state = await admit(stages, incoming)
+    if (state instanceof Fault) return refuse(stages, state, incoming)
     if (state.operation === undefined) return 'other'
     return await runCompiled(stages, 'POST', state, state.operation, params)
   }
@@ -248,7 +253,7 @@ export class ExpressConnection {
   }
 }
 
-/** The request, if it is one that the lane serves; reading it twice, here and behind Fastify, does no harm. */
+/** The request, if it is one that the lane serves or refuses for its operation; reading it twice, here and behind Fastify, does no harm. */
 function requestOf(headers: RequestHead['headers'], body: string, stages: Stages): Request | undefined {
   // A page in a browser: what it may read, Fastify decides.
   if (headers.origin !== undefined || !isJson(headers['content-type'])) return undefined
@@ -262,13 +267,9 @@ function requestOf(headers: RequestHead['headers'], body: string, stages: Stages
   }
   const params = paramsOfBody(json)
   if (params instanceof Fault) return undefined
-  const { hash, text, operationName } = operationNamed(params)
-  const { registry, adhoc } = stages.graph.current
-  const operation =
-    hash !== undefined
-      ? registry.find(hash, clientNameOf(headers))
-      : text && adhoc.find({ text, operationName })
-  return operation === undefined ? undefined : { headers, type, params }
+  return stages.lookup.find(stages.graph.current, params, clientNameOf(headers), 0) === undefined
+    ? undefined
+    : { headers, type, params }
 }
 
 const isJson = (type: string | undefined): boolean =>

@@ -18,10 +18,15 @@ import { createIdentify } from './identity/identify.ts'
 import { createTokenVerifier, type TokenSettings } from './identity/tokens.ts'
 import { assertLimits, DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
 import { mcpRoutes } from './mcp/server.ts'
+import { createPersistedTexts } from './operations/apq.ts'
+import { createSharedTexts, type TextRedis } from './operations/apq-redis.ts'
+import { createLookup } from './operations/lookup.ts'
 import type { ManifestOperation } from './operations/manifest.ts'
+import { createUnknownTexts } from './operations/unknown-texts.ts'
 import type { Stages } from './pipeline.ts'
 import { assertSubgraphs, compilePropagation } from './propagation.ts'
 import { sendOutcome } from './reply.ts'
+import type { SafelistMode } from './request.ts'
 import { serveGraph } from './served-graph.ts'
 import { createApp, laneHeaders, requestIds } from './server.ts'
 import { statusRoutes } from './status-routes.ts'
@@ -39,6 +44,10 @@ export interface GatewayOptions {
   readonly urlOf?: (subgraph: Subgraph) => string
   /** Persisted operations: a manifest's text, or its entries. Default: none. */
   readonly manifest?: string | readonly ManifestOperation[]
+  /** What of clients' own texts is served. Default `off`: all. */
+  readonly safelist?: SafelistMode
+  /** Where all gateways keep texts that clients have registered; not closed here. Default: each has its own. */
+  readonly textRedis?: TextRedis | undefined
   /** Without them only anonymous callers are served, and whoever sends a token is told so. */
   readonly tokens?: TokenSettings
   /** Masks what others say of their errors, and turns off by default what only developers need. Default true. */
@@ -120,6 +129,19 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     onOutcome: outcome => metrics.observeSwap(outcome),
   })
   assertSubgraphs('headers.subgraphs', options.headers?.subgraphs, graph.current.supergraph.subgraphs)
+  const { safelist = 'off', textRedis } = options
+  const texts = createPersistedTexts(textRedis && createSharedTexts({ redis: textRedis, logger }))
+  const unknownTexts = createUnknownTexts(logger)
+  metrics.expose(
+    'spillway_unknown_texts_total',
+    'Requests with a text that is of no persisted operation; counted where `SAFELIST` is audit or enforce.',
+    () => unknownTexts.count,
+  )
+  metrics.exposeLevel(
+    'spillway_texts_registered',
+    'Texts that clients have registered under their hash, in memory.',
+    () => texts.kept,
+  )
   const inFlight: Stages['inFlight'] = share.queries === false ? undefined : new InFlight()
   metrics.expose(
     'spillway_queries_shared_total',
@@ -147,6 +169,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       options.tokens === undefined ? undefined : createTokenVerifier({ settings: options.tokens }),
     ),
     graph,
+    lookup: createLookup({
+      mode: safelist,
+      introspection,
+      tokensMax: limits.tokensMax,
+      texts,
+      onUnknown: unknown => unknownTexts.note(unknown),
+    }),
     propagate: compilePropagation(options.headers),
     inFlight,
     showsPlans: queryPlans,
@@ -159,6 +188,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     stages,
     limits,
     introspection,
+    texts: safelist === 'off' || safelist === 'audit' ? texts : undefined,
     landingPage: explorers,
   })
   const lifecycle = { isClosing: false }

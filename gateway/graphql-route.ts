@@ -2,10 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Fault } from '../protocol/fault.ts'
 import { type AnswerType, answerType } from './accept.ts'
 import type { ApolloDoor } from './apollo-door.ts'
-import { checkCsrf, type GraphqlParams, operationNamed, paramsOfBody, paramsOfQuery } from './http.ts'
-import { admit, type RequestState, refuse, type Stages } from './pipeline.ts'
+import { checkCsrf, type GraphqlParams, paramsOfBody, paramsOfQuery } from './http.ts'
+import { admit, type Incoming, type RequestState, refuse, type Stages } from './pipeline.ts'
 import { asPage, sendOutcome } from './reply.ts'
-import { clientNameOf, traceparentOf } from './request.ts'
+import { clientNameOf, clientVersionOf, traceparentOf } from './request.ts'
 import { runCompiled } from './run-compiled.ts'
 
 declare module 'fastify' {
@@ -40,16 +40,21 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
       }
       const params = paramsOf(request)
       if (params instanceof Fault) return sendOutcome(reply, refuse(stages, params, { id: request.id }), type)
-      const state = await admit(stages, {
+      const incoming: Incoming = {
         id: request.id,
         door: 'http',
         headers: request.headers,
         authorization: request.headers.authorization,
         clientName: clientNameOf(request.headers),
+        clientVersion: clientVersionOf(request.headers),
         traceparent: traceparentOf(request.headers),
-        ...operationNamed(params),
-      })
-      if (state instanceof Fault) return sendOutcome(reply, refuse(stages, state, { id: request.id }), type)
+        hash: params.hash,
+        text: params.text,
+        operationName: params.operationName,
+        hasForeignExtensions: params.hasForeignExtensions,
+      }
+      const state = await admit(stages, incoming)
+      if (state instanceof Fault) return sendOutcome(reply, refuse(stages, state, incoming), type)
       if (state.operation === undefined) return await throughApollo(request, reply, params, state, type)
       return sendOutcome(
         reply,
@@ -111,7 +116,7 @@ function paramsOf(request: FastifyRequest): GraphqlParams | Fault {
  */
 function rewriteForApollo(
   request: FastifyRequest,
-  { query, operationName, variables, hash }: GraphqlParams,
+  { text: query, operationName, variables, hash }: GraphqlParams,
 ): void {
   const extensions = hash === undefined ? undefined : { persistedQuery: { version: 1, sha256Hash: hash } }
   if (request.method === 'POST') {

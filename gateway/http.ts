@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { Fault } from '../protocol/fault.ts'
 import { codeOf, statusOf } from './errors.ts'
 import { decidingError, type OperationNamed, type Outcome } from './request.ts'
@@ -8,15 +7,9 @@ import { decidingError, type OperationNamed, type Outcome } from './request.ts'
  * the doors cannot differ.
  */
 
-/** A request's parameters, from a POST's body or a GET's query. */
-export interface GraphqlParams {
-  readonly query: string | undefined
-  readonly operationName: string | undefined
+/** A request's parameters, from a POST's body or a GET's query. A hash is of `extensions.persistedQuery` or `documentId`. */
+export interface GraphqlParams extends OperationNamed {
   readonly variables: Readonly<Record<string, unknown>> | undefined
-  /** The SHA-256 by which an operation is named, from `extensions.persistedQuery` or `documentId`. */
-  readonly hash: string | undefined
-  /** Whether `extensions` has members that mean nothing here: they are for whoever extends Apollo Server. */
-  readonly hasForeignExtensions: boolean
 }
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -85,30 +78,14 @@ function paramsOf(
   if (text === undefined && hash === undefined) {
     return bad('expected query, documentId or extensions.persistedQuery to name an operation')
   }
-  if (text !== undefined && hash !== undefined && sha256(text) !== hash) {
-    return new Fault(
-      'PERSISTED_QUERY_HASH_MISMATCH',
-      `expected the hash of the text, ${sha256(text)}, got ${hash}`,
-    )
-  }
   return {
-    query: text,
+    text,
     operationName: typeof operationName === 'string' && operationName !== '' ? operationName : undefined,
     variables: isRecord(variables) ? variables : undefined,
     hash,
     hasForeignExtensions:
       isRecord(extensions) && Object.keys(extensions).some(name => name !== 'persistedQuery'),
   }
-}
-
-/** What a request says of its operation, as admission takes it. */
-export function operationNamed({
-  query,
-  operationName,
-  hash,
-  hasForeignExtensions,
-}: GraphqlParams): OperationNamed {
-  return { hash, text: hasForeignExtensions || hash !== undefined ? undefined : query, operationName }
 }
 
 function hashOf(persistedQuery: unknown, documentId: unknown): string | undefined | Fault {
@@ -158,6 +135,17 @@ const RETRY_AFTER_S_MAX = 86_400
 
 const OK: ResponseHead = { status: 200, headers: {} }
 
+/** What is not known now may be in a moment. That ids alone are served is so for everybody, and for as long as a process runs. */
+const NOT_YET = 'private, no-cache, must-revalidate'
+const CACHING: Readonly<Record<string, string>> = {
+  __proto__: null as never,
+  PERSISTED_QUERY_NOT_FOUND: NOT_YET,
+  PERSISTED_QUERY_NOT_IN_LIST: NOT_YET,
+  QUERY_NOT_IN_SAFELIST: NOT_YET,
+  CANNOT_SEND_PQ_ID_AND_BODY: NOT_YET,
+  PERSISTED_QUERY_ID_REQUIRED: 'public, max-age=60',
+}
+
 /**
  * The status of an outcome: 200 whenever there is data; else that of the first error whose code is ours.
  * A refusal says when to come back, who to be, or what to use instead.
@@ -173,7 +161,8 @@ export function headOf(outcome: Outcome): ResponseHead {
     headers['retry-after'] = String(Math.min(RETRY_AFTER_S_MAX, Math.max(1, Math.ceil(retryAfterMs / 1_000))))
   if (status === 401) headers['www-authenticate'] = challenge(reason)
   if (status === 405) headers.allow = 'POST'
-  if (code === 'PERSISTED_QUERY_NOT_FOUND') headers['cache-control'] = 'private, no-cache, must-revalidate'
+  const caching = CACHING[code]
+  if (caching !== undefined) headers['cache-control'] = caching
   return { status, headers }
 }
 
@@ -190,5 +179,3 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 const kindOf = (value: unknown): string =>
   Array.isArray(value) ? 'an array' : value === null ? 'null' : `a ${typeof value}`
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')

@@ -100,6 +100,7 @@ async function build(
   return await createGateway({
     ...(await readFiles(config)),
     overrideLabels: config.overrideLabels,
+    safelist: config.safelist,
     urlOf: subgraph => urlOf(subgraph, config),
     clients: subgraph =>
       new HttpClient({

@@ -14,6 +14,7 @@ import type { HeadersFor } from './execution/run.ts'
 import type { Variables } from './execution/variables.ts'
 import type { Identify } from './identity/identify.ts'
 import type { AdhocOperations } from './operations/adhoc.ts'
+import type { OperationLookup } from './operations/lookup.ts'
 import type { OperationRegistry, ServableOperation } from './operations/registry.ts'
 import type { Rollouts } from './operations/rollout.ts'
 import { type OperationNamed, type Outcome, outcomeCode } from './request.ts'
@@ -37,6 +38,7 @@ export interface Stages {
   readonly identify: Identify
   /** Read once a request, by {@link admit}. */
   readonly graph: { readonly current: Graph }
+  readonly lookup: OperationLookup
   /** What each subgraph gets of a client's headers; `undefined`: none gets any. */
   readonly propagate: ((headers: IncomingHttpHeaders) => HeadersFor) | undefined
   /** Whether a client that asks for the plan gets it. */
@@ -65,6 +67,7 @@ export interface Incoming extends OperationNamed {
   readonly authorization: string | undefined
   /** The program that speaks, by its own account. */
   readonly clientName: string | undefined
+  readonly clientVersion: string | undefined
   /** W3C trace context, well-formed. */
   readonly traceparent: string | undefined
 }
@@ -90,14 +93,19 @@ export interface RequestState extends Incoming {
 export async function admit(stages: Stages, incoming: Incoming): Promise<RequestState | Fault> {
   const caller = await stages.identify(incoming.authorization)
   if (caller instanceof Fault) return caller
+  const recalling = stages.lookup.recall(stages.graph.current, incoming, incoming.clientName)
+  if (recalling !== undefined) await recalling
   // In the same moment as the deadline: a graph that was replaced serves nobody once a request's time has passed.
   const graph = stages.graph.current
   const bucket = graph.rollouts.bucketOf(caller)
+  const operation = stages.lookup.find(graph, incoming, incoming.clientName, bucket)
+  stages.lookup.note(graph, incoming, incoming.clientName, operation)
+  if (operation instanceof Fault) return operation
   return {
     ...incoming,
     caller,
     graph,
-    operation: findOperation(graph, bucket, incoming),
+    operation,
     bucket,
     headersFor: stages.propagate?.(incoming.headers),
     wantsPlan: stages.showsPlans && incoming.headers[PLAN_HEADER] === '1',
@@ -145,15 +153,6 @@ class Refused {
   constructor(reason: unknown) {
     this.reason = reason
   }
-}
-
-function findOperation(
-  { registry, adhoc }: Graph,
-  bucket: number,
-  { hash, clientName, text, operationName }: Incoming,
-): ServableOperation | undefined {
-  if (hash !== undefined) return registry.find(hash, clientName)
-  return text === undefined ? undefined : adhoc.find({ text, operationName }, bucket)
 }
 
 function coerce(operation: ServableOperation, given: Variables | undefined): Variables | Refused {

@@ -48,13 +48,26 @@ export function decidingError({ data, json, errors }: Outcome): GraphQLFormatted
 export interface OperationNamed {
   /** The SHA-256 by which it names a persisted operation. */
   readonly hash: string | undefined
-  /** Its own text, where it may be run as it was compiled before. */
+  /** Its own text, not parsed. */
   readonly text: string | undefined
   readonly operationName: string | undefined
+  /** Whether `extensions` has members that mean nothing here: they are for whoever extends Apollo Server. */
+  readonly hasForeignExtensions: boolean
 }
+
+/** `enforce` and `require-id` serve the manifest alone. */
+export const SAFELIST_MODES = ['off', 'audit', 'enforce', 'require-id'] as const
+
+/**
+ * What of clients' own texts is served. `off`: all, and a text may be registered under its hash; `audit`: the same, and
+ * those that are not of the manifest are told of; `enforce`: those that are of the manifest; `require-id`: none.
+ * Introspection passes in each of them where it is on.
+ */
+export type SafelistMode = (typeof SAFELIST_MODES)[number]
 
 /** What a client's headers are believed to say. */
 const CLIENT_NAME = /^[\x20-\x7e]{1,128}$/
+const CLIENT_VERSION = /^[\x20-\x7e]{1,64}$/
 const REQUEST_ID = /^[\w.:-]{1,64}$/
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
@@ -62,6 +75,13 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>
 
 export function clientNameOf(headers: Headers): string | undefined {
   return matching(headers['apollographql-client-name'] ?? headers['graphql-client-name'], CLIENT_NAME)
+}
+
+export function clientVersionOf(headers: Headers): string | undefined {
+  return matching(
+    headers['apollographql-client-version'] ?? headers['graphql-client-version'],
+    CLIENT_VERSION,
+  )
 }
 
 /** Malformed ones are dropped: whoever sent one starts no trace of ours. */

@@ -10,7 +10,7 @@ import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Fault } from '../../protocol/fault.ts'
 import { type Incoming, refuse, type Stages } from '../pipeline.ts'
-import { clientNameOf, type Outcome, traceparentOf } from '../request.ts'
+import { clientNameOf, clientVersionOf, type Outcome, traceparentOf } from '../request.ts'
 import { callTool } from './call.ts'
 import { functionTools, toolsOf } from './tools.ts'
 
@@ -56,10 +56,12 @@ export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
       headers: request.headers,
       authorization,
       clientName: clientNameOf(request.headers),
+      clientVersion: clientVersionOf(request.headers),
       traceparent: traceparentOf(request.headers),
       hash: undefined,
       text: undefined,
       operationName: undefined,
+      hasForeignExtensions: false,
     }
     const server = serverFor(incoming)
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })

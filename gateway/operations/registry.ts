@@ -16,6 +16,7 @@ import { NO_ROLLOUT, type Rollout } from '../execution/plan.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { checkLimits, type OperationLimits } from './limits.ts'
 import type { ManifestOperation } from './manifest.ts'
+import { normalHashOf } from './text-form.ts'
 import { unsupportedRule } from './unsupported.ts'
 
 /** An operation that can be run: persisted, or made of a client's text. */
@@ -39,6 +40,11 @@ export interface OperationRegistry {
   readonly operations: readonly ServableOperation[]
   /** The client's own operation of this id, else everybody's. */
   find(id: string, clientName: string | undefined): ServableOperation | undefined
+  /**
+   * An operation whose text is this one but for blanks, comments and the order of definitions; the client's own first.
+   * @param normalHash of text-form.ts.
+   */
+  findEqual(normalHash: string, clientName: string | undefined): ServableOperation | undefined
 }
 
 export interface RegistryLimits extends OperationLimits {
@@ -56,11 +62,13 @@ export function createRegistry(
   limits: RegistryLimits,
   rollouts: readonly Rollout[] = [NO_ROLLOUT],
 ): OperationRegistry {
+  const normalHashes: string[] = []
   return registryOf(
     manifest,
     manifest.map(entry => {
       try {
         const document = documentOf(supergraph, entry, limits)
+        normalHashes.push(normalHashOf(document))
         return servable(
           entry,
           document,
@@ -70,6 +78,7 @@ export function createRegistry(
         throw refusal(entry, error)
       }
     }),
+    normalHashes,
   )
 }
 
@@ -92,9 +101,11 @@ export async function createRegistryAsync(
   { plan, planEagerly }: RegistryPlanning = {},
 ): Promise<OperationRegistry> {
   const operations: ServableOperation[] = []
+  const normalHashes: string[] = []
   for (const entry of manifest) {
     try {
       const document = documentOf(supergraph, entry, limits)
+      normalHashes.push(normalHashOf(document))
       const compiled: CompiledOperation[] = []
       for (const rollout of rollouts)
         compiled.push(
@@ -108,34 +119,35 @@ export async function createRegistryAsync(
     }
     await othersTurn()
   }
-  return registryOf(manifest, operations)
+  return registryOf(manifest, operations, normalHashes)
 }
 
-/** @param operations one for each entry of the manifest, in its order. */
+/** @param operations one for each entry of the manifest, in its order, as are the hashes of text-form.ts. */
 function registryOf(
   manifest: readonly ManifestOperation[],
   operations: readonly ServableOperation[],
+  normalHashes: readonly string[],
 ): OperationRegistry {
-  const everybodys = new Map<string, ServableOperation>()
-  const ofClients = new Map<string, ServableOperation>()
+  const byId = new Map<string, ServableOperation>()
+  const byText = new Map<string, ServableOperation>()
   for (const [i, { id, clientName }] of manifest.entries()) {
-    if (clientName === undefined) everybodys.set(id, operations[i]!)
-    else ofClients.set(clientKey(id, clientName), operations[i]!)
+    byId.set(keyOf(id, clientName), operations[i]!)
+    // Of texts that are equal but for their form, the first one answers for all.
+    const textKey = keyOf(normalHashes[i]!, clientName)
+    if (!byText.has(textKey)) byText.set(textKey, operations[i]!)
   }
-  return {
-    operations,
-    find(id, clientName) {
-      const own =
-        clientName === undefined || ofClients.size === 0
-          ? undefined
-          : ofClients.get(clientKey(id, clientName))
-      return own ?? everybodys.get(id)
-    },
-  }
+  const hasClients = manifest.some(({ clientName }) => clientName !== undefined)
+  const finder =
+    (known: ReadonlyMap<string, ServableOperation>) =>
+    (hash: string, clientName: string | undefined): ServableOperation | undefined =>
+      (hasClients && clientName !== undefined ? known.get(keyOf(hash, clientName)) : undefined) ??
+      known.get(hash)
+  return { operations, find: finder(byId), findEqual: finder(byText) }
 }
 
-/** An id is of fixed length, so that no client's name can run into it. */
-const clientKey = (id: string, clientName: string): string => `${id} ${clientName}`
+/** A hash is of fixed length, so that no client's name can run into it. */
+const keyOf = (hash: string, clientName: string | undefined): string =>
+  clientName === undefined ? hash : `${hash} ${clientName}`
 
 /** Throws what the text is refused for. */
 function documentOf(

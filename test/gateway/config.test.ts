@@ -24,6 +24,7 @@ test('an empty environment gives the defaults, and an empty variable counts as a
     supergraphPath: 'schema/supergraph.graphql',
     operationsPath: 'schema/operations.json',
     overrideLabels: [],
+    safelist: 'off',
     logLevel: 'info',
     identityKey: undefined,
     subgraphUrls: new Map(),
@@ -95,6 +96,7 @@ describe('what is wrong is named in our own words, and no secret shown', () => {
     [{ NODE_ENV: 'production' }, /^IDENTITY_KEY: expected in production/],
     [{ SUBGRAPH_URL_COUPON: 'coupon:4001' }, /SUBGRAPH_URL_COUPON: expected an http or https URL/],
     [{ CONFIG: '/nowhere.json' }, /^CONFIG: cannot read \/nowhere.json as JSON/],
+    [{ SAFELIST: 'on' }, /SAFELIST: expected one of off, audit, enforce, require-id, got "on"/],
     [{ PORT: '-1', LOG_LEVEL: 'loud' }, /PORT: .*; LOG_LEVEL: /],
   ])('%j', (environment, message) => {
     expect(() => readConfig(environment)).toThrow(message)

@@ -8,6 +8,8 @@ import { type ExpressLane, expressLane } from '../../gateway/express-lane.ts'
 import { buildGraph } from '../../gateway/graph.ts'
 import { createIdentify } from '../../gateway/identity/identify.ts'
 import { DEFAULT_LIMITS } from '../../gateway/limits.ts'
+import { createPersistedTexts } from '../../gateway/operations/apq.ts'
+import { createLookup } from '../../gateway/operations/lookup.ts'
 import { createMetrics } from '../../gateway/telemetry/metrics.ts'
 import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import { ask, type Door, get, open } from '../harness/lane-pair.ts'
@@ -305,6 +307,13 @@ describe('many connections', () => {
       stages: {
         identify: createIdentify(undefined),
         graph: { current: graph },
+        lookup: createLookup({
+          mode: 'off',
+          introspection: false,
+          tokensMax: DEFAULT_LIMITS.tokensMax,
+          texts: createPersistedTexts(),
+          onUnknown: () => {},
+        }),
         propagate: undefined,
         inFlight: undefined,
         showsPlans: false,
