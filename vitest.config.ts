@@ -26,7 +26,7 @@ const config: ViteUserConfig = defineConfig({
           name: 'product',
           include: ['test/**/*.test.ts'],
           exclude: [...house, 'test/bench/**'],
-          globalSetup: ['test/harness/postgres-setup.ts'],
+          globalSetup: ['test/harness/postgres-setup.ts', 'test/harness/redis-setup.ts'],
         },
       },
     ],
