@@ -1,0 +1,228 @@
+import { createHash } from 'node:crypto'
+import { buildSchema, Kind, type OperationDefinitionNode, parse } from 'graphql'
+import { describe, expect, it, test } from 'vitest'
+import type { FieldLimit } from '../../../gateway/cost/field-limits.ts'
+import { compileLimits } from '../../../gateway/cost/field-limits-compile.ts'
+import { compileVariables } from '../../../gateway/execution/variables.ts'
+
+const schema = buildSchema(`
+  type Query { stock(sku: ID = "none", kind: Kind = HOT, at: JSON): Int, other: Int }
+  type Mutation { claim(input: Claim!): Int }
+  input Claim { campaign: ID! = "spring", round: Round }
+  input Round { number: Int, name: String = "first" }
+  enum Kind { HOT COLD }
+  scalar JSON
+`)
+
+const limit = (coordinate: string, by?: string, per: FieldLimit['per'] = 'FLEET'): FieldLimit => ({
+  coordinate,
+  by,
+  per,
+  over: 'REFUSE',
+  status: undefined,
+  rate: { perSecond: 1, burst: 1 },
+  pointsMin: 0,
+  id: `${coordinate}:${by}@${per}`,
+})
+
+/** The limits of an operation's root fields, and their keys for raw variables. */
+function compiled(text: string, ...all: FieldLimit[]) {
+  const operation = parse(text, { noLocation: true }).definitions[0] as OperationDefinitionNode
+  const roots = operation.selectionSet.selections.flatMap(field =>
+    field.kind === Kind.FIELD
+      ? [{ field, typename: operation.operation === 'query' ? 'Query' : 'Mutation', name: field.name.value }]
+      : [],
+  )
+  const limits = compileLimits({ all, apiSchema: schema }, roots)
+  const coerce = compileVariables(schema, operation)
+  return {
+    limits,
+    keys: (variables: Record<string, unknown> = {}, whose = 'shopper:alice') =>
+      limits?.map(({ keyOf }) => keyOf(coerce(variables), whose)),
+  }
+}
+
+const hash = (text: string) => `#${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`
+
+test('an operation without a limited field has none', () => {
+  expect(compiled('{ other }', limit('Query.stock')).limits).toBeUndefined()
+  expect(compiled('{ stock }').limits).toBeUndefined()
+})
+
+test('each selection of a limited field is a demand of its own, by its place in the estimate', () => {
+  const { limits, keys } = compiled(
+    '{ a: stock(sku: "1") other b: stock(sku: "2") c: stock(sku: "1") }',
+    limit('Query.stock', 'sku'),
+    limit('Query.stock', undefined, 'CALLER'),
+  )
+  expect(limits?.map(({ index }) => index)).toEqual([0, 0, 2, 2, 3, 3])
+  expect(keys()).toEqual([
+    'Query.stock:sku=1',
+    'Query.stock@shopper:alice',
+    'Query.stock:sku=2',
+    'Query.stock@shopper:alice',
+    'Query.stock:sku=1',
+    'Query.stock@shopper:alice',
+  ])
+})
+
+describe('the value is found', () => {
+  const byCampaign = limit('Mutation.claim', 'input.campaign')
+  const byName = limit('Mutation.claim', 'input.round.name')
+  it.each([
+    [
+      'in a variable',
+      'mutation($i: Claim!) { claim(input: $i) }',
+      byCampaign,
+      { i: { campaign: 'c1' } },
+      'c1',
+    ],
+    [
+      'in a variable within an object',
+      'mutation($c: ID!) { claim(input: { campaign: $c }) }',
+      byCampaign,
+      { c: 'c1' },
+      'c1',
+    ],
+    ['in the text', 'mutation { claim(input: { campaign: "c1" }) }', byCampaign, {}, 'c1'],
+    ['as a number for an ID', 'mutation { claim(input: { campaign: 7 }) }', byCampaign, {}, '7'],
+    [
+      'in a default of the operation',
+      'mutation($c: ID! = "c2") { claim(input: { campaign: $c }) }',
+      byCampaign,
+      {},
+      'c2',
+    ],
+    [
+      'in a default of an input field, of a variable',
+      'mutation($i: Claim!) { claim(input: $i) }',
+      byCampaign,
+      { i: {} },
+      'spring',
+    ],
+    [
+      'in a default of an input field, in the text',
+      'mutation { claim(input: {}) }',
+      byCampaign,
+      {},
+      'spring',
+    ],
+    [
+      'in a default beneath',
+      'mutation($r: Round) { claim(input: { round: $r }) }',
+      byName,
+      { r: {} },
+      'first',
+    ],
+    ['nowhere where an object is left out', 'mutation { claim(input: {}) }', byName, {}, '#'],
+    [
+      'nowhere where an object is null',
+      'mutation($r: Round) { claim(input: { round: $r }) }',
+      byName,
+      { r: null },
+      '#',
+    ],
+    ['nowhere where it is null', 'mutation { claim(input: { round: { name: null } }) }', byName, {}, '#'],
+    ['in a default of an argument', '{ stock }', limit('Query.stock', 'sku'), {}, 'none'],
+    [
+      'in a default of an argument whose variable is missing',
+      'query($s: ID) { stock(sku: $s) }',
+      limit('Query.stock', 'sku'),
+      {},
+      'none',
+    ],
+    [
+      'not in a default where a variable is null',
+      'query($s: ID) { stock(sku: $s) }',
+      limit('Query.stock', 'sku'),
+      { s: null },
+      '#',
+    ],
+    ['as an enum', '{ stock(kind: COLD) }', limit('Query.stock', 'kind'), {}, 'COLD'],
+    ['as an enum by default', '{ stock }', limit('Query.stock', 'kind'), {}, 'HOT'],
+    [
+      'as a number',
+      'mutation($n: Int) { claim(input: { round: { number: $n } }) }',
+      limit('Mutation.claim', 'input.round.number'),
+      { n: 42 },
+      '42',
+    ],
+  ])('%s', (_, text, by, variables, value) =>
+    expect(compiled(text, by).keys(variables)).toEqual([`${by.coordinate}:${by.by}=${value}`]),
+  )
+
+  it('in a variable within a custom scalar', () => {
+    const { keys } = compiled('query($x: Int) { stock(at: { x: [$x] }) }', limit('Query.stock', 'at'))
+    expect(keys({ x: 3 })).toEqual([`Query.stock:at=${hash('{"x":[3]}')}`])
+  })
+})
+
+describe('a key', () => {
+  const bySku = compiled('query($s: ID) { stock(sku: $s) }', limit('Query.stock', 'sku', 'CALLER'))
+  const key = (sku: string, whose?: string) => bySku.keys({ s: sku }, whose)?.[0]
+
+  it('has plain values in words, and others hashed', () => {
+    expect(key('shop:7/a.b_c-d')).toBe('Query.stock:sku=shop:7/a.b_c-d@shopper:alice')
+    for (const odd of [
+      '',
+      'a b',
+      'a@b',
+      '#',
+      'a=b',
+      '{x}',
+      '春节',
+      'a\n',
+      'x'.repeat(65),
+      'x'.repeat(100_000),
+    ])
+      expect(key(odd)).toBe(`Query.stock:sku=${hash(odd)}@shopper:alice`)
+    expect(key('1', 'client:Qwen (测试)')).toBe(`Query.stock:sku=1@${hash('client:Qwen (测试)')}`)
+  })
+
+  it('is at most 200 characters of ASCII, whatever the names', () => {
+    const field = 'f'.repeat(300)
+    const long = buildSchema(`type Query { ${field}(${'a'.repeat(300)}: ID): Int }`)
+    const coordinate = `Query.${field}`
+    const [limited] =
+      compileLimits({ all: [limit(coordinate, 'a'.repeat(300), 'CALLER')], apiSchema: long }, [
+        {
+          field: {
+            kind: Kind.FIELD,
+            name: { kind: Kind.NAME, value: field },
+            arguments: [
+              {
+                kind: Kind.ARGUMENT,
+                name: { kind: Kind.NAME, value: 'a'.repeat(300) },
+                value: { kind: Kind.STRING, value: 'v'.repeat(64) },
+              },
+            ],
+          },
+          typename: 'Query',
+          name: field,
+        },
+      ]) ?? []
+    const made = limited?.keyOf({}, `shopper:${'s'.repeat(64)}`) ?? ''
+    expect(made.length).toBeLessThanOrEqual(200)
+    expect(made).toMatch(/^[\x21-\x7e]+$/)
+    expect(made).toContain(`=${'v'.repeat(64)}@shopper:${'s'.repeat(64)}`)
+  })
+
+  it('of no two callers, values or limits is the same', () => {
+    const all = [
+      limit('Query.stock', 'sku'),
+      limit('Query.stock', 'sku', 'CALLER'),
+      limit('Query.stock', 'kind'),
+      limit('Query.stock', 'kind', 'CALLER'),
+      limit('Query.stock'),
+      limit('Query.stock', undefined, 'CALLER'),
+    ]
+    const { keys } = compiled('query($s: ID, $k: Kind) { stock(sku: $s, kind: $k) }', ...all)
+    const seen = new Set<string>()
+    const values = ['a', 'a@b', 'b', '#', '', 'HOT', null]
+    const callers = ['b', 'c', 'b@c', '#']
+    for (const s of values)
+      for (const whose of callers) for (const made of keys({ s }, whose) ?? []) seen.add(made)
+    // By sku, then by sku and caller, by kind (null where it is not given: its default), by kind and caller, by nothing, by caller.
+    expect(seen.size).toBe(7 + 7 * 4 + 1 + 4 + 1 + 4)
+  })
+})
