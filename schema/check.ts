@@ -17,6 +17,7 @@ import {
   print,
   type SelectionSetNode,
 } from 'graphql'
+import { readFieldLimits } from '../gateway/cost/field-limits.ts'
 import { directivesOf, namedType } from './nodes.ts'
 import type { SubgraphSource } from './sources.ts'
 
@@ -242,6 +243,24 @@ export const copiesAgree: Rule = ({ subgraphs }) => {
   return problems
 }
 
+/** A `@costLimit` stands on a root field, and can be kept: the gateway would not start with it otherwise. */
+export const limitsKept: Rule = ({ subgraphs, supergraph, api }) => {
+  try {
+    readFieldLimits({ sdl: print(supergraph), apiSchema: api })
+    return []
+  } catch (error) {
+    return (error as Error).message.split('\n').map(problem => {
+      const [coordinate = ''] = problem.split(' ', 1)
+      const [where] = eachField(subgraphs, ({ where, type, field }) =>
+        `${type.name.value}.${field.name.value}` === coordinate && isMarked(field, 'costLimit')
+          ? [where]
+          : [],
+      )
+      return `${where ?? `schema/supergraph.graphql ${coordinate}`}${problem.slice(coordinate.length)}`
+    })
+  }
+}
+
 const RULES: readonly Rule[] = [
   described,
   serviceFieldsHidden,
@@ -253,6 +272,7 @@ const RULES: readonly Rule[] = [
   foreignEdgesNullable,
   keysNonNull,
   copiesAgree,
+  limitsKept,
 ]
 
 const ROOTS: ReadonlySet<string> = new Set(['Query', 'Mutation', 'Subscription'])

@@ -61,12 +61,23 @@ export function compileLimits(
 function compileKey({ coordinate, by, per }: FieldLimit, readValue: ReadArgument): CompiledLimit['keyOf'] {
   const scope = by === undefined ? coordinate : `${coordinate}:${by}`
   const prefix = scope.length <= PREFIX_CHARACTERS_MAX ? scope : hashed(scope)
-  if (per === 'FLEET') {
-    return by === undefined ? () => prefix : variables => `${prefix}=${partOf(readValue(variables), VALUE)}`
+  const lineOf = by === undefined ? () => prefix : rememberLast(value => `${prefix}=${partOf(value, VALUE)}`)
+  return per === 'FLEET'
+    ? variables => lineOf(readValue(variables))
+    : (variables, whose) => `${lineOf(readValue(variables))}@${partOf(whose, WHOSE)}`
+}
+
+/** A crowd asks for one value: the same string is found in a Map without its characters being looked at. */
+function rememberLast(make: (value: unknown) => string): (value: unknown) => string {
+  let last: unknown
+  let made = make(last)
+  return value => {
+    if (value !== last) {
+      made = make(value)
+      last = value
+    }
+    return made
   }
-  return by === undefined
-    ? (_, whose) => `${prefix}@${partOf(whose, WHOSE)}`
-    : (variables, whose) => `${prefix}=${partOf(readValue(variables), VALUE)}@${partOf(whose, WHOSE)}`
 }
 
 /** No two values give the same part: what is hashed begins with a character that plain ones never have. */

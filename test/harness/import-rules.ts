@@ -56,7 +56,7 @@ export const PARTS: readonly Part[] = [
     ],
   },
   { name: 'protocol', files: /^protocol\//, may: [] },
-  { name: 'schema', files: /^schema\//, may: [...SHARED, 'gateway/supergraph'] },
+  { name: 'schema', files: /^schema\//, may: [...SHARED, 'gateway/supergraph', 'gateway/cost'] },
 
   {
     name: 'gateway/main',
@@ -79,7 +79,7 @@ export const PARTS: readonly Part[] = [
   },
   {
     name: 'gateway/pipeline',
-    files: /^gateway\/pipeline\.ts$/,
+    files: /^gateway\/(pipeline|spending|purse|cost-refusals|address)\.ts$/,
     may: [
       ...GATEWAY,
       'gateway/operations',
@@ -89,6 +89,7 @@ export const PARTS: readonly Part[] = [
       'gateway/execution',
       'gateway/identity',
       'gateway/supergraph',
+      'gateway/config',
     ],
   },
   {
@@ -101,7 +102,11 @@ export const PARTS: readonly Part[] = [
     files: /^gateway\/control\//,
     may: [...GATEWAY, 'gateway/pipeline', 'gateway/surge'],
   },
-  { name: 'gateway/config', files: /^gateway\/(config|config-file|limits)\.ts$/, may: GATEWAY },
+  {
+    name: 'gateway/config',
+    files: /^gateway\/(config|config-file|limits|cost-settings)\.ts$/,
+    may: [...GATEWAY, 'gateway/surge'],
+  },
   {
     name: 'gateway',
     files: /^gateway\//,

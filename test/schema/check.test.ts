@@ -6,6 +6,7 @@ import {
   described,
   foreignEdgesNullable,
   keysNonNull,
+  limitsKept,
   mutationsPriced,
   outcomesSpeak,
   protectedNeverPublic,
@@ -234,4 +235,21 @@ describe('copiesAgree', () => {
       ['b.graphql:1 PageInfo differs from that of a.graphql: expected the same text'],
       pageInfo.replace('Where', 'There'),
     ))
+})
+
+describe('limitsKept', () => {
+  const sdl = (burst: number) => `
+    schema @link(url: "https://spillway.dev/costLimit/v1.0", import: ["@costLimit"]) { query: Query }
+    type Query {
+      draw(n: Int): Int
+        @cost(weight: 10)
+        @costLimit(perSecond: 1, burst: ${burst}, by: "n")
+    }`
+
+  it('accepts a limit that admits its field', () => expectHolds(limitsKept, sdl(11)))
+
+  it('refuses one that the gateway would not start with', () =>
+    expectBroken(limitsKept, sdl(0), [
+      'a.graphql:4 Query.draw @costLimit(perSecond: 1, burst: 0, by: "n"): expected burst to be a positive number up to 1000000000, got 0',
+    ]))
 })
