@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pino } from 'pino'
 import { z } from 'zod'
+import { COST_MODES } from './gateway/cost-settings.ts'
 import { createGateway, type Gateway } from './gateway/gateway.ts'
 import { developmentSecret } from './gateway/identity/development-secret.ts'
 import { createLogger } from './gateway/telemetry/log.ts'
@@ -31,6 +32,12 @@ const VARIABLES = z.object({
     .default(DATA_DIR_DEFAULT)
     .describe('where the database and the token secret are kept, default .data'),
   NODE_ENV: z.string().default('development').describe('`production` turns explorers and introspection off'),
+  COST_MODE: z
+    .enum(COST_MODES)
+    .default('enforce')
+    .describe(
+      '`enforce` (default) refuses what costs more than allowed, `measure` only says so, `off` counts nothing',
+    ),
   SEED: z
     .enum(['true', 'false'])
     .default('true')
@@ -119,6 +126,7 @@ async function start(): Promise<void> {
     manifest: await readFile(new URL('schema/operations.json', import.meta.url), 'utf8'),
     clients: running.subgraphs.clients,
     tokens: { kind: 'secret', secret: developmentSecret(dataDir) },
+    cost: { mode: settings.COST_MODE },
     production,
     logger,
   })

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import type { Tier } from '../protocol/caller.ts'
+import type { CostSettings } from './cost-settings.ts'
 import type { GatewayLimits } from './limits.ts'
+import type { Rate } from './surge/budgets.ts'
 
 /** In our own words, with what was given; for what is no secret. */
 export const expecting = (what: string): { error: (issue: { readonly input?: unknown }) => string } => ({
@@ -74,6 +77,9 @@ const headerRules = members({
     .optional(),
 })
 
+const points = z.number(expecting('a positive number')).positive(expecting('a positive number'))
+const rate = members({ perSecond: points, burst: points })
+
 /** `CONFIG=file`, in JSON: what rarely differs between two processes. Unknown members are refused. */
 const fileSchema = members({
   introspection: boolean.optional(),
@@ -93,6 +99,19 @@ const fileSchema = members({
   } satisfies Record<keyof GatewayLimits, typeof positive>)
     .partial()
     .optional(),
+  cost: members({
+    listSize: positive.optional(),
+    tiers: members({
+      shopper: rate.optional(),
+      developer: rate.optional(),
+      partner: rate.optional(),
+      chatbot: rate.optional(),
+    } satisfies Record<Tier, unknown>).optional(),
+    subgraphs: z
+      .record(z.string(), members({ max: positive.optional(), listSize: positive.optional() }))
+      .optional(),
+  }).optional(),
+  trustedProxies: z.array(text).max(100, 'expected at most 100 addresses and networks').optional(),
   queryPlans: boolean.optional(),
   share: members({ queries: boolean.optional(), fetches: boolean.optional() }).optional(),
   compression: z
@@ -123,6 +142,17 @@ export type FileConfig = {
   readonly explorers?: boolean | undefined
   readonly corsOrigins?: readonly string[] | undefined
   readonly limits?: { readonly [Name in keyof GatewayLimits]?: number | undefined } | undefined
+  readonly cost?:
+    | {
+        /** Members that a list without a known size counts for. */
+        readonly listSize?: number | undefined
+        readonly tiers?: { readonly [Name in Tier]?: Rate | undefined } | undefined
+        /** By subgraph name. */
+        readonly subgraphs?: CostSettings['subgraphs'] | undefined
+      }
+    | undefined
+  /** Addresses and networks whose `x-forwarded-for` is believed. */
+  readonly trustedProxies?: readonly string[] | undefined
   /** Whether clients may ask for the plan of an operation, in production too. */
   readonly queryPlans?: boolean | undefined
   /** Whether identical queries of clients, and identical fetches from subgraphs, share one answer while it is under way. */

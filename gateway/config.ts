@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { IDENTITY_KEY_CHARS_MIN } from '../protocol/identity.ts'
 import { expecting, type FileConfig, parsed, readConfigFile } from './config-file.ts'
+import { COST_MODES, type CostMode, DEFAULT_COST } from './cost-settings.ts'
 import { SAFELIST_MODES, type SafelistMode } from './request.ts'
 
 /** A process's environment, as its entry point hands it on. */
@@ -18,6 +19,11 @@ export interface GatewayConfig {
   readonly logLevel: string
   /** Labels of progressive `@override` that hold for every caller. */
   readonly overrideLabels: readonly string[]
+  readonly costMode: CostMode
+  /** `undefined`: the default. */
+  readonly costMax: number | undefined
+  /** Where gateways share what requests may spend; several, separated by commas: a cluster. `undefined`: nowhere. */
+  readonly redisUrl: string | undefined
   readonly safelist: SafelistMode
   /** Signs what goes to subgraphs. */
   readonly identityKey: string | undefined
@@ -48,6 +54,20 @@ const environmentSchema = z.object({
   OVERRIDE_LABELS: z.string().default(''),
   SAFELIST: z.enum(SAFELIST_MODES, expecting(`one of ${SAFELIST_MODES.join(', ')}`)).default('off'),
   LOG_LEVEL: z.enum(LOG_LEVELS, expecting(`one of ${LOG_LEVELS.join(', ')}`)).default('info'),
+  COST_MODE: z.enum(COST_MODES, expecting(`one of ${COST_MODES.join(', ')}`)).default('measure'),
+  COST_MAX: z
+    .string()
+    .refine(text => /^[1-9]\d{0,8}$/.test(text), expecting('a positive integer'))
+    .transform(Number)
+    .optional(),
+  // Not shown when it is wrong: it may hold a password.
+  REDIS_URL: z
+    .string()
+    .refine(
+      text => text.split(',').every(isRedisUrl),
+      'expected redis:// or rediss:// URLs, several separated by commas',
+    )
+    .optional(),
   IDENTITY_KEY: key.optional(),
   CONFIG: z.string().optional(),
 })
@@ -67,6 +87,15 @@ export const GATEWAY_VARIABLES: readonly (readonly [name: string, purpose: strin
     'texts that are not in OPERATIONS: `off` (default) serves them, `audit` logs them, `enforce` refuses them, `require-id` refuses every text',
   ],
   ['SUBGRAPH_URL_<NAME>', "where a subgraph is, in place of the supergraph's address"],
+  [
+    'COST_MODE',
+    '`enforce` refuses what is dearer than allowed, `measure` (default) only says so, `off` counts nothing',
+  ],
+  ['COST_MAX', `points that one operation may be estimated at, default ${DEFAULT_COST.max}`],
+  [
+    'REDIS_URL',
+    'where gateways share budgets; several URLs, separated by commas, are a cluster; default: each has its own',
+  ],
   ['IDENTITY_KEY', 'signs what goes to subgraphs; needed in production'],
   ['TOKEN_SECRET', 'verifies tokens (HS256); in production this or TOKEN_JWKS_URL'],
   ['TOKEN_JWKS_URL', 'verifies tokens by published keys (EdDSA, RS256)'],
@@ -77,7 +106,7 @@ export const GATEWAY_VARIABLES: readonly (readonly [name: string, purpose: strin
   ['LOG_LEVEL', 'default info'],
   [
     'CONFIG',
-    'a JSON file: introspection, explorers, queryPlans, corsOrigins, limits, headers, subgraphs, compression, share',
+    'a JSON file: introspection, explorers, queryPlans, corsOrigins, limits, cost, trustedProxies, headers, subgraphs, compression, share',
   ],
 ]
 
@@ -102,12 +131,20 @@ export function readConfig(environment: Environment): GatewayConfig {
     overrideLabels: env.OVERRIDE_LABELS.split(',')
       .map(label => label.trim())
       .filter(label => label !== ''),
+    costMode: env.COST_MODE,
+    costMax: env.COST_MAX,
+    redisUrl: env.REDIS_URL,
     safelist: env.SAFELIST,
     logLevel: env.LOG_LEVEL,
     identityKey: env.IDENTITY_KEY,
     subgraphUrls: subgraphUrlsOf(environment),
     file: env.CONFIG === undefined ? {} : readConfigFile(env.CONFIG),
   }
+}
+
+function isRedisUrl(text: string): boolean {
+  const url = URL.parse(text.trim())
+  return url !== null && /^rediss?:$/.test(url.protocol) && url.hostname !== ''
 }
 
 function present(environment: Environment): Environment {

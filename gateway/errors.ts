@@ -75,6 +75,28 @@ export const ERRORS: Readonly<Record<string, ErrorEntry>> = Object.freeze({
   MAX_ROOT_FIELDS_LIMIT: entry(400, false, 'The operation has too many root fields, aliases counted.'),
   MAX_FETCHES_LIMIT: entry(400, false, 'The operation would take too many subgraph fetches.'),
 
+  // What it costs.
+  COST_ESTIMATED_TOO_EXPENSIVE: entry(
+    400,
+    false,
+    'The operation is estimated at more points than are allowed, or than the budget ever holds; the three dearest fields are named.',
+  ),
+  SUBGRAPH_COST_ESTIMATED_TOO_EXPENSIVE: entry(
+    400,
+    false,
+    'What the plan asks of one subgraph is estimated at more points than are allowed for it.',
+  ),
+  COST_INVALID_SLICING_ARGUMENTS: entry(
+    400,
+    false,
+    'A list must be asked for with exactly one of the arguments that say how long it may be.',
+  ),
+  THROTTLED: entry(
+    429,
+    true,
+    'The budget of the caller or of a field does not hold the points now; nothing was executed.',
+  ),
+
   // What it was given.
   BAD_INPUT: entry(400, false, 'A variable or argument is not what the schema or the service expects.'),
   BAD_ID: entry(400, false, 'An id is malformed, of another type, or of another shopper.'),

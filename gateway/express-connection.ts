@@ -193,6 +193,7 @@ export class ExpressConnection {
       door: 'http',
       headers,
       authorization: headers.authorization,
+      remoteAddress: this.#socket.remoteAddress,
       clientName: clientNameOf(headers),
       clientVersion: clientVersionOf(headers),
       traceparent: traceparentOf(headers),

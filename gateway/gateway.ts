@@ -5,9 +5,11 @@ import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import { SharingClient } from '../protocol/sharing-client.ts'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
+import { createAddressOf } from './address.ts'
 import { createApolloDoor } from './apollo-door.ts'
 import { type CompressionSettings, createCompress } from './compression.ts'
 import type { PropagationRules, ShareSettings } from './config-file.ts'
+import { assertCostSettings, type CostSettings, DEFAULT_COST, DEFAULT_TIERS } from './cost-settings.ts'
 import { InFlight } from './execution/in-flight.ts'
 import { type PlannerDeath, planHost } from './execution/plan-host.ts'
 import { explorerRoutes } from './explorer.ts'
@@ -29,9 +31,13 @@ import { sendOutcome } from './reply.ts'
 import type { SafelistMode } from './request.ts'
 import { serveGraph } from './served-graph.ts'
 import { createApp, laneHeaders, requestIds } from './server.ts'
+import { createSpending, REFUSALS } from './spending.ts'
 import { statusRoutes } from './status-routes.ts'
 import type { Subgraph, Supergraph } from './supergraph/supergraph.ts'
+import type { BudgetStore } from './surge/budgets.ts'
+import { createMemoryBudgets } from './surge/memory-budgets.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+import { addSpendingMetrics } from './telemetry/spending-metrics.ts'
 
 export type { CreateClient }
 
@@ -59,6 +65,12 @@ export interface GatewayOptions {
   /** Origins whose pages may read answers. Default: none. */
   readonly corsOrigins?: readonly string[]
   readonly limits?: Partial<GatewayLimits>
+  /** What requests may spend. Default: nothing is counted. */
+  readonly cost?: Partial<CostSettings>
+  /** Budgets shared with other gateways; the gateway closes them. Default: its own, in memory. */
+  readonly budgets?: BudgetStore
+  /** Addresses and networks whose `x-forwarded-for` is believed. Default: none. */
+  readonly trustedProxies?: readonly string[]
   /** Labels of progressive `@override` that hold for every caller. Default: none. */
   readonly overrideLabels?: Iterable<string>
   /** What subgraphs get of a client's headers. Default: nothing. */
@@ -113,13 +125,28 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { introspection = !production, explorers = !production, queryPlans = !production } = options
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits }
   assertLimits(limits)
+  const cost: CostSettings = {
+    ...DEFAULT_COST,
+    ...options.cost,
+    tiers: { ...DEFAULT_TIERS, ...options.cost?.tiers },
+  }
+  assertCostSettings(cost)
+  const addressOf = createAddressOf(options.trustedProxies)
   const { supergraphSdl, urlOf = ({ url }: Subgraph) => url, share = {} } = options
   const clients = share.fetches === false ? options.clients : sharing(options.clients)
   const source: GraphSource = { supergraphSdl, manifest: options.manifest ?? [] }
   const onDeath = ({ operation, reason }: PlannerDeath): void =>
     logger.error({ operation, reason }, 'an operation ended the planner; it is refused from now on')
   const planners = { ofClients: planHost.planner(onDeath), ofSwaps: planHost.planner(onDeath, true) }
-  const graphOptions = { clients, limits, urlOf, overrideLabels: new Set(options.overrideLabels), planners }
+  const pricing = { listSize: cost.listSize, listSizes: listSizesOf(cost) }
+  const graphOptions = {
+    clients,
+    limits,
+    urlOf,
+    overrideLabels: new Set(options.overrideLabels),
+    planners,
+    pricing,
+  }
   const metrics = createMetrics(() => graph.current.clients.values())
   const graph = serveGraph(await buildGraph(source, undefined, graphOptions), source, {
     ...graphOptions,
@@ -129,6 +156,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     onOutcome: outcome => metrics.observeSwap(outcome),
   })
   assertSubgraphs('headers.subgraphs', options.headers?.subgraphs, graph.current.supergraph.subgraphs)
+  assertSubgraphs('cost.subgraphs', options.cost?.subgraphs, graph.current.supergraph.subgraphs)
   const { safelist = 'off', textRedis } = options
   const texts = createPersistedTexts(textRedis && createSharedTexts({ redis: textRedis, logger }))
   const unknownTexts = createUnknownTexts(logger)
@@ -164,10 +192,21 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     'Texts of clients that are compiled.',
     () => graph.current.adhoc.kept,
   )
+  const budgets = options.budgets ?? createMemoryBudgets()
+  const spending =
+    cost.mode === 'off'
+      ? undefined
+      : createSpending({
+          settings: cost,
+          budgets,
+          fields: { rateOf: limit => limit.rate, statusOf: () => undefined },
+        })
+  if (spending !== undefined) addSpendingMetrics(metrics, REFUSALS, spending, budgets)
   const stages: Stages = {
     identify: createIdentify(
       options.tokens === undefined ? undefined : createTokenVerifier({ settings: options.tokens }),
     ),
+    addressOf,
     graph,
     lookup: createLookup({
       mode: safelist,
@@ -179,6 +218,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     propagate: compilePropagation(options.headers),
     inFlight,
     showsPlans: queryPlans,
+    spending,
     metrics,
     logger,
     production,
@@ -231,6 +271,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       await app.close()
       await apollo.stop()
       await graph.close()
+      await budgets.close()
     } finally {
       clearInterval(idle)
       clearTimeout(cutOff)
@@ -249,6 +290,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     },
     close: () => (closed ??= closeNow()),
   }
+}
+
+function listSizesOf({ subgraphs }: CostSettings): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    Object.entries(subgraphs).flatMap(([name, { listSize }]) =>
+      listSize === undefined ? [] : [[name, listSize]],
+    ),
+  )
 }
 
 /** Clients whose identical fetches share one answer. */

@@ -1,8 +1,10 @@
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
+import { readFieldLimits } from './cost/field-limits.ts'
 import type { PlanElsewhere } from './execution/operation-plan.ts'
 import { toolsOf } from './mcp/tools.ts'
 import { createAdhocOperations } from './operations/adhoc.ts'
 import { type ManifestOperation, readManifest } from './operations/manifest.ts'
+import { DEFAULT_PRICING, type PricingOptions } from './operations/operation-cost.ts'
 import { createRegistryAsync, type RegistryLimits } from './operations/registry.ts'
 import { rolloutsOf } from './operations/rollout.ts'
 import type { Graph } from './pipeline.ts'
@@ -30,6 +32,8 @@ export interface GraphOptions {
    * this process plans everything.
    */
   readonly planners?: GraphPlanners
+  /** How operations are priced. */
+  readonly pricing?: Omit<PricingOptions, 'limits'>
 }
 
 export interface GraphPlanners {
@@ -48,24 +52,28 @@ export interface GraphPlanners {
 export async function buildGraph(
   { supergraphSdl, manifest }: GraphSource,
   before: Graph | undefined,
-  { clients, limits, urlOf, overrideLabels, planners }: GraphOptions,
+  { clients, limits, urlOf, overrideLabels, planners, pricing = DEFAULT_PRICING }: GraphOptions,
 ): Promise<Graph> {
   const known = before?.supergraph.sdl === supergraphSdl ? before : undefined
   const supergraph = known?.supergraph ?? (await loadSupergraphAsync(supergraphSdl))
   const rollouts = known?.rollouts ?? rolloutsOf(supergraph, overrideLabels)
+  const fieldLimits = known?.fieldLimits ?? readFieldLimits(supergraph, { listSizeDefault: pricing.listSize })
+  const prices = { ...pricing, limits: fieldLimits }
   const operations = typeof manifest === 'string' ? readManifest(manifest, 'manifest') : manifest
   const registry = await createRegistryAsync(supergraph, operations, limits, rollouts.buckets, {
     plan: planners?.ofClients,
     planEagerly: before && planners?.ofSwaps,
+    pricing: prices,
   })
   const adhoc =
     known?.adhoc ??
-    createAdhocOperations(supergraph, rollouts.buckets, undefined, undefined, planners?.ofClients)
+    createAdhocOperations(supergraph, rollouts.buckets, undefined, undefined, planners?.ofClients, prices)
   const graph: Graph = {
     supergraph,
     registry,
     adhoc,
     rollouts,
+    fieldLimits,
     clients: await clientsOf(supergraph, before, clients, urlOf),
   }
   try {

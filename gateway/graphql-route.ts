@@ -45,6 +45,7 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
         door: 'http',
         headers: request.headers,
         authorization: request.headers.authorization,
+        remoteAddress: request.socket.remoteAddress,
         clientName: clientNameOf(request.headers),
         clientVersion: clientVersionOf(request.headers),
         traceparent: traceparentOf(request.headers),

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { HttpClient } from '../protocol/http-client.ts'
 import { GATEWAY_VARIABLES, type GatewayConfig, readConfig } from './config.ts'
+import { type CostSettings, DEFAULT_TIERS } from './cost-settings.ts'
 import { type CreateClient, createGateway, type Gateway } from './gateway.ts'
 import { readTokenSettings } from './identity/settings.ts'
 import type { TokenSettings } from './identity/tokens.ts'
@@ -94,8 +95,17 @@ async function build(
   tokens: TokenSettings | undefined,
   logger: Logger,
 ): Promise<Gateway> {
-  const { introspection, explorers, queryPlans, corsOrigins, limits, headers, share, compression } =
-    config.file
+  const {
+    introspection,
+    explorers,
+    queryPlans,
+    corsOrigins,
+    limits,
+    headers,
+    share,
+    compression,
+    trustedProxies,
+  } = config.file
   const alarm = createIdentityAlarm(logger)
   return await createGateway({
     ...(await readFiles(config)),
@@ -111,6 +121,7 @@ async function build(
         ...defined(config.file.subgraphs?.[subgraph.name] ?? {}),
         ...(config.identityKey === undefined ? {} : { identityKey: config.identityKey }),
       }),
+    cost: costOf(config),
     production: config.production,
     logger,
     ...(tokens === undefined ? {} : { tokens }),
@@ -120,9 +131,19 @@ async function build(
     ...(queryPlans === undefined ? {} : { queryPlans }),
     ...(headers === undefined ? {} : { headers }),
     ...(compression === undefined ? {} : { compression }),
+    ...(trustedProxies === undefined ? {} : { trustedProxies }),
     ...(corsOrigins === undefined ? {} : { corsOrigins }),
     ...(limits === undefined ? {} : { limits: defined(limits) }),
   })
+}
+
+function costOf({ costMode, costMax, file }: GatewayConfig): Partial<CostSettings> {
+  const { listSize, subgraphs, tiers } = file.cost ?? {}
+  return {
+    mode: costMode,
+    ...defined({ max: costMax, listSize, subgraphs }),
+    ...(tiers === undefined ? {} : { tiers: { ...DEFAULT_TIERS, ...defined(tiers) } }),
+  }
 }
 
 function urlOf({ name, url }: Parameters<CreateClient>[0], { subgraphUrls }: GatewayConfig): string {

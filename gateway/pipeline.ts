@@ -5,12 +5,15 @@ import type { Caller } from '../protocol/caller.ts'
 import { type DeadlineMs, deadlineIn, nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
+import type { AddressOf } from './address.ts'
+import type { FieldLimits } from './cost/field-limits.ts'
 import { codeOf, presentError, type RawError } from './errors.ts'
 import { describePlan, type PlanDescription } from './execution/describe-plan.ts'
 import type { ExecuteOptions, ExecutionOutcome, JsonOutcome } from './execution/execute.ts'
 import type { InFlight } from './execution/in-flight.ts'
 import type { CompiledOperation } from './execution/operation.ts'
 import type { HeadersFor } from './execution/run.ts'
+import type { Data } from './execution/tree.ts'
 import type { Variables } from './execution/variables.ts'
 import type { Identify } from './identity/identify.ts'
 import type { AdhocOperations } from './operations/adhoc.ts'
@@ -18,6 +21,7 @@ import type { OperationLookup } from './operations/lookup.ts'
 import type { OperationRegistry, ServableOperation } from './operations/registry.ts'
 import type { Rollouts } from './operations/rollout.ts'
 import { type OperationNamed, type Outcome, outcomeCode } from './request.ts'
+import type { Reservation, Spending } from './spending.ts'
 import type { Supergraph } from './supergraph/supergraph.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
@@ -30,12 +34,14 @@ export interface Graph {
   readonly registry: OperationRegistry
   readonly adhoc: AdhocOperations
   readonly rollouts: Rollouts
+  readonly fieldLimits: FieldLimits
   readonly clients: ReadonlyMap<string, SubgraphClient>
 }
 
 /** What the steps work with; one a gateway. */
 export interface Stages {
   readonly identify: Identify
+  readonly addressOf: AddressOf
   /** Read once a request, by {@link admit}. */
   readonly graph: { readonly current: Graph }
   readonly lookup: OperationLookup
@@ -45,6 +51,8 @@ export interface Stages {
   readonly showsPlans: boolean
   /** Sharing of identical queries under way; `undefined`: each is executed. */
   readonly inFlight: InFlight<Executed | Refused> | undefined
+  /** What requests may spend; `undefined`: nothing is counted. */
+  readonly spending: Spending | undefined
   readonly metrics: Metrics
   readonly logger: Logger
   readonly production: boolean
@@ -53,6 +61,9 @@ export interface Stages {
 
 /** `1` asks for the plan in `extensions.queryPlan`. */
 const PLAN_HEADER = 'spillway-query-plan'
+
+/** `1` asks for the price of each field in `extensions.cost.fields`. */
+const COST_HEADER = 'spillway-cost-debug'
 
 /** Through which a request comes in. Over HTTP a persisted operation takes the express lane, other text Apollo's door. */
 export type Door = 'http' | 'mcp'
@@ -65,6 +76,8 @@ export interface Incoming extends OperationNamed {
   /** All of them, by lower-case name. */
   readonly headers: IncomingHttpHeaders
   readonly authorization: string | undefined
+  /** Of its connection. */
+  readonly remoteAddress: string | undefined
   /** The program that speaks, by its own account. */
   readonly clientName: string | undefined
   readonly clientVersion: string | undefined
@@ -75,6 +88,8 @@ export interface Incoming extends OperationNamed {
 /** An admitted request on its way. */
 export interface RequestState extends Incoming {
   readonly caller: Caller
+  /** Where from, proxies apart. */
+  readonly address: string
   readonly graph: Graph
   /** Persisted, or compiled before of the same text; `undefined`: none that is known. */
   readonly operation: ServableOperation | undefined
@@ -82,6 +97,7 @@ export interface RequestState extends Incoming {
   readonly bucket: number
   readonly headersFor: HeadersFor | undefined
   readonly wantsPlan: boolean
+  readonly wantsCost: boolean
   readonly startedMs: number
   readonly deadlineMs: DeadlineMs
 }
@@ -104,11 +120,13 @@ export async function admit(stages: Stages, incoming: Incoming): Promise<Request
   return {
     ...incoming,
     caller,
+    address: stages.addressOf(incoming.remoteAddress, incoming.headers['x-forwarded-for']),
     graph,
     operation,
     bucket,
     headersFor: stages.propagate?.(incoming.headers),
     wantsPlan: stages.showsPlans && incoming.headers[PLAN_HEADER] === '1',
+    wantsCost: stages.spending !== undefined && incoming.headers[COST_HEADER] === '1',
     startedMs: nowMs(),
     deadlineMs: deadlineIn(stages.limits.requestMsMax),
   }
@@ -132,9 +150,19 @@ export async function run(
 ): Promise<Outcome> {
   const variables = coerce(operation, given)
   if (variables instanceof Refused) return settle(stages, state, operation, refusal(stages, variables.reason))
+  const reserving = reserve(stages, state, operation, variables)
+  const reserved = reserving instanceof Promise ? await reserving : reserving
+  if (reserved?.fault !== undefined) {
+    const extensions = costOf(stages, state, operation, variables, reserved, undefined)
+    return settle(stages, state, operation, { ...refusal(stages, reserved.fault), ...extensions })
+  }
   const executed = await execute(stages, state, operation, variables, form)
-  if (executed instanceof Refused) return settle(stages, state, operation, refusal(stages, executed.reason))
-  return settle(stages, state, operation, outcomeOf(stages, executed))
+  const isRefused = executed instanceof Refused
+  const outcome = isRefused ? refusal(stages, executed.reason) : outcomeOf(stages, executed)
+  if (reserved === undefined) return settle(stages, state, operation, outcome)
+  const actual = isRefused ? undefined : executed.actualCost
+  const priced = withCost(outcome, costOf(stages, state, operation, variables, reserved, actual))
+  return settle(stages, state, operation, priced)
 }
 
 /** The answer to a request that a step, or its door, has refused; `state` is what is known of it by then. */
@@ -145,7 +173,11 @@ export function refuse(stages: Stages, reason: unknown, state: Partial<RequestSt
 // The steps
 
 /** What execution came to, with its plan where that was wanted. */
-type Executed = (ExecutionOutcome | JsonOutcome) & { readonly queryPlan?: PlanDescription }
+type Executed = (ExecutionOutcome | JsonOutcome) & {
+  readonly queryPlan?: PlanDescription
+  /** Points; of those who share an execution, each has spent them. */
+  actualCost?: number
+}
 
 /** Why a step came to nothing: a Fault, or a defect of ours. */
 class Refused {
@@ -161,6 +193,21 @@ function coerce(operation: ServableOperation, given: Variables | undefined): Var
   } catch (reason) {
     return new Refused(reason)
   }
+}
+
+function reserve(
+  { spending }: Stages,
+  state: RequestState,
+  operation: ServableOperation,
+  variables: Variables,
+): Reservation | Promise<Reservation> | undefined {
+  return spending?.reserve({
+    caller: state.caller,
+    address: state.address,
+    operation,
+    variables,
+    planned: async () => operation.cost.planned(await variantOf(operation, state).plan(variables), variables),
+  })
 }
 
 /** A query by itself or, where that is on, with those that ask the same meanwhile. */
@@ -187,7 +234,7 @@ async function execute(
 }
 
 async function executeAlone(
-  { limits }: Stages,
+  { limits, spending }: Stages,
   state: RequestState,
   operation: ServableOperation,
   variables: Variables,
@@ -195,6 +242,7 @@ async function executeAlone(
 ): Promise<Executed | Refused> {
   const { caller, graph, headersFor, wantsPlan, deadlineMs, traceparent } = state
   const variant = variantOf(operation, state)
+  let actualCost = 0
   try {
     const execution: ExecuteOptions = {
       variables,
@@ -205,11 +253,17 @@ async function executeAlone(
       fetchesMax: limits.fetchesMax,
       ...(traceparent === undefined ? {} : { traceparent }),
       ...(headersFor === undefined ? {} : { headersFor }),
+      ...(spending === undefined
+        ? {}
+        : { onData: (data: Data) => (actualCost = operation.cost.actual(data, variables)) }),
     }
     const queryPlan = wantsPlan
       ? describePlan(await variant.plan(variables), graph.supergraph.types)
       : undefined
-    const executed = await (form === 'json' ? variant.executeToJson(execution) : variant.execute(execution))
+    const executed: Executed = await (form === 'json'
+      ? variant.executeToJson(execution)
+      : variant.execute(execution))
+    if (spending !== undefined) executed.actualCost = actualCost
     return queryPlan === undefined ? executed : { ...executed, queryPlan }
   } catch (reason) {
     return new Refused(reason)
@@ -227,6 +281,26 @@ function outcomeOf(stages: Stages, executed: Executed): Outcome {
   const extensions = queryPlan === undefined ? {} : { extensions: { queryPlan } }
   if (errors.length === 0) return { ...data, ...extensions }
   return { errors: errors.map(error => present(stages, error)), ...data, ...extensions }
+}
+
+/** What the client is told of the price, and the caller's points settled. Nothing where answers are everybody's. */
+function costOf(
+  { spending }: Stages,
+  state: RequestState,
+  operation: ServableOperation,
+  variables: Variables,
+  reserved: Reservation,
+  actual: number | undefined,
+): Pick<Outcome, 'extensions'> | undefined {
+  const cost = spending!.settle(reserved, actual)
+  if (state.wantsCost) return { extensions: { cost: { ...cost, fields: operation.cost.explain(variables) } } }
+  const isShared = operation.compiled.scope === 'PUBLIC' && reserved.fault === undefined
+  return isShared ? undefined : { extensions: { cost } }
+}
+
+function withCost(outcome: Outcome, cost: Pick<Outcome, 'extensions'> | undefined): Outcome {
+  if (cost === undefined) return outcome
+  return { ...outcome, extensions: { ...outcome.extensions, ...cost.extensions } }
 }
 
 function refusal(stages: Stages, reason: unknown): Outcome {

@@ -1,15 +1,18 @@
-import type { GraphQLError } from 'graphql'
+import { GraphQLError } from 'graphql'
 import type { Caller } from '../../protocol/caller.ts'
 import type { DeadlineMs } from '../../protocol/deadline.ts'
 import { Fault } from '../../protocol/fault.ts'
 import type { Priority } from '../../protocol/priority.ts'
 import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import { JsonText } from '../request.ts'
+import { refusalOf } from './authorize.ts'
 import { createErrorList } from './errors.ts'
 import type { Introspect } from './introspection.ts'
 import type { OperationPlan } from './operation-plan.ts'
+import type { Refusal } from './permitted.ts'
 import type { Projection } from './project.ts'
 import type { HeadersFor, Run, Step } from './run.ts'
+import type { Data } from './tree.ts'
 import type { Variables } from './variables.ts'
 import type { Write } from './write.ts'
 
@@ -17,7 +20,7 @@ import type { Write } from './write.ts'
 export const FETCHES_MAX = 64
 /** Entities that one fetch may ask for, unless told otherwise. */
 export const ENTITIES_MAX = 10_000
-/** Errors that one answer may carry, unless told otherwise. */
+/** Errors that one answer may carry, refusals apart, unless told otherwise. */
 export const ERRORS_MAX = 100
 
 export interface ExecuteOptions {
@@ -33,6 +36,8 @@ export interface ExecuteOptions {
   readonly fetchesMax?: number
   readonly entitiesMax?: number
   readonly errorsMax?: number
+  /** Told the response's data under the gateway's keys (response-key.ts) once it is whole. To look at only. */
+  readonly onData?: (data: Data) => void
 }
 
 export interface ExecutionOutcome {
@@ -57,6 +62,8 @@ export interface CompiledShape {
   readonly projection: Projection
   /** Compiled when it is first asked for: not every door wants text. */
   readonly write: Write
+  /** Places that are null since the callers whom the shape is for may not have what stands there. */
+  readonly refusals: readonly Refusal[]
 }
 
 /**
@@ -67,6 +74,7 @@ export interface CompiledShape {
 export async function executeShape(shape: CompiledShape, options: ExecuteOptions): Promise<ExecutionOutcome> {
   const run = runOf(shape, options)
   await runStages(shape, run)
+  options.onData?.(run.data)
   return projected(shape, run)
 }
 
@@ -77,8 +85,9 @@ export async function executeShapeToJson(
 ): Promise<JsonOutcome> {
   const run = runOf(shape, options)
   await runStages(shape, run)
+  options.onData?.(run.data)
   const json = shape.write(run.data, shape.introspect?.(run.variables))
-  if (json !== undefined) return { json: new JsonText(json), errors: run.errors.errors }
+  if (json !== undefined) return { json: new JsonText(json), errors: errorsOf(shape, run) }
   const { data, errors } = projected(shape, run)
   return { json: new JsonText(JSON.stringify(data)), errors }
 }
@@ -106,7 +115,17 @@ function runOf(shape: CompiledShape, options: ExecuteOptions): Run {
 
 function projected(shape: CompiledShape, run: Run): ExecutionOutcome {
   const data = shape.projection.project(run.data, shape.introspect?.(run.variables), run.errors)
-  return { data, errors: run.errors.errors }
+  return { data, errors: errorsOf(shape, run) }
+}
+
+/** Refusals come last: where a subgraph's failure left nothing, that one decides what becomes of the answer. */
+function errorsOf({ refusals }: CompiledShape, { errors, caller }: Run): readonly GraphQLError[] {
+  if (refusals.length === 0) return errors.errors
+  const refused = refusals.map(({ path, requirement }) => {
+    const { code, message } = refusalOf(caller, requirement)
+    return new GraphQLError(message, { path: [...path], extensions: { code } })
+  })
+  return [...errors.errors, ...refused]
 }
 
 /** A mutation that makes the whole response null ends the operation; what earlier ones did stands. */

@@ -55,6 +55,7 @@ export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
       door: 'mcp',
       headers: request.headers,
       authorization,
+      remoteAddress: request.socket.remoteAddress,
       clientName: clientNameOf(request.headers),
       clientVersion: clientVersionOf(request.headers),
       traceparent: traceparentOf(request.headers),

@@ -3,6 +3,7 @@ import { type CompiledOperation, compileOperationAsync } from '../execution/oper
 import type { PlanElsewhere } from '../execution/operation-plan.ts'
 import { NO_ROLLOUT, type Rollout } from '../execution/plan.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
+import { operationCost, type PricingOptions } from './operation-cost.ts'
 import type { ServableOperation } from './registry.ts'
 
 /** An operation in a client's own text. */
@@ -54,6 +55,7 @@ export function createAdhocOperations(
   keptMax: number = KEPT_MAX,
   selectionsMax: number = KEPT_SELECTIONS_MAX,
   plan: PlanElsewhere | undefined = undefined,
+  pricing: PricingOptions | undefined = undefined,
 ): AdhocOperations {
   /** Least recently used first. */
   const compiled = new Map<string, Kept>()
@@ -65,6 +67,7 @@ export function createAdhocOperations(
         rollout: rollouts[bucket]!,
         plan,
       }),
+      pricing,
     )
   }
 
@@ -144,7 +147,7 @@ export function createAdhocOperations(
 const keyOf = ({ text, operationName = '' }: AdhocName, bucket: number): string =>
   `${bucket} ${operationName} ${text}`
 
-function servable(compiled: CompiledOperation): ServableOperation {
+function servable(compiled: CompiledOperation, pricing: PricingOptions | undefined): ServableOperation {
   return {
     id: undefined,
     name: 'adhoc',
@@ -155,5 +158,6 @@ function servable(compiled: CompiledOperation): ServableOperation {
     definition: compiled.operation,
     compiled,
     variants: undefined,
+    cost: operationCost(compiled.supergraph, compiled, pricing),
   }
 }

@@ -16,6 +16,7 @@ import { NO_ROLLOUT, type Rollout } from '../execution/plan.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { checkLimits, type OperationLimits } from './limits.ts'
 import type { ManifestOperation } from './manifest.ts'
+import { DEFAULT_PRICING, type OperationCost, operationCost, type PricingOptions } from './operation-cost.ts'
 import { normalHashOf } from './text-form.ts'
 import { unsupportedRule } from './unsupported.ts'
 
@@ -33,6 +34,7 @@ export interface ServableOperation {
   readonly compiled: CompiledOperation
   /** One a bucket of the rollout, `compiled` first; `undefined`: `compiled` is every bucket's. */
   readonly variants: readonly CompiledOperation[] | undefined
+  readonly cost: OperationCost
 }
 
 /** Persisted operations by the names that clients call them. */
@@ -61,6 +63,7 @@ export function createRegistry(
   manifest: readonly ManifestOperation[],
   limits: RegistryLimits,
   rollouts: readonly Rollout[] = [NO_ROLLOUT],
+  pricing: PricingOptions = DEFAULT_PRICING,
 ): OperationRegistry {
   const normalHashes: string[] = []
   return registryOf(
@@ -73,6 +76,7 @@ export function createRegistry(
           entry,
           document,
           rollouts.map(rollout => compileOperation(supergraph, document, { rollout })),
+          pricing,
         )
       } catch (error) {
         throw refusal(entry, error)
@@ -90,6 +94,7 @@ export interface RegistryPlanning {
    * Default: this thread, since whoever starts a process sees it end.
    */
   readonly planEagerly?: PlanElsewhere | undefined
+  readonly pricing?: PricingOptions | undefined
 }
 
 /** {@link createRegistry} beside other work, which has its turn after every operation. Rejects as it throws. */
@@ -98,7 +103,7 @@ export async function createRegistryAsync(
   manifest: readonly ManifestOperation[],
   limits: RegistryLimits,
   rollouts: readonly Rollout[] = [NO_ROLLOUT],
-  { plan, planEagerly }: RegistryPlanning = {},
+  { plan, planEagerly, pricing }: RegistryPlanning = {},
 ): Promise<OperationRegistry> {
   const operations: ServableOperation[] = []
   const normalHashes: string[] = []
@@ -113,7 +118,7 @@ export async function createRegistryAsync(
             ? await compileOperationAsync(supergraph, document, { rollout, plan, planEagerly })
             : compileOperation(supergraph, document, { rollout, plan }),
         )
-      operations.push(servable(entry, document, compiled))
+      operations.push(servable(entry, document, compiled, pricing))
     } catch (error) {
       throw refusal(entry, error)
     }
@@ -168,6 +173,7 @@ function servable(
   { id, priority, tool, description }: ManifestOperation,
   document: DocumentNode,
   variants: readonly CompiledOperation[],
+  pricing: PricingOptions | undefined,
 ): ServableOperation {
   const [compiled] = variants
   if (compiled === undefined) throw new Error('expected a rollout to compile for, got none')
@@ -181,6 +187,7 @@ function servable(
     definition: onlyOperation(document),
     compiled,
     variants: variants.length === 1 ? undefined : variants,
+    cost: operationCost(compiled.supergraph, compiled, pricing),
   }
 }
 

@@ -45,7 +45,7 @@ const environmentOf = (service: string): Record<string, string> =>
   Object.fromEntries(
     Object.entries(compose.services[service]?.environment ?? {}).map(([name, value]) => [
       name,
-      interpolate(value, { ...filledIn, SEED: 'true', LOG_LEVEL: 'info' }),
+      interpolate(value, { ...filledIn, SEED: 'true', LOG_LEVEL: 'info', COST_MODE: 'enforce' }),
     ]),
   )
 
@@ -77,7 +77,13 @@ describe('docker-compose.yml', () => {
 
   it('gives the gateway an environment that it starts with, in production', () => {
     const environment = environmentOf('gateway')
-    expect(readConfig(environment)).toMatchObject({ production: true, port: 4000, host: '0.0.0.0' })
+    expect(readConfig(environment)).toMatchObject({
+      production: true,
+      port: 4000,
+      host: '0.0.0.0',
+      costMode: 'enforce',
+      redisUrl: 'redis://redis:6379',
+    })
     expect(readTokenSettings(environment)).toMatchObject({ kind: 'secret' })
   })
 
@@ -153,7 +159,7 @@ describe('composeProblems', () => {
     ],
     [
       'a dependency outside the profile',
-      s => Object.assign(s.gateway!, { depends_on: { redis: { condition: 'service_started' } } }),
+      s => Object.assign(s.redis!, { profiles: ['fleet'] }),
       'gateway: depends on redis, which only some profiles start',
     ],
     [
@@ -168,8 +174,8 @@ describe('composeProblems', () => {
     ],
     [
       'a variable',
-      s => Object.assign(s.gateway!.environment!, { REDIS_URL: 'redis://redis:6379' }),
-      'gateway: nothing reads the variable REDIS_URL',
+      s => Object.assign(s.gateway!.environment!, { REDIS_URI: 'redis://redis:6379' }),
+      'gateway: nothing reads the variable REDIS_URI',
     ],
     [
       'a host',

@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type ExpressLane, expressLane } from '../../gateway/express-lane.ts'
 import { buildGraph } from '../../gateway/graph.ts'
+import { createAddressOf } from '../../gateway/address.ts'
 import { createIdentify } from '../../gateway/identity/identify.ts'
 import { DEFAULT_LIMITS } from '../../gateway/limits.ts'
 import { createPersistedTexts } from '../../gateway/operations/apq.ts'
@@ -306,6 +307,8 @@ describe('many connections', () => {
     lane = expressLane(server, {
       stages: {
         identify: createIdentify(undefined),
+        addressOf: createAddressOf(),
+        spending: undefined,
         graph: { current: graph },
         lookup: createLookup({
           mode: 'off',

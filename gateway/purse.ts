@@ -1,0 +1,44 @@
+import { ANONYMOUS, type Caller } from '../protocol/caller.ts'
+import type { CostSettings } from './cost-settings.ts'
+import type { Bucket } from './surge/budgets.ts'
+
+/** How a caller is known, and what it draws on. */
+export interface Purse {
+  readonly key: string
+  /** Its own first. */
+  readonly buckets: readonly Bucket[]
+}
+
+const NONE: readonly Bucket[] = Object.freeze([])
+
+/**
+ * A shopper's budget is the shopper's, anybody else's their client's, and that of whoever has no name their address's.
+ * What a chatbot or a partner asks for a shopper draws on the shopper's and on its own. Operators draw on none: they can
+ * always pause.
+ */
+export function pursesOf(tiers: CostSettings['tiers']): (caller: Caller, address: string) => Purse {
+  const known = new WeakMap<Caller, Purse>()
+  const purseOf = ({ kind, shopperId, client, tier }: Caller): Purse => {
+    const ofClient = { key: `client:${client}`, rate: tiers[tier] }
+    if (kind === 'operator') return { key: ofClient.key, buckets: NONE }
+    if (shopperId === undefined) return { key: ofClient.key, buckets: [ofClient] }
+    if (tier === 'developer') {
+      const key = `developer:${shopperId}`
+      return { key, buckets: [{ key, rate: tiers.developer }] }
+    }
+    const key = `shopper:${shopperId}`
+    const own = { key, rate: tiers.shopper }
+    return { key, buckets: tier === 'shopper' ? [own] : [own, ofClient] }
+  }
+  return (caller, address) => {
+    if (caller.kind === 'anonymous' && caller.client === ANONYMOUS.client) {
+      const key = `address:${address}`
+      return { key, buckets: [{ key, rate: tiers[caller.tier] }] }
+    }
+    const before = known.get(caller)
+    if (before !== undefined) return before
+    const purse = purseOf(caller)
+    known.set(caller, purse)
+    return purse
+  }
+}

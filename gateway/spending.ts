@@ -1,0 +1,250 @@
+import type { Caller } from '../protocol/caller.ts'
+import { Fault } from '../protocol/fault.ts'
+import type { FieldLimit } from './cost/field-limits.ts'
+import { type Draw, type LineState, throttled, tooDear, tooDearAtOnce, tooDearFor } from './cost-refusals.ts'
+import type { CostSettings } from './cost-settings.ts'
+import type { Variables } from './execution/variables.ts'
+import type { ServableOperation } from './operations/registry.ts'
+import { pursesOf } from './purse.ts'
+import type { Bucket, BudgetStore, NotNow, Rate, Taken } from './surge/budgets.ts'
+
+/** Who asks for what. */
+export interface Demand {
+  readonly caller: Caller
+  /** Where from: what whoever has no name is known by. */
+  readonly address: string
+  readonly operation: ServableOperation
+  /** Coerced. */
+  readonly variables: Variables
+  /** What the plan is estimated at, by subgraph; asked for only where subgraphs have ceilings. */
+  readonly planned: () => Promise<ReadonlyMap<string, number>>
+}
+
+/** What limits of fields are like now. */
+export interface FieldControls {
+  /** As declared, or as an operator has set it. */
+  rateOf(limit: FieldLimit): Rate
+  /** What is known of a line, by its bucket's key; asking keeps it known. */
+  statusOf(limit: FieldLimit, key: string): LineState | undefined
+}
+
+/** What of its price a request is told, in the form that users of cost-limited APIs know. Points. */
+export interface CostExtension {
+  readonly requestedQueryCost: number
+  /** Null when nothing was executed. */
+  readonly actualQueryCost: number | null
+  /** Of the caller's budget; absent for whoever draws on none. */
+  readonly throttleStatus?: ThrottleStatus
+}
+
+export interface ThrottleStatus {
+  readonly maximumAvailable: number
+  readonly currentlyAvailable: number
+  /** A second. */
+  readonly restoreRate: number
+}
+
+/** Why requests were refused for what they cost, or would have been. */
+export const REFUSALS = ['slicing', 'maximum', 'subgraph', 'caller', 'field'] as const
+export type Refusal = (typeof REFUSALS)[number]
+
+export interface Spending {
+  /**
+   * Estimates a request and reserves its points, all of them or none: of the caller, then of each limited field. What a
+   * refused one had reserved is given back.
+   */
+  reserve(demand: Demand): Reservation | Promise<Reservation>
+  /**
+   * What a request has spent; the rest is its caller's again.
+   * @param actual undefined: nothing was executed.
+   */
+  settle(reservation: Reservation, actual: number | undefined): CostExtension
+  /** Points, since the start. */
+  readonly estimated: number
+  readonly actual: number
+  refusedFor(reason: string): number
+}
+
+/** One request's points. */
+export interface Reservation {
+  readonly estimated: number
+  /** Why the request goes no further; never when costs are only measured. */
+  readonly fault: Fault | undefined
+}
+
+/**
+ * A line that is paused or has nothing left passes one in so many: who asks in calm still hears the subgraph's own words,
+ * and a crowd is turned away here.
+ */
+export const BRAKE_FACTOR = 20
+
+/** Points are sums of times; whoever has 50 shall not read 49. */
+const ROUNDING = 1e-6
+
+export interface SpendingOptions {
+  readonly settings: CostSettings
+  readonly budgets: BudgetStore
+  readonly fields: FieldControls
+}
+
+class Open implements Reservation {
+  estimated = 0
+  fault: Fault | undefined
+  /** By the budgets that they are of. */
+  readonly ofCaller: Taken[] = []
+  readonly ofFields: Taken[] = []
+  /** The caller's first budget, as it was left. */
+  bucket: Bucket | undefined
+  availablePoints = 0
+}
+
+/** The steps cost, caller and field of a request, and what they are settled with. */
+export function createSpending({ settings, budgets, fields }: SpendingOptions): Spending {
+  const enforces = settings.mode === 'enforce'
+  const ceilings = Object.entries(settings.subgraphs).filter(([, { max }]) => max !== undefined)
+  const refused = new Map<Refusal, number>(REFUSALS.map(reason => [reason, 0]))
+  const purseOf = pursesOf(settings.tiers)
+  let estimated = 0
+  let spent = 0
+
+  /** @returns whether the request ends here. */
+  function refuse(open: Open, reason: Refusal, fault: () => Fault): boolean {
+    refused.set(reason, refused.get(reason)! + 1)
+    if (!enforces) return false
+    open.fault = fault()
+    giveBackAll(open)
+    return true
+  }
+
+  function giveBackAll({ ofCaller, ofFields }: Open): void {
+    for (const taken of ofCaller) budgets.callers.giveBack(taken, taken.points)
+    for (const taken of ofFields.toReversed()) budgets.fields.giveBack(taken, taken.points)
+  }
+
+  function drawsOf(
+    { caller, address, operation, variables }: Demand,
+    open: Open,
+    roots: readonly number[],
+  ): Draw[] {
+    const draws: Draw[] = []
+    const price = open.estimated
+    const { key: whose, buckets } = purseOf(caller, address)
+    open.bucket = buckets[0]
+    if (price > 0)
+      for (const bucket of buckets)
+        draws.push({ reason: 'caller', subject: bucket.key, bucket, points: price, price, braked: undefined })
+    const { limits } = operation.cost
+    if (limits === undefined) return draws
+    for (const { limit, index, keyOf } of limits) {
+      const ofField = roots[index]!
+      if (ofField === 0) continue
+      const key = keyOf(variables, whose)
+      const rate = fields.rateOf(limit)
+      const state = fields.statusOf(limit, key)
+      const braked = state !== undefined && (state.isPaused || state.remaining === 0) ? state : undefined
+      draws.push({
+        reason: 'field',
+        subject: limit.coordinate,
+        bucket: { key, rate },
+        points:
+          braked === undefined ? ofField : Math.max(ofField, Math.min(rate.burst, ofField * BRAKE_FACTOR)),
+        price: ofField,
+        braked,
+      })
+    }
+    return draws
+  }
+
+  function take(open: Open, draws: readonly Draw[], from: number): Open | Promise<Open> {
+    for (let i = from; i < draws.length; i++) {
+      const draw = draws[i]!
+      if (draw.points > draw.bucket.rate.burst) {
+        if (refuse(open, draw.reason, () => tooDearAtOnce(draw))) return open
+        continue
+      }
+      const { callers, fields: lines } = budgets
+      const taken = (draw.reason === 'caller' ? callers : lines).take(draw.bucket, draw.points)
+      if (taken instanceof Promise)
+        return taken.then(answer => (note(open, draw, answer) ? open : take(open, draws, i + 1)))
+      if (note(open, draw, taken)) return open
+    }
+    return open
+  }
+
+  /** @returns whether the request ends here. */
+  function note(open: Open, draw: Draw, answer: Taken | NotNow): boolean {
+    if (draw.bucket === open.bucket) open.availablePoints = answer.availablePoints
+    if (!answer.isAdmitted) return refuse(open, draw.reason, () => throttled(draw, answer))
+    if (draw.reason === 'caller') open.ofCaller.push(answer)
+    else open.ofFields.push(answer)
+    return false
+  }
+
+  async function withinCeilings(demand: Demand, open: Open): Promise<boolean> {
+    const planned = await demand.planned()
+    for (const [name, { max }] of ceilings) {
+      const points = planned.get(name) ?? 0
+      if (points > max! && refuse(open, 'subgraph', () => tooDearFor(name, points, max!))) return false
+    }
+    return true
+  }
+
+  return {
+    reserve(demand) {
+      const { operation, variables } = demand
+      const open = new Open()
+      let roots: readonly number[]
+      try {
+        const estimate = operation.cost.estimate.estimate(variables)
+        open.estimated = estimate.total
+        roots = estimate.roots
+      } catch (reason) {
+        if (!(reason instanceof Fault)) throw reason
+        refuse(open, 'slicing', () => reason)
+        return open
+      }
+      estimated += open.estimated
+      if (open.estimated > settings.max) {
+        const explained = (): Fault =>
+          tooDear(open.estimated, settings.max, operation.cost.estimate.explain(variables))
+        if (refuse(open, 'maximum', explained)) return open
+      }
+      const draw = (): Open | Promise<Open> => take(open, drawsOf(demand, open, roots), 0)
+      if (ceilings.length === 0) return draw()
+      return withinCeilings(demand, open).then(isWithin => (isWithin ? draw() : open))
+    },
+    settle(reservation, actual) {
+      const open = reservation as Open
+      const { bucket, ofCaller, estimated: points } = open
+      let returned = points
+      if (open.fault === undefined) {
+        if (actual === undefined) giveBackAll(open)
+        else {
+          spent += actual
+          // Asking is never free: what failed has had its work done.
+          const rest = points - Math.min(points, Math.max(1, actual))
+          if (rest > 0) for (const taken of ofCaller) budgets.callers.giveBack(taken, rest)
+          returned = rest
+        }
+      }
+      const available = open.availablePoints + (ofCaller[0]?.bucket === bucket ? returned : 0)
+      const status =
+        bucket === undefined || points === 0
+          ? undefined
+          : {
+              maximumAvailable: bucket.rate.burst,
+              currentlyAvailable: Math.floor(Math.min(bucket.rate.burst, available + ROUNDING)),
+              restoreRate: bucket.rate.perSecond,
+            }
+      const told = { requestedQueryCost: points, actualQueryCost: actual ?? null }
+      return status === undefined ? told : { ...told, throttleStatus: status }
+    },
+    get estimated() {
+      return estimated
+    },
+    get actual() {
+      return spent
+    },
+    refusedFor: reason => refused.get(reason as Refusal) ?? 0,
+  }
+}

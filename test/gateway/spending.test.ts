@@ -1,0 +1,411 @@
+import { describe, expect, it } from 'vitest'
+import type { FieldLimit } from '../../gateway/cost/field-limits.ts'
+import type { LineState } from '../../gateway/cost-refusals.ts'
+import { type CostSettings, DEFAULT_COST } from '../../gateway/cost-settings.ts'
+import type { ServableOperation } from '../../gateway/operations/registry.ts'
+import {
+  createSpending,
+  type Demand,
+  type FieldControls,
+  REFUSALS,
+  type Reservation,
+  type Spending,
+} from '../../gateway/spending.ts'
+import type { BudgetStore, Rate } from '../../gateway/surge/budgets.ts'
+import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
+import { ANONYMOUS, type Caller } from '../../protocol/caller.ts'
+import { Fault } from '../../protocol/fault.ts'
+
+const ALICE: Caller = { kind: 'shopper', shopperId: 'alice', client: 'qwen', scopes: [], tier: 'shopper' }
+const tiers = {
+  shopper: { perSecond: 10, burst: 100 },
+  developer: { perSecond: 20, burst: 200 },
+  partner: { perSecond: 30, burst: 150 },
+  chatbot: { perSecond: 40, burst: 250 },
+}
+
+interface Stand {
+  readonly spending: Spending
+  readonly budgets: BudgetStore
+  pass(ms: number): void
+  /** Reserves, settles at `actual` unless told otherwise, and says what a client is told. */
+  ask(points: number, more?: Partial<Asked>): Told
+}
+
+interface Asked {
+  readonly caller: Caller
+  readonly address: string
+  readonly actual: number | undefined
+  readonly roots: readonly number[]
+  readonly limits: ServableOperation['cost']['limits']
+}
+
+interface Told {
+  readonly code: string | undefined
+  readonly extensions: Readonly<Record<string, unknown>> | undefined
+  readonly cost: ReturnType<Spending['settle']>
+}
+
+function stand(
+  settings: Partial<CostSettings> = {},
+  fields: Partial<FieldControls> = {},
+  store?: (budgets: BudgetStore) => BudgetStore,
+): Stand {
+  let now = 1_000
+  const memory = createMemoryBudgets({ clock: () => now })
+  const budgets = store?.(memory) ?? memory
+  const spending = createSpending({
+    settings: { ...DEFAULT_COST, mode: 'enforce', max: 100, tiers, ...settings },
+    budgets,
+    fields: { rateOf: limit => limit.rate, statusOf: () => undefined, ...fields },
+  })
+  return {
+    spending,
+    budgets,
+    pass: ms => (now += ms),
+    ask(points, more = {}) {
+      const demand = demandOf(points, more)
+      const reservation = spending.reserve(demand) as Reservation
+      const { actual } = 'actual' in more ? more : { actual: points }
+      return told(spending, reservation, actual)
+    },
+  }
+}
+
+function told(spending: Spending, reservation: Reservation, actual: number | undefined): Told {
+  const { fault } = reservation
+  return {
+    code: fault?.code,
+    extensions: fault?.extensions,
+    cost: spending.settle(reservation, fault === undefined ? actual : undefined),
+  }
+}
+
+function demandOf(
+  points: number,
+  { caller = ALICE, address = '10.0.0.1', roots = [points], limits }: Partial<Asked>,
+): Demand {
+  const estimate = {
+    roots: [],
+    estimate: () => ({ total: points, roots }),
+    explain: () => [
+      { path: ['a'], coordinate: 'Query.a', weight: 1, count: 10, arguments: 5, times: 1, total: 0 },
+      { path: ['a', 'b'], coordinate: 'A.b', weight: 3, count: 2, arguments: 0, times: 10, total: 0 },
+      { path: ['a', 'b', 'c'], coordinate: 'B.c', weight: 1, count: 1, arguments: 0, times: 20, total: 0 },
+      { path: ['d'], coordinate: 'Query.d', weight: 1, count: 1, arguments: 0, times: 1, total: 0 },
+    ],
+  }
+  const cost = { estimate, limits, actual: () => points, planned: () => new Map() }
+  return {
+    caller,
+    address,
+    operation: { cost } as unknown as ServableOperation,
+    variables: {},
+    planned: async () => new Map([['coupon', points]]),
+  }
+}
+
+const line = (rate: Rate, more: Partial<FieldLimit> = {}): NonNullable<Asked['limits']> => {
+  const limit = {
+    coordinate: 'Mutation.claim',
+    per: 'FLEET',
+    over: 'REFUSE',
+    by: undefined,
+    status: undefined,
+    rate,
+    pointsMin: 1,
+    id: 'Mutation.claim',
+    ...more,
+  } satisfies FieldLimit
+  return [
+    {
+      limit,
+      index: 0,
+      keyOf: (_, whose) => (limit.per === 'CALLER' ? whose : 'line'),
+      valueOf: () => null,
+    },
+  ]
+}
+
+const status = (currentlyAvailable: number): object => ({
+  maximumAvailable: 100,
+  currentlyAvailable,
+  restoreRate: 10,
+})
+
+describe('a caller’s budget', () => {
+  it('holds the estimate and is given back what the answer did not come to', () => {
+    const { ask } = stand()
+    // 100 − 60 reserved + 60 − 20 given back = 80
+    expect(ask(60, { actual: 20 }).cost).toEqual({
+      requestedQueryCost: 60,
+      actualQueryCost: 20,
+      throttleStatus: status(80),
+    })
+    expect(ask(80).cost.throttleStatus).toEqual(status(0))
+  })
+
+  it('refuses what it does not hold, says when it will, and takes nothing', () => {
+    const { ask, pass } = stand()
+    ask(90)
+    const refused = ask(30)
+    // 20 points are missing, 10 come back a second.
+    expect(refused).toMatchObject({ code: 'THROTTLED', extensions: { retryAfterMs: 2_000 } })
+    expect(refused.cost).toEqual({
+      requestedQueryCost: 30,
+      actualQueryCost: null,
+      throttleStatus: status(10),
+    })
+    pass(2_000)
+    expect(ask(30).code).toBeUndefined()
+  })
+
+  it('is not drawn on by what was never executed', () => {
+    const { ask } = stand()
+    ask(100, { actual: undefined })
+    expect(ask(100).code).toBeUndefined()
+  })
+
+  it('pays at least a point for what was executed and failed', () => {
+    const { ask } = stand()
+    ask(100, { actual: 0 })
+    expect(ask(100).code).toBe('THROTTLED')
+    expect(ask(99).code).toBeUndefined()
+  })
+
+  it('gives nothing back beyond the estimate when an answer came to more', () => {
+    const { ask } = stand()
+    expect(ask(10, { actual: 50 }).cost.throttleStatus).toEqual(status(90))
+  })
+
+  it('is a shopper’s own', () => {
+    const { ask } = stand()
+    ask(100)
+    expect(ask(100, { caller: { ...ALICE, shopperId: 'bob' } }).code).toBeUndefined()
+    expect(ask(1, { caller: { ...ALICE } }).code).toBe('THROTTLED')
+  })
+
+  it('is that of the address for whoever has no name', () => {
+    const { ask } = stand()
+    ask(100, { caller: ANONYMOUS })
+    expect(ask(1, { caller: ANONYMOUS }).code).toBe('THROTTLED')
+    expect(ask(1, { caller: ANONYMOUS, address: '10.0.0.2' }).code).toBeUndefined()
+  })
+
+  it('is the client’s for a client without a shopper, of its tier', () => {
+    const { ask } = stand()
+    const acme: Caller = { kind: 'anonymous', client: 'acme', scopes: [], tier: 'partner' }
+    expect(ask(100, { caller: acme }).cost.throttleStatus).toEqual({
+      maximumAvailable: 150,
+      currentlyAvailable: 50,
+      restoreRate: 30,
+    })
+    expect(ask(60, { caller: acme, address: '10.0.0.2' }).code).toBe('THROTTLED')
+  })
+
+  it.each(['chatbot', 'partner'] as const)(
+    'is two where a %s speaks for a shopper, and what one refuses the other gets back',
+    tier => {
+      const { ask } = stand()
+      const speaking = (shopperId: string): Partial<Asked> => ({ caller: { ...ALICE, shopperId, tier } })
+      for (const shopper of ['a', 'b', 'c']) ask(tiers[tier].burst / 3, speaking(shopper))
+      const refused = ask(100, speaking('d'))
+      expect(refused).toMatchObject({
+        code: 'THROTTLED',
+        // Given back: the shopper's own is as it was.
+        cost: { throttleStatus: { maximumAvailable: 100, currentlyAvailable: 100 } },
+      })
+      expect(ask(100, { caller: { ...ALICE, shopperId: 'd' } }).code).toBeUndefined()
+    },
+  )
+
+  it('is none for operators, who can always pause', () => {
+    const { ask } = stand()
+    const operator: Caller = { kind: 'operator', client: 'ops', scopes: [], tier: 'shopper' }
+    for (let i = 0; i < 10; i++) expect(ask(100, { caller: operator }).code).toBeUndefined()
+    expect(ask(1, { caller: operator }).cost).toEqual({ requestedQueryCost: 1, actualQueryCost: 1 })
+  })
+
+  it('is not asked about what costs nothing', () => {
+    const { ask } = stand()
+    ask(100)
+    expect(ask(0).cost).toEqual({ requestedQueryCost: 0, actualQueryCost: 0 })
+  })
+})
+
+describe('the maximum', () => {
+  it('refuses before any budget is asked, naming the three dearest fields', () => {
+    const { ask } = stand()
+    const refused = ask(101)
+    expect(refused).toMatchObject({
+      code: 'COST_ESTIMATED_TOO_EXPENSIVE',
+      extensions: {
+        'cost.estimated': 101,
+        'cost.max': 100,
+        // a.b: 10 of a × 2 × 3; a.b.c: 10 × 2 × 1; a: 10 × 1 + 5
+        'cost.fields': [
+          { path: 'a.b', points: 60 },
+          { path: 'a.b.c', points: 20 },
+          { path: 'a', points: 15 },
+        ],
+      },
+    })
+    expect(ask(100).code).toBeUndefined()
+  })
+
+  it('is not waited for where the whole budget is smaller', () => {
+    const { ask } = stand({ tiers: { ...tiers, shopper: { perSecond: 1, burst: 50 } } })
+    expect(ask(51)).toMatchObject({
+      code: 'COST_ESTIMATED_TOO_EXPENSIVE',
+      extensions: { 'cost.estimated': 51, 'cost.max': 50 },
+    })
+  })
+
+  it('of a subgraph is compared with its part of the plan', async () => {
+    const { spending } = stand({ subgraphs: { coupon: { max: 50 }, catalog: { max: 1 } } })
+    const within = await spending.reserve(demandOf(50, {}))
+    expect(within.fault).toBeUndefined()
+    const beyond = told(spending, await spending.reserve(demandOf(51, {})), 51)
+    expect(beyond).toMatchObject({
+      code: 'SUBGRAPH_COST_ESTIMATED_TOO_EXPENSIVE',
+      extensions: { 'cost.subgraph': 'coupon', 'cost.estimated': 51, 'cost.max': 50 },
+    })
+  })
+})
+
+describe('a field’s limit', () => {
+  it('is drawn on by every caller, and a refused one is given back their own points', () => {
+    const { ask } = stand()
+    const limits = line({ perSecond: 5, burst: 20 })
+    expect(ask(30, { roots: [20], limits }).code).toBeUndefined()
+    const bob = { caller: { ...ALICE, shopperId: 'bob' }, roots: [10], limits }
+    expect(ask(30, bob)).toMatchObject({ code: 'THROTTLED', extensions: { retryAfterMs: 2_000 } })
+    expect(ask(100, { caller: bob.caller }).code).toBeUndefined()
+  })
+
+  it('of a caller is each caller’s', () => {
+    const { ask } = stand()
+    const limits = line({ perSecond: 5, burst: 20 }, { per: 'CALLER' })
+    expect(ask(20, { limits }).code).toBeUndefined()
+    expect(ask(1, { limits }).code).toBe('THROTTLED')
+    expect(ask(1, { limits, caller: { ...ALICE, shopperId: 'bob' } }).code).toBeUndefined()
+  })
+
+  it('keeps its estimate whatever the answer came to', () => {
+    const { ask } = stand()
+    const limits = line({ perSecond: 5, burst: 20 })
+    ask(20, { limits, actual: 1 })
+    expect(ask(1, { limits }).code).toBe('THROTTLED')
+  })
+
+  it('is given back by a request that was never executed, while nobody stands behind it', () => {
+    const { ask } = stand()
+    const limits = line({ perSecond: 5, burst: 20 })
+    ask(20, { limits, actual: undefined })
+    expect(ask(20, { limits }).code).toBeUndefined()
+  })
+
+  it('beyond its burst is no matter of waiting', () => {
+    const { ask } = stand()
+    expect(ask(21, { limits: line({ perSecond: 5, burst: 20 }) }).code).toBe('COST_ESTIMATED_TOO_EXPENSIVE')
+  })
+
+  it('is what an operator has set', () => {
+    const { ask } = stand({}, { rateOf: () => ({ perSecond: 1, burst: 2 }) })
+    expect(ask(3, { limits: line({ perSecond: 5, burst: 20 }) }).code).toBe('COST_ESTIMATED_TOO_EXPENSIVE')
+  })
+
+  it.each<[string, LineState, object]>([
+    [
+      'is paused',
+      { isPaused: true, noticeZh: '暂停', noticeEn: 'Paused' },
+      { paused: true, noticeZh: '暂停', noticeEn: 'Paused' },
+    ],
+    ['has nothing left', { isPaused: false, remaining: 0 }, { paused: false, remaining: 0 }],
+  ])('lets one in twenty through while its line %s', (_, state, details) => {
+    const { ask } = stand({}, { statusOf: () => state })
+    const limits = line({ perSecond: 5, burst: 20 })
+    expect(ask(1, { limits }).code).toBeUndefined()
+    const refused = ask(1, { limits })
+    // A point counts as 20 of the 5 that come back a second.
+    expect(refused).toMatchObject({ code: 'THROTTLED', extensions: { ...details, retryAfterMs: 4_000 } })
+  })
+
+  it('is itself while its line goes on', () => {
+    const { ask } = stand({}, { statusOf: () => ({ isPaused: false, remaining: 5 }) })
+    const limits = line({ perSecond: 5, burst: 20 })
+    for (let i = 0; i < 20; i++) expect(ask(1, { limits }).code).toBeUndefined()
+  })
+})
+
+describe('what cannot be estimated', () => {
+  it('is refused in its own words', () => {
+    const { spending } = stand()
+    const demand = demandOf(1, {})
+    demand.operation.cost.estimate.estimate = () => {
+      throw new Fault('COST_INVALID_SLICING_ARGUMENTS', 'expected one of first, last')
+    }
+    expect(told(spending, spending.reserve(demand) as Reservation, 1)).toMatchObject({
+      code: 'COST_INVALID_SLICING_ARGUMENTS',
+      cost: { requestedQueryCost: 0, actualQueryCost: null },
+    })
+  })
+})
+
+describe('measuring', () => {
+  it('refuses nothing, and counts what would have been refused', async () => {
+    const { ask, spending } = stand({ mode: 'measure', subgraphs: { coupon: { max: 50 } } })
+    const limits = line({ perSecond: 5, burst: 20 })
+    for (const points of [200, 60, 60]) {
+      const reservation = await spending.reserve(demandOf(points, { limits }))
+      expect(told(spending, reservation, points).code).toBeUndefined()
+    }
+    const counted = Object.fromEntries(REFUSALS.map(reason => [reason, spending.refusedFor(reason)]))
+    // 200: beyond the maximum, the subgraph's, the caller's budget and the field's. 60: all but the maximum; the second also finds the budget empty.
+    expect(counted).toEqual({ slicing: 0, maximum: 1, subgraph: 3, caller: 2, field: 3 })
+    expect(spending.estimated).toBe(320)
+    expect(spending.actual).toBe(320)
+    expect(ask).toBeDefined()
+  })
+})
+
+describe('a store that answers later', () => {
+  it('is waited for, in the same order', async () => {
+    const order: string[] = []
+    const { spending } = stand({}, {}, memory => ({
+      ...memory,
+      source: 'redis',
+      gateways: 2,
+      close: () => memory.close(),
+      callers: {
+        take: async (bucket, points) => {
+          order.push(`take ${bucket.key}`)
+          return await memory.callers.take(bucket, points)
+        },
+        giveBack: (taken, points) => {
+          order.push(`give back ${points} to ${taken.bucket.key}`)
+          memory.callers.giveBack(taken, points)
+        },
+      },
+      fields: {
+        take: async (bucket, points) => {
+          order.push(`take ${bucket.key}`)
+          return await memory.fields.take(bucket, points)
+        },
+        giveBack: () => void order.push('give back to the line'),
+      },
+    }))
+    const limits = line({ perSecond: 5, burst: 20 })
+    const first = await spending.reserve(demandOf(20, { limits }))
+    expect(first.fault).toBeUndefined()
+    const second = await spending.reserve(demandOf(20, { limits }))
+    expect(second.fault).toMatchObject({ code: 'THROTTLED' })
+    expect(order).toEqual([
+      'take shopper:alice',
+      'take line',
+      'take shopper:alice',
+      'take line',
+      'give back 20 to shopper:alice',
+    ])
+  })
+})
