@@ -26,7 +26,7 @@ import { INHERITED, internalKey } from './response-key.ts'
  * fragments no text within its limit of tokens comes near this; 10,000 selections, a text of 1 kB, took the planner 5 s
  * and held the process of a subgraph that compiled them for as long.
  */
-const SELECTIONS_MAX = 2_000
+export const SELECTIONS_MAX = 2_000
 
 /** Variables the planner defines itself; a client's variable of such a name, or of an inherited one, gets another. */
 const PLANNERS_VARIABLE = /^(representations$|__batch_reps_)/

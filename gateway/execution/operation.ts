@@ -4,16 +4,14 @@ import {
   type FragmentDefinitionNode,
   Kind,
   type OperationDefinitionNode,
-  print,
   type SelectionSetNode,
 } from 'graphql'
+import type { Caller } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
 import type { Scope } from '../supergraph/scope.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
-import { compilePlan } from './compile.ts'
-import { type Conditions, conditionsOf } from './conditions.ts'
+import { conditionsOf } from './conditions.ts'
 import {
-  type CompiledShape,
   type ExecuteOptions,
   type ExecutionOutcome,
   executeShape,
@@ -21,26 +19,11 @@ import {
   type JsonOutcome,
 } from './execute.ts'
 import { fragmentsOf } from './fragments.ts'
-import { compileIntrospection } from './introspection.ts'
-import { type NormalizedOperation, normalize } from './normalize.ts'
-import {
-  type OperationPlan,
-  type PlanElsewhere,
-  planOperation,
-  planOperationAsync,
-} from './operation-plan.ts'
+import type { OperationPlan, PlanElsewhere } from './operation-plan.ts'
 import { NO_ROLLOUT, type Rollout } from './plan.ts'
-import { compileProjection } from './project.ts'
-import { compileSelectFields } from './selected-fields.ts'
-import { withUnionMembers } from './union-members.ts'
+import { createShapes, type ShapeSource, type Shapes } from './shapes.ts'
 import { type CoerceVariables, compileVariables, refuseBadLiterals, type Variables } from './variables.ts'
-import { compileWrite, type Write } from './write.ts'
-
-/** Shapes kept per operation; the one used longest ago goes first. */
-const SHAPES_MAX = 32
-
-/** With up to this many condition variables every shape is compiled when the operation is. */
-const EAGER_CONDITIONS_MAX = 3
+import { type Variants, variantsOf } from './variants.ts'
 
 /** An operation on one supergraph under one rollout, ready to run any number of times, concurrently too. */
 export interface CompiledOperation {
@@ -54,10 +37,11 @@ export interface CompiledOperation {
   readonly coerceVariables: CoerceVariables
   /** Selections, fragments expanded, of all shapes that are kept: about 1 kB of memory each. Grows as shapes are asked for. */
   readonly selectionCount: number
-  /** Whose its response is; everybody's only if every field of it is. */
+  /** Whose its response is; everybody's only if every field of it is, and none is guarded. */
   readonly scope: Scope
-  /** The plan for these (coerced) variables. */
-  plan(variables: Variables): Promise<OperationPlan>
+  /** The plan for these (coerced) variables, without a caller for one who may have everything. */
+  plan(variables: Variables, caller?: Caller): Promise<OperationPlan>
+  /** Whatever the caller may not have is not asked for; it is null, with an error. */
   execute(options: ExecuteOptions): Promise<ExecutionOutcome>
   /** {@link execute}, for who only passes the response on. */
   executeToJson(options: ExecuteOptions): Promise<JsonOutcome>
@@ -89,15 +73,11 @@ export function compileOperation(
   options: CompileOptions = {},
 ): CompiledOperation {
   const source = readOperation(supergraph, document, options)
-  const shapes = new Map<number, CompiledShape>()
-  for (let shape = 0; shape < eagerShapes(source); shape++) {
-    const normalized = normalizeShape(source, shape)
-    shapes.set(
-      shape,
-      compileShape(source, shape, normalized, planOperation(supergraph, normalized, source.rollout)),
-    )
-  }
-  return operationOf(source, shapes)
+  const shapes = createShapes(source)
+  shapes.compileAhead()
+  const variants = variantsOf(source)
+  variants?.compileAhead()
+  return operationOf(source, shapes, variants)
 }
 
 /**
@@ -110,27 +90,14 @@ export async function compileOperationAsync(
   { planEagerly, ...options }: CompileAsyncOptions = {},
 ): Promise<CompiledOperation> {
   const source = readOperation(supergraph, document, options)
-  const shapes = new Map<number, CompiledShape>()
-  const shapeCount = planEagerly || source.conditions.variables.length === 0 ? eagerShapes(source) : 0
-  for (let shape = 0; shape < shapeCount; shape++)
-    shapes.set(shape, await compileShapeAsync(source, shape, planEagerly))
-  return operationOf(source, shapes)
+  const shapes = createShapes(source)
+  const variants = variantsOf(source)
+  if (planEagerly || source.conditions.variables.length === 0) await shapes.compileAheadAsync(planEagerly)
+  if (planEagerly) await variants?.compileAheadAsync(planEagerly)
+  return operationOf(source, shapes, variants)
 }
 
-interface Source {
-  readonly supergraph: Supergraph
-  readonly operation: OperationDefinitionNode
-  readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
-  readonly conditions: Conditions
-  readonly rollout: Rollout
-  readonly plan: PlanElsewhere | undefined
-}
-
-function eagerShapes({ conditions: { variables } }: Source): number {
-  return variables.length <= EAGER_CONDITIONS_MAX ? 1 << variables.length : 1
-}
-
-function readOperation(supergraph: Supergraph, document: DocumentNode, options: CompileOptions): Source {
+function readOperation(supergraph: Supergraph, document: DocumentNode, options: CompileOptions): ShapeSource {
   const operation = operationIn(document, options.operationName)
   if (operation.operation === 'subscription')
     throw new Fault('OPERATION_NOT_SUPPORTED', 'Subscriptions are not supported')
@@ -138,7 +105,7 @@ function readOperation(supergraph: Supergraph, document: DocumentNode, options: 
   refuseBadLiterals(operation, fragments.values())
   const conditions = conditionsOf(operation, fragments)
   const { rollout = NO_ROLLOUT, plan } = options
-  return { supergraph, operation, fragments, conditions, rollout, plan }
+  return { supergraph, operation, fragments, conditions, rollout, plan, refused: undefined }
 }
 
 function operationIn(document: DocumentNode, name: string | null | undefined): OperationDefinitionNode {
@@ -153,117 +120,41 @@ function operationIn(document: DocumentNode, name: string | null | undefined): O
   )
 }
 
-function normalizeShape(
-  { supergraph, operation, fragments, conditions }: Source,
-  shape: number,
-): NormalizedOperation {
-  return normalize(supergraph.apiSchema, supergraph.types, operation, fragments, conditions, shape)
-}
-
-async function compileShapeAsync(
-  source: Source,
-  shape: number,
-  plan: PlanElsewhere | undefined = source.plan,
-): Promise<CompiledShape> {
-  const normalized = normalizeShape(source, shape)
-  return compileShape(source, shape, normalized, await planShape(source, shape, normalized, plan))
-}
-
-async function planShape(
-  { supergraph, operation, fragments, rollout }: Source,
-  shape: number,
-  normalized: NormalizedOperation,
-  plan: PlanElsewhere | undefined,
-): Promise<OperationPlan> {
-  if (plan === undefined || normalized.selections.length === 0)
-    return await planOperationAsync(supergraph, normalized, rollout)
-  // Printed, so that texts that differ in blanks and comments alone are one to who remembers what cannot be planned.
-  const text = print({ kind: Kind.DOCUMENT, definitions: [operation, ...fragments.values()] })
-  return await plan({ supergraph, text, shape, rollout })
-}
-
-function compileShape(
-  source: Source,
-  shape: number,
-  normalized: NormalizedOperation,
-  planned: OperationPlan,
-): CompiledShape {
-  const { supergraph, operation, fragments, conditions } = source
-  const plan = withUnionMembers(supergraph, normalized, planned)
-  const compiled = plan.stages.map(stage => compilePlan(stage.plan, normalized, supergraph.types))
-  const selectFields = compileSelectFields(supergraph.apiSchema, fragments, conditions, shape)
-  let write: Write | undefined
-  return {
-    plan,
-    stages: plan.stages.map((stage, i) => ({ rootKeys: stage.rootKeys, step: compiled[i]!.step })),
-    selectionCount: normalized.selectionCount,
-    fetchCount: compiled.reduce((sum, { fetchCount }) => sum + fetchCount, 0),
-    introspect: compileIntrospection(supergraph.apiSchema, operation, fragments, normalized.introspection),
-    projection: compileProjection(supergraph.apiSchema, supergraph.types, operation, selectFields),
-    get write() {
-      write ??= compileWrite(supergraph.apiSchema, supergraph.types, operation, selectFields)
-      return write
-    },
-  }
-}
-
-function operationOf(source: Source, shapes: Map<number, CompiledShape>): CompiledOperation {
-  const { supergraph, operation, fragments, conditions } = source
-  const pending = new Map<number, Promise<CompiledShape>>()
-
-  function shapeFor(variables: Variables): CompiledShape | Promise<CompiledShape> {
-    const shape = conditions.variables.length === 0 ? 0 : conditions.shapeOf(variables)
-    const known = shapes.get(shape)
-    if (!known) return compileNow(shape)
-    if (shapes.size > 1) {
-      shapes.delete(shape)
-      shapes.set(shape, known)
-    }
-    return known
-  }
-
-  function compileNow(shape: number): Promise<CompiledShape> {
-    let compiling = pending.get(shape)
-    if (!compiling) {
-      compiling = compileShapeAsync(source, shape)
-        .then(compiled => {
-          if (shapes.size >= SHAPES_MAX) shapes.delete(shapes.keys().next().value as number)
-          shapes.set(shape, compiled)
-          return compiled
-        })
-        .finally(() => pending.delete(shape))
-      pending.set(shape, compiling)
-    }
-    return compiling
-  }
+function operationOf(
+  { supergraph, operation, fragments }: ShapeSource,
+  shapes: Shapes,
+  variants: Variants | undefined,
+): CompiledOperation {
+  const shapeFor = (variables: Variables, caller: Caller): ReturnType<Shapes['shapeFor']> =>
+    (variants?.for(caller) ?? shapes).shapeFor(variables)
 
   return {
     kind: operation.operation as 'query' | 'mutation',
     name: operation.name?.value,
-    scope: supergraph.types.scopeOf(
-      supergraph.apiSchema.getRootType(operation.operation)!.name,
-      operation.selectionSet,
-      fragments,
-    ),
+    scope: variants
+      ? 'PRIVATE'
+      : supergraph.types.scopeOf(
+          supergraph.apiSchema.getRootType(operation.operation)!.name,
+          operation.selectionSet,
+          fragments,
+        ),
     rootFieldNames: rootFieldNames(operation, fragments),
     supergraph,
     operation,
     fragments,
     coerceVariables: compileVariables(supergraph.apiSchema, operation),
     get selectionCount() {
-      let count = 0
-      for (const shape of shapes.values()) count += shape.selectionCount
-      return count
+      return shapes.selectionCount + (variants?.selectionCount ?? 0)
     },
-    async plan(variables) {
-      return (await shapeFor(variables)).plan
+    async plan(variables, caller) {
+      return (await (caller ? shapeFor(variables, caller) : shapes.shapeFor(variables))).plan
     },
     async execute(options) {
-      const shape = shapeFor(options.variables)
+      const shape = shapeFor(options.variables, options.caller)
       return executeShape(shape instanceof Promise ? await shape : shape, options)
     },
     async executeToJson(options) {
-      const shape = shapeFor(options.variables)
+      const shape = shapeFor(options.variables, options.caller)
       return executeShapeToJson(shape instanceof Promise ? await shape : shape, options)
     },
   }

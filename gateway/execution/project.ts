@@ -16,6 +16,7 @@ import {
 import type { TypeFacts } from '../supergraph/type-facts.ts'
 import type { ErrorList } from './errors.ts'
 import { compileLeaf } from './leaf.ts'
+import type { Refused } from './permitted.ts'
 import { internalKey } from './response-key.ts'
 import { isSubType, type SelectFields } from './selected-fields.ts'
 import type { Data, Path } from './tree.ts'
@@ -56,11 +57,13 @@ interface Projector {
   readonly complete: (source: Data, at: Projecting) => Data | typeof BUBBLE
 }
 
+/** @param refused fields that are null whatever the data has; the caller is told why by other means. */
 export function compileProjection(
   schema: GraphQLSchema,
   types: TypeFacts,
   operation: OperationDefinitionNode,
   selectFields: SelectFields,
+  refused?: Refused,
 ): Projection {
   const rootType = schema.getRootType(operation.operation) as GraphQLObjectType
   const root = compileObject(rootType, [operation.selectionSet])
@@ -91,6 +94,10 @@ export function compileProjection(
       ]
     const definition = 'getFields' in type ? type.getFields()[name] : undefined
     if (!definition) return []
+    if (refused?.by(type, name)) {
+      const value = isNonNullType(definition.type) ? BUBBLE : null
+      return [{ responseKey, read: () => null, complete: () => value }]
+    }
     const key = internalKey(responseKey, name, types)
     const sets = nodes.flatMap(node => node.selectionSet ?? [])
     return [

@@ -11,6 +11,7 @@ import {
   type SelectionSetNode,
   type TypeNode,
 } from 'graphql'
+import { type Authorization, authorizationOf } from './authorization.ts'
 
 /** Whose an answer is: everybody's, or the caller's alone. */
 export type Scope = 'PUBLIC' | 'PRIVATE'
@@ -33,8 +34,6 @@ interface FieldScope {
   readonly isPublic: boolean
 }
 
-const GUARDS = new Set(['authenticated', 'requiresScopes', 'policy'])
-
 /**
  * A field is PUBLIC by its own `@cacheControl(scope: PUBLIC)`; without one, by that of its object or interface type, or,
  * if it is a leaf, of the type it stands on. Everything else is PRIVATE: a field under a guard, and one of which a
@@ -44,7 +43,10 @@ const GUARDS = new Set(['authenticated', 'requiresScopes', 'policy'])
  * several subgraphs add fields to, keys apart, a leaf is PUBLIC only if all of them have it, or if there are as many
  * directives as subgraphs: none may turn another's field public.
  */
-export function scopesOf(supergraph: DocumentNode): Scopes {
+export function scopesOf(
+  supergraph: DocumentNode,
+  authorization: Authorization | undefined = authorizationOf(supergraph),
+): Scopes {
   const types = new Map<string, ReadonlyMap<string, FieldScope>>()
   const members = new Map<string, string[]>()
   const typeScopes = new Map<string, boolean | undefined>()
@@ -72,7 +74,8 @@ export function scopesOf(supergraph: DocumentNode): Scopes {
       const byItself = declared(field.directives ?? [])
       const byPlace = (): boolean | undefined => own && owners.speakFor(field)
       const isPublic = byItself ?? (typeScopes.has(type) ? typeScopes.get(type) : byPlace())
-      fields.set(field.name.value, { type, isPublic: isPublic === true })
+      const guards = authorization?.requirementsOf(definition.name.value, field.name.value) ?? []
+      fields.set(field.name.value, { type, isPublic: isPublic === true && guards.length === 0 })
     }
     types.set(definition.name.value, fields)
   }
@@ -117,7 +120,6 @@ export function scopesOf(supergraph: DocumentNode): Scopes {
 
 /** Undefined when nothing is said; true when it is PUBLIC, and nobody says PRIVATE. */
 function declared(directives: readonly ConstDirectiveNode[]): boolean | undefined {
-  if (directives.some(directive => GUARDS.has(directive.name.value))) return false
   const scopes = directives.filter(isNamed('cacheControl')).map(directive => argument(directive, 'scope'))
   return scopes.length === 0 ? undefined : scopes.every(scope => scope === 'PUBLIC')
 }

@@ -3,6 +3,7 @@ import { setImmediate as othersTurn } from 'node:timers/promises'
 import { type ConstDirectiveNode, type DocumentNode, type GraphQLSchema, Kind, parse, print } from 'graphql'
 import { createPlanner, type Planner } from '../execution/plan.ts'
 import { apiSchemaInSteps } from './api-schema.ts'
+import { type Authorization, authorizationOf } from './authorization.ts'
 import { withExternalFields } from './external-fields.ts'
 import { type Links, linksOf } from './links.ts'
 import { planningNames, withNames, withOwnNames } from './planning-order.ts'
@@ -24,6 +25,8 @@ export interface Supergraph {
   readonly hash: string
   readonly apiSchema: GraphQLSchema
   readonly types: TypeFacts
+  /** Undefined when nothing is guarded. */
+  readonly authorization: Authorization | undefined
   /** Undefined when all subgraphs agree on their unions. */
   readonly unions: UnionFacts | undefined
   readonly planner: Planner
@@ -38,7 +41,7 @@ export interface Supergraph {
  * Reads a composed Federation 2 supergraph.
  *
  * @throws Error that names what is wrong: SDL that does not parse, no `join__Graph`, an invalid API schema, or a use
- * of `@context`/`@fromContext`, which the planner would silently ignore.
+ * of `@context`/`@fromContext`, which the planner would silently ignore, or a guard that cannot be read.
  */
 export function loadSupergraph(sdl: string): Supergraph {
   const steps = loading(sdl)
@@ -65,7 +68,8 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
   refuseContext(composed, links)
   const graphs = subgraphsOf(composed)
   const names = new Map([...graphs].map(([value, subgraph]) => [value, subgraph.name]))
-  const types = typeFacts(composed, names)
+  const authorization = authorizationOf(composed)
+  const types = typeFacts(composed, names, authorization)
   yield
   const document = withExternalFields(withWidestTypes(composed, types.satisfies))
   const api = yield* apiSchemaInSteps(document)
@@ -82,6 +86,7 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
     hash: createHash('sha256').update(sdl).digest('hex'),
     apiSchema: api,
     types,
+    authorization,
     unions: unionFacts(document, names),
     planner,
     get requiresPlanner() {

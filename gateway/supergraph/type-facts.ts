@@ -6,6 +6,7 @@ import {
   type SelectionSetNode,
   type TypeNode,
 } from 'graphql'
+import { type Authorization, authorizationOf } from './authorization.ts'
 import { type Scopes, scopesOf } from './scope.ts'
 
 /** The fields of a key, nested: `"id shop { code }"` → `{id: {}, shop: {code: {}}}`. */
@@ -31,7 +32,11 @@ export interface TypeFacts extends Scopes {
 }
 
 /** @param subgraphNames `join__Graph` value → subgraph name. */
-export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<string, string>): TypeFacts {
+export function typeFacts(
+  supergraph: DocumentNode,
+  subgraphNames: ReadonlyMap<string, string>,
+  authorization: Authorization | undefined = authorizationOf(supergraph),
+): TypeFacts {
   const objects = new Set<string>()
   const members = new Map<string, Set<string>>()
   const keys = new Map<string, FieldTree[]>()
@@ -79,7 +84,7 @@ export function typeFacts(supergraph: DocumentNode, subgraphNames: ReadonlyMap<s
       for (const member of definition.types ?? []) memberOf(definition.name.value, member.name.value)
   }
   return {
-    ...scopesOf(supergraph),
+    ...scopesOf(supergraph, authorization),
     isObject: name => objects.has(name),
     satisfies: (typename, condition) =>
       typename === condition || members.get(condition)?.has(typename) === true,
