@@ -258,7 +258,7 @@ async function executeAlone(
         : { onData: (data: Data) => (actualCost = operation.cost.actual(data, variables)) }),
     }
     const queryPlan = wantsPlan
-      ? describePlan(await variant.plan(variables), graph.supergraph.types)
+      ? describePlan(await variant.plan(variables, caller), graph.supergraph.types)
       : undefined
     const executed: Executed = await (form === 'json'
       ? variant.executeToJson(execution)
