@@ -8,6 +8,7 @@ import {
   type NamedTypeNode,
   type ObjectTypeDefinitionNode,
   parse,
+  type SelectionNode,
   type SelectionSetNode,
   type TypeNode,
 } from 'graphql'
@@ -86,35 +87,43 @@ export function scopesOf(
     else members.set(abstract, [name])
   }
 
-  function isPublic(
-    typename: string,
-    set: SelectionSetNode,
-    fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-  ): boolean {
-    return set.selections.every(selection => {
+  /** One look at an operation. Each set is looked at once a type: through fragments and members there are 2^n ways to it. */
+  function looking(fragments: ReadonlyMap<string, FragmentDefinitionNode>): typeof isPublic {
+    const known = new Map<SelectionSetNode, Map<string, boolean>>()
+    return isPublic
+
+    function isPublic(typename: string, set: SelectionSetNode): boolean {
+      let ofTypes = known.get(set)
+      if (ofTypes === undefined) known.set(set, (ofTypes = new Map()))
+      let found = ofTypes.get(typename)
+      if (found === undefined) {
+        found = set.selections.every(selection => isSelectionPublic(typename, selection))
+        ofTypes.set(typename, found)
+      }
+      return found
+    }
+
+    function isSelectionPublic(typename: string, selection: SelectionNode): boolean {
       if (selection.kind === Kind.FRAGMENT_SPREAD) {
         const fragment = fragments.get(selection.name.value)
-        return (
-          fragment !== undefined &&
-          isPublic(fragment.typeCondition.name.value, fragment.selectionSet, fragments)
-        )
+        return fragment !== undefined && isPublic(fragment.typeCondition.name.value, fragment.selectionSet)
       }
       if (selection.kind === Kind.INLINE_FRAGMENT)
-        return isPublic(selection.typeCondition?.name.value ?? typename, selection.selectionSet, fragments)
+        return isPublic(selection.typeCondition?.name.value ?? typename, selection.selectionSet)
       const name = selection.name.value
       if (name === '__typename' || name === '__schema' || name === '__type') return true
-      if (name === '_entities') return isPublic('_Entity', selection.selectionSet!, fragments)
+      if (name === '_entities') return isPublic('_Entity', selection.selectionSet!)
       const nested = selection.selectionSet
       return [typename, ...(members.get(typename) ?? [])].every(type => {
         const field = types.get(type)?.get(name)
         if (field === undefined) return type !== typename
-        return field.isPublic && (nested === undefined || isPublic(field.type, nested, fragments))
+        return field.isPublic && (nested === undefined || isPublic(field.type, nested))
       })
-    })
+    }
   }
 
   return {
-    scopeOf: (typename, set, fragments) => (isPublic(typename, set, fragments) ? 'PUBLIC' : 'PRIVATE'),
+    scopeOf: (typename, set, fragments) => (looking(fragments)(typename, set) ? 'PUBLIC' : 'PRIVATE'),
   }
 }
 

@@ -121,8 +121,8 @@ const line = (rate: Rate, more: Partial<FieldLimit> = {}): NonNullable<Asked['li
     {
       limit,
       index: 0,
+      readValue: () => undefined,
       keyOf: (_, whose) => (limit.per === 'CALLER' ? whose : 'line'),
-      valueOf: () => null,
     },
   ]
 }

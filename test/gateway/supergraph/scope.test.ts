@@ -77,3 +77,13 @@ test.each([
   const operation = document.definitions[0] as OperationDefinitionNode
   expect(scopeOf('Query', operation.selectionSet, fragmentsOf(document))).toBe(scope)
 })
+
+test('fragments that spread one another twice are looked at once, not 2^60 times', () => {
+  const chain = Array.from(
+    { length: 60 },
+    (_, i) => `fragment F${i} on Product { name ...F${i + 1} ... on Product { ...F${i + 1} } }`,
+  )
+  const document = parse(`{ product { ...F0 } } ${chain.join(' ')} fragment F60 on Product { name }`)
+  const operation = document.definitions[0] as OperationDefinitionNode
+  expect(scopeOf('Query', operation.selectionSet, fragmentsOf(document))).toBe('PUBLIC')
+})
