@@ -1,8 +1,10 @@
 import type { FragmentDefinitionNode, OperationDefinitionNode } from 'graphql'
+import { type ActualCost, compileActual } from '../cost/actual.ts'
 import { type CompiledEstimate, compileEstimate } from '../cost/estimate.ts'
 import type { FieldLimits } from '../cost/field-limits.ts'
 import { type CompiledLimit, compileLimits } from '../cost/field-limits-compile.ts'
 import type { OperationPlan } from '../execution/operation-plan.ts'
+import { internalKey } from '../execution/response-key.ts'
 import type { Variables } from '../execution/variables.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 
@@ -57,10 +59,17 @@ export function operationCost(
 ): OperationCost {
   const options = { listSizeDefault: listSize, ...(listSizes === undefined ? {} : { listSizes }) }
   const estimate = compileEstimate(supergraph, operation, fragments, options)
+  let actual: ActualCost | undefined
   return {
     estimate,
     limits: limits && compileLimits(limits, estimate.roots),
-    actual: () => 0,
+    // Compiled when it is first asked for: where costs are off nothing asks.
+    actual(data, variables) {
+      actual ??= compileActual(supergraph, operation, fragments, {
+        keyOf: (responseKey, field) => internalKey(responseKey, field, supergraph.types),
+      })
+      return actual(data, variables)
+    },
     planned: () => new Map(),
     explain: variables =>
       estimate.explain(variables).map(({ path, weight, count, times, total }) => ({

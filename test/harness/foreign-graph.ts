@@ -59,7 +59,8 @@ export function supergraphOf(
     Object.entries(subgraphs).map(([name, { sdl, url }]) => ({
       name,
       url,
-      typeDefs: parse(FEDERATION + sdl),
+      // SDL that links what it uses is complete.
+      typeDefs: parse(sdl.includes('@link(') ? sdl : FEDERATION + sdl),
     })),
   )
   if (supergraphSdl === undefined) throw new Error((errors ?? []).map(({ message }) => message).join('\n'))
