@@ -139,7 +139,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     logger.error({ operation, reason }, 'an operation ended the planner; it is refused from now on')
   const planners = { ofClients: planHost.planner(onDeath), ofSwaps: planHost.planner(onDeath, true) }
   const pricing = { listSize: cost.listSize, listSizes: listSizesOf(cost) }
+  const { safelist = 'off', textRedis } = options
+  const findsEqual = safelist === 'audit' || safelist === 'enforce'
   const graphOptions = {
+    findsEqual,
     clients,
     limits,
     urlOf,
@@ -157,7 +160,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   })
   assertSubgraphs('headers.subgraphs', options.headers?.subgraphs, graph.current.supergraph.subgraphs)
   assertSubgraphs('cost.subgraphs', options.cost?.subgraphs, graph.current.supergraph.subgraphs)
-  const { safelist = 'off', textRedis } = options
   const texts = createPersistedTexts(textRedis && createSharedTexts({ redis: textRedis, logger }))
   const unknownTexts = createUnknownTexts(logger)
   metrics.expose(

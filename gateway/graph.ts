@@ -1,9 +1,9 @@
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { readFieldLimits } from './cost/field-limits.ts'
 import type { PlanElsewhere } from './execution/operation-plan.ts'
-import { toolsOf } from './mcp/tools.ts'
+import { makeTools } from './mcp/tools.ts'
 import { createAdhocOperations } from './operations/adhoc.ts'
-import { type ManifestOperation, readManifest } from './operations/manifest.ts'
+import { type ManifestOperation, readManifestAsync } from './operations/manifest.ts'
 import { DEFAULT_PRICING, type PricingOptions } from './operations/operation-cost.ts'
 import { createRegistryAsync, type RegistryLimits } from './operations/registry.ts'
 import { rolloutsOf } from './operations/rollout.ts'
@@ -34,6 +34,8 @@ export interface GraphOptions {
   readonly planners?: GraphPlanners
   /** How operations are priced. */
   readonly pricing?: Omit<PricingOptions, 'limits'>
+  /** Whether the registry is asked for operations by their text. Default true. */
+  readonly findsEqual?: boolean
 }
 
 export interface GraphPlanners {
@@ -52,18 +54,27 @@ export interface GraphPlanners {
 export async function buildGraph(
   { supergraphSdl, manifest }: GraphSource,
   before: Graph | undefined,
-  { clients, limits, urlOf, overrideLabels, planners, pricing = DEFAULT_PRICING }: GraphOptions,
+  {
+    clients,
+    limits,
+    urlOf,
+    overrideLabels,
+    planners,
+    pricing = DEFAULT_PRICING,
+    findsEqual = true,
+  }: GraphOptions,
 ): Promise<Graph> {
   const known = before?.supergraph.sdl === supergraphSdl ? before : undefined
   const supergraph = known?.supergraph ?? (await loadSupergraphAsync(supergraphSdl))
   const rollouts = known?.rollouts ?? rolloutsOf(supergraph, overrideLabels)
   const fieldLimits = known?.fieldLimits ?? readFieldLimits(supergraph, { listSizeDefault: pricing.listSize })
   const prices = { ...pricing, limits: fieldLimits }
-  const operations = typeof manifest === 'string' ? readManifest(manifest, 'manifest') : manifest
+  const operations = typeof manifest === 'string' ? await readManifestAsync(manifest, 'manifest') : manifest
   const registry = await createRegistryAsync(supergraph, operations, limits, rollouts.buckets, {
     plan: planners?.ofClients,
     planEagerly: before && planners?.ofSwaps,
     pricing: prices,
+    findsEqual,
   })
   const adhoc =
     known?.adhoc ??
@@ -78,7 +89,7 @@ export async function buildGraph(
   }
   try {
     // An operation that cannot be a tool is found now.
-    toolsOf(graph)
+    await makeTools(graph)
   } catch (error) {
     await closeClients(madeFor(graph, before, clients))
     throw error

@@ -57,6 +57,8 @@ export interface CompileOptions {
 export interface CompileAsyncOptions extends CompileOptions {
   /** Plans at once, as {@link compileOperation} does, every shape of an operation with few conditions. */
   readonly planEagerly?: PlanElsewhere | undefined
+  /** The same, planned as text seen for the first time is. */
+  readonly isEager?: boolean
 }
 
 /**
@@ -87,13 +89,14 @@ export function compileOperation(
 export async function compileOperationAsync(
   supergraph: Supergraph,
   document: DocumentNode,
-  { planEagerly, ...options }: CompileAsyncOptions = {},
+  { planEagerly, isEager = planEagerly !== undefined, ...options }: CompileAsyncOptions = {},
 ): Promise<CompiledOperation> {
   const source = readOperation(supergraph, document, options)
   const shapes = createShapes(source)
   const variants = variantsOf(source)
-  if (planEagerly || source.conditions.variables.length === 0) await shapes.compileAheadAsync(planEagerly)
-  if (planEagerly) await variants?.compileAheadAsync(planEagerly)
+  const plan = isEager ? planEagerly : source.plan
+  if (isEager || source.conditions.variables.length === 0) await shapes.compileAheadAsync(plan)
+  if (isEager) await variants?.compileAheadAsync(plan)
   return operationOf(source, shapes, variants)
 }
 

@@ -43,7 +43,7 @@ export interface Shapes {
   shapeFor(variables: Variables): CompiledShape | Promise<CompiledShape>
   /** Compiles them on this thread, all if they are few, else the first. Throws the Fault of one that cannot be. */
   compileAhead(): void
-  /** {@link compileAhead} with plans made elsewhere. */
+  /** {@link compileAhead} with plans made elsewhere; `undefined`: by threads of this process. */
   compileAheadAsync(plan: PlanElsewhere | undefined): Promise<void>
   /** Of all that are kept. */
   readonly selectionCount: number
@@ -93,7 +93,7 @@ export function createShapes(source: ShapeSource): Shapes {
     },
     async compileAheadAsync(plan) {
       for (let shape = 0; shape < aheadCount; shape++)
-        kept.set(shape, await compileAsync(source, shape, plan ?? source.plan))
+        kept.set(shape, await compileAsync(source, shape, plan))
     },
     get selectionCount() {
       let count = 0

@@ -14,7 +14,7 @@ export interface Variants {
   /** Makes the anonymous caller's, who comes most often; one that cannot be planned is left for when he comes. */
   compileAhead(): void
   /** {@link compileAhead} with plans made elsewhere. */
-  compileAheadAsync(plan: PlanElsewhere): Promise<void>
+  compileAheadAsync(plan: PlanElsewhere | undefined): Promise<void>
   readonly selectionCount: number
 }
 

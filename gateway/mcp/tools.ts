@@ -1,3 +1,4 @@
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import {
   type GraphQLSchema,
   getNamedType,
@@ -52,17 +53,31 @@ const TOOLS = new WeakMap<Source, ReadonlyMap<string, Tool>>()
 export function toolsOf(graph: Source): ReadonlyMap<string, Tool> {
   let tools = TOOLS.get(graph)
   if (tools === undefined) {
-    tools = createTools(graph.supergraph.apiSchema, graph.registry.operations)
+    const making = createTools(graph.supergraph.apiSchema, graph.registry.operations)
+    let step = making.next()
+    while (!step.done) step = making.next()
+    tools = step.value
     TOOLS.set(graph, tools)
   }
   return tools
 }
 
-/** One tool for each operation that names one, in the manifest's order. */
-function createTools(
+/** Makes a graph's tools ahead, beside other work, which has its turn after each. Rejects where one cannot be made. */
+export async function makeTools(graph: Source): Promise<void> {
+  const making = createTools(graph.supergraph.apiSchema, graph.registry.operations)
+  let step = making.next()
+  while (!step.done) {
+    await othersTurn()
+    step = making.next()
+  }
+  TOOLS.set(graph, step.value)
+}
+
+/** One tool for each operation that names one, in the manifest's order, in steps. */
+function* createTools(
   schema: GraphQLSchema,
   operations: Iterable<ServableOperation>,
-): ReadonlyMap<string, Tool> {
+): Generator<undefined, ReadonlyMap<string, Tool>> {
   const tools = new Map<string, Tool>()
   for (const operation of operations) {
     if (operation.tool === undefined) continue
@@ -75,6 +90,7 @@ function createTools(
       operation,
       variablesOf,
     })
+    yield
   }
   return tools
 }

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto'
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import { z } from 'zod'
 import { PRIORITIES, type Priority } from '../../protocol/priority.ts'
+import { sha256 } from './text-form.ts'
 
 /** One persisted operation as its manifest gives it. */
 export interface ManifestOperation {
@@ -32,10 +33,14 @@ const entrySchema = z.object({
 const apolloSchema = z.object({
   format: z.literal('apollo-persisted-query-manifest'),
   version: z.literal(1),
-  operations: z.array(entrySchema).max(OPERATIONS_MAX),
+  // Each is checked by itself, so that others have their turn in between.
+  operations: z.array(z.unknown()).max(OPERATIONS_MAX),
 })
 
-const hashSchema = z.record(z.string(), z.string().min(1))
+const bodySchema = z.string().min(1)
+
+/** Entries that are checked between two turns of others: about a millisecond. */
+const STEP_ENTRIES = 50
 
 /**
  * Reads an Apollo persisted query manifest, with our `priority` (BROWSE when absent), `tool` and `description`, or
@@ -44,46 +49,83 @@ const hashSchema = z.record(z.string(), z.string().min(1))
  * @throws Error that says which entry is wrong and how.
  */
 export function readManifest(text: string, source: string): readonly ManifestOperation[] {
-  const operations = entriesOf(parseJson(text, source), source).map(({ id, body, ...rest }) => ({
-    id,
-    body,
-    priority: rest.priority ?? 'BROWSE',
-    ...(rest.clientName ? { clientName: rest.clientName } : {}),
-    ...(rest.tool ? { tool: rest.tool } : {}),
-    ...(rest.description ? { description: rest.description } : {}),
-  }))
+  const steps = reading(text, source)
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
+/** {@link readManifest} beside other work: but for its JSON, in steps between which others have their turn. Rejects as it throws. */
+export async function readManifestAsync(text: string, source: string): Promise<readonly ManifestOperation[]> {
+  const steps = reading(text, source)
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+    await othersTurn()
+  }
+}
+
+function* reading(text: string, source: string): Generator<undefined, readonly ManifestOperation[]> {
+  const entries = entriesOf(parseJson(text, source), source)
+  const operations: ManifestOperation[] = []
   const keys = new Set<string>()
   const tools = new Set<string>()
-  for (const { id, body, clientName, tool } of operations) {
-    const hash = createHash('sha256').update(body).digest('hex')
-    if (hash !== id)
-      throw new Error(
-        `${source}: expected the id of an operation to be its body's SHA-256 ${hash}, got ${id}`,
-      )
+  for (const [at, read] of entries.entries()) {
+    if (at % STEP_ENTRIES === 0) yield
+    const operation = operationOf(read(), source)
+    const { id, clientName, tool } = operation
     const key = `${id} ${clientName ?? ''}`
     if (keys.has(key)) throw new Error(`${source}: the operation ${id} is there twice`)
     keys.add(key)
-    if (tool === undefined) continue
-    if (tools.has(tool)) throw new Error(`${source}: two operations are the tool ${tool}`)
-    tools.add(tool)
+    if (tool !== undefined && tools.has(tool))
+      throw new Error(`${source}: two operations are the tool ${tool}`)
+    if (tool !== undefined) tools.add(tool)
+    operations.push(operation)
   }
   return operations
 }
 
 type Entry = z.infer<typeof entrySchema>
 
-function entriesOf(json: unknown, source: string): readonly Entry[] {
+function operationOf({ id, body, ...rest }: Entry, source: string): ManifestOperation {
+  const hash = sha256(body)
+  if (hash !== id)
+    throw new Error(`${source}: expected the id of an operation to be its body's SHA-256 ${hash}, got ${id}`)
+  return {
+    id,
+    body,
+    priority: rest.priority ?? 'BROWSE',
+    ...(rest.clientName ? { clientName: rest.clientName } : {}),
+    ...(rest.tool ? { tool: rest.tool } : {}),
+    ...(rest.description ? { description: rest.description } : {}),
+  }
+}
+
+/** Each throws what is wrong with it when it is read. */
+function entriesOf(json: unknown, source: string): readonly (() => Entry)[] {
   if (typeof json === 'object' && json !== null && !Array.isArray(json) && !('format' in json)) {
-    const known = hashSchema.safeParse(json)
-    if (!known.success) throw new Error(`${source}: ${z.prettifyError(known.error)}`)
-    const entries = Object.entries(known.data)
+    const entries = Object.entries(json)
     if (entries.length > OPERATIONS_MAX)
       throw new Error(`${source}: expected at most ${OPERATIONS_MAX} operations, got ${entries.length}`)
-    return entries.map(([id, body]) => ({ id, body }))
+    return entries.map(([id, body]) => () => ({ id, body: checked(bodySchema, body, source, [id]) }))
   }
-  const manifest = apolloSchema.safeParse(json)
-  if (!manifest.success) throw new Error(`${source}: ${z.prettifyError(manifest.error)}`)
-  return manifest.data.operations
+  return checked(apolloSchema, json, source, []).operations.map(
+    (entry, at) => () => checked(entrySchema, entry, source, ['operations', at]),
+  )
+}
+
+/** @param path where the value stands. */
+function checked<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  source: string,
+  path: readonly PropertyKey[],
+): z.output<Schema> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const issues = result.error.issues.map(issue => ({ ...issue, path: [...path, ...issue.path] }))
+  throw new Error(`${source}: ${z.prettifyError(new z.ZodError(issues))}`)
 }
 
 function parseJson(text: string, source: string): unknown {

@@ -86,48 +86,77 @@ export function createRegistry(
   )
 }
 
-export interface RegistryPlanning {
+export interface RegistryOptions {
   /** Plans shapes that are first asked for by a request. Default: threads of this process. */
   readonly plan?: PlanElsewhere | undefined
   /**
    * Plans all the rest, in a process that serves already: an operation that the planner aborts over must not end it.
-   * Default: this thread, since whoever starts a process sees it end.
+   * Asked for one plan at a time. Default: threads of this process, since whoever starts a process sees it end.
    */
   readonly planEagerly?: PlanElsewhere | undefined
   readonly pricing?: PricingOptions | undefined
+  /** Whether `findEqual` is asked; without, it finds nothing. Default true. */
+  readonly findsEqual?: boolean
 }
 
-/** {@link createRegistry} beside other work, which has its turn after every operation. Rejects as it throws. */
+/** Operations that are made at the same time: while one is planned elsewhere, others are read and compiled. */
+const MAKING_MAX = 4
+
+/** {@link createRegistry} beside other work, which has its turn within every operation. Rejects as it throws. */
 export async function createRegistryAsync(
   supergraph: Supergraph,
   manifest: readonly ManifestOperation[],
   limits: RegistryLimits,
   rollouts: readonly Rollout[] = [NO_ROLLOUT],
-  { plan, planEagerly, pricing }: RegistryPlanning = {},
+  { plan, planEagerly: planOne, pricing, findsEqual = true }: RegistryOptions = {},
 ): Promise<OperationRegistry> {
-  const operations: ServableOperation[] = []
-  const normalHashes: string[] = []
-  for (const entry of manifest) {
+  const operations: ServableOperation[] = new Array(manifest.length)
+  const normalHashes: string[] = new Array(findsEqual ? manifest.length : 0)
+  const planEagerly = planOne && oneAtATime(planOne)
+  let begun = 0
+  /** Of the first entry that fails: whoever reads the manifest looks there first. */
+  let failed: { readonly at: number; readonly error: Error } | undefined
+
+  async function make(at: number): Promise<void> {
+    const entry = manifest[at]!
     try {
       const document = documentOf(supergraph, entry, limits)
-      normalHashes.push(normalHashOf(document))
+      if (findsEqual) normalHashes[at] = normalHashOf(document)
+      await othersTurn()
       const compiled: CompiledOperation[] = []
       for (const rollout of rollouts)
         compiled.push(
-          planEagerly
-            ? await compileOperationAsync(supergraph, document, { rollout, plan, planEagerly })
-            : compileOperation(supergraph, document, { rollout, plan }),
+          await compileOperationAsync(supergraph, document, { rollout, plan, planEagerly, isEager: true }),
         )
-      operations.push(servable(entry, document, compiled, pricing))
+      operations[at] = servable(entry, document, compiled, pricing)
     } catch (error) {
-      throw refusal(entry, error)
+      if (failed === undefined || at < failed.at) failed = { at, error: refusal(entry, error) }
     }
-    await othersTurn()
   }
+
+  async function makeOneByOne(): Promise<void> {
+    while (begun < manifest.length && failed === undefined) {
+      await make(begun++)
+      await othersTurn()
+    }
+  }
+
+  await Promise.all(Array.from({ length: MAKING_MAX }, makeOneByOne))
+  if (failed !== undefined) throw (failed as { readonly error: Error }).error
   return registryOf(manifest, operations, normalHashes)
 }
 
-/** @param operations one for each entry of the manifest, in its order, as are the hashes of text-form.ts. */
+/** Between two plans of ours others' have their turn. */
+function oneAtATime(plan: PlanElsewhere): PlanElsewhere {
+  let last: Promise<unknown> = Promise.resolve()
+  return request => {
+    const planned = last.then(() => plan(request))
+    last = planned.catch(() => {})
+    return planned
+  }
+}
+
+/** @param operations one for each entry of the manifest, in its order; so are the hashes of text-form.ts, or there are none. */
 function registryOf(
   manifest: readonly ManifestOperation[],
   operations: readonly ServableOperation[],
@@ -138,7 +167,9 @@ function registryOf(
   for (const [i, { id, clientName }] of manifest.entries()) {
     byId.set(keyOf(id, clientName), operations[i]!)
     // Of texts that are equal but for their form, the first one answers for all.
-    const textKey = keyOf(normalHashes[i]!, clientName)
+    const normalHash = normalHashes[i]
+    if (normalHash === undefined) continue
+    const textKey = keyOf(normalHash, clientName)
     if (!byText.has(textKey)) byText.set(textKey, operations[i]!)
   }
   const hasClients = manifest.some(({ clientName }) => clientName !== undefined)
@@ -204,8 +235,10 @@ function onlyOperation(document: DocumentNode): OperationDefinitionNode {
   return found[0]!
 }
 
+const RULES = [unsupportedRule, ...specifiedRules]
+
 function refuseInvalid(schema: GraphQLSchema, document: DocumentNode): void {
-  const errors = validate(schema, document, [unsupportedRule, ...specifiedRules], { maxErrors: 5 })
+  const errors = validate(schema, document, RULES, { maxErrors: 5 })
   if (errors.length > 0) throw new GraphQLError(errors.map(error => error.message).join(' '))
 }
 
