@@ -8,6 +8,7 @@ import {
   Kind,
   type SelectionNode,
 } from 'graphql'
+import { onType } from './selections.ts'
 
 /**
  * The same selections with every object field that is selected of an interface selected of each of its members instead.
@@ -44,17 +45,9 @@ export function selectedByMember(
       }
       if (!isAbstractType(type)) return [field]
       isChanged = true
-      return [TYPENAME, ...schema.getPossibleTypes(type).map(({ name }) => onMember(name, field))]
+      return [TYPENAME, ...schema.getPossibleTypes(type).map(({ name }) => onType(name, [field]))]
     })
   }
 }
 
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }
-
-function onMember(name: string, field: FieldNode): SelectionNode {
-  return {
-    kind: Kind.INLINE_FRAGMENT,
-    typeCondition: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: name } },
-    selectionSet: { kind: Kind.SELECTION_SET, selections: [field] },
-  }
-}

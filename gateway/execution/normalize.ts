@@ -20,6 +20,7 @@ import { Fault } from '../../protocol/fault.ts'
 import type { TypeFacts } from '../supergraph/type-facts.ts'
 import { type Conditions, isIncluded } from './conditions.ts'
 import { INHERITED, internalKey } from './response-key.ts'
+import { onType } from './selections.ts'
 
 /**
  * Fragments are expanded where they are spread; a document of fragments spread twice each grows exponentially. Without
@@ -122,11 +123,7 @@ export function normalize(
     for (const [responseKey, field] of fields) out.push(fieldOf(responseKey, field.node, field.sets, parent))
     for (const [name, inner] of fragmentsOf) {
       const selections = selectionsOf(inner, schema.getType(name) as GraphQLCompositeType)
-      out.push({
-        kind: Kind.INLINE_FRAGMENT,
-        typeCondition: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: name } },
-        selectionSet: { kind: Kind.SELECTION_SET, selections },
-      })
+      out.push(onType(name, selections))
     }
     const needed = (typename || fragmentsOf.size > 0) && isAbstractType(parent)
     if (needed || (out.length === 0 && parent !== root)) out.unshift(TYPENAME)

@@ -108,7 +108,7 @@ function readOperation(supergraph: Supergraph, document: DocumentNode, options: 
   refuseBadLiterals(operation, fragments.values())
   const conditions = conditionsOf(operation, fragments)
   const { rollout = NO_ROLLOUT, plan } = options
-  return { supergraph, operation, fragments, conditions, rollout, plan, refused: undefined }
+  return { supergraph, operation, fragments, conditions, rollout, plan, unmet: undefined }
 }
 
 function operationIn(document: DocumentNode, name: string | null | undefined): OperationDefinitionNode {

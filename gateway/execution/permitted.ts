@@ -1,7 +1,5 @@
 import {
-  type DirectiveNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLCompositeType,
   type GraphQLObjectType,
   type GraphQLSchema,
@@ -15,38 +13,12 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql'
-import { Fault } from '../../protocol/fault.ts'
 import type { Authorization, Requirement } from '../supergraph/authorization.ts'
-import { type Conditions, isIncluded } from './conditions.ts'
-import { SELECTIONS_MAX } from './normalize.ts'
 import { isSubType, type SelectFields } from './selected-fields.ts'
+import { onType } from './selections.ts'
 
-/** Fields that a caller may not have. It depends on an object's own type and the field, not on how it was selected. */
-export interface Refused {
-  /** Why an object of this type, or one that is known by this interface alone, has no such field for the caller. */
-  by(type: GraphQLCompositeType, field: string): Requirement | undefined
-}
-
-/** @param unmet the requirements that the caller does not meet. */
-export function refusedFor(
-  schema: GraphQLSchema,
-  authorization: Authorization,
-  unmet: ReadonlySet<Requirement>,
-): Refused {
-  const ofType = (typename: string, field: string): Requirement | undefined =>
-    authorization.requirementsOf(typename, field).find(requirement => unmet.has(requirement))
-  return {
-    by(type, field) {
-      const own = ofType(type.name, field)
-      if (own !== undefined || !isAbstractType(type)) return own
-      for (const { name } of schema.getPossibleTypes(type)) {
-        const members = ofType(name, field)
-        if (members !== undefined) return members
-      }
-      return undefined
-    },
-  }
-}
+/** Whether those for whom a shape is made may not have a field of an object, or of one known by its interface alone. */
+export type IsRefused = (type: GraphQLCompositeType, nodes: readonly FieldNode[]) => boolean
 
 /** A place of the response that is null since the caller may not have what stands there. */
 export interface Refusal {
@@ -55,35 +27,40 @@ export interface Refusal {
   readonly requirement: Requirement
 }
 
-/** What is left of one shape of an operation. */
+/** What is left of an operation. */
 export interface Permitted {
-  /** Without fragments' names and conditions; its selection set may be empty. Introspection is as the client wrote it. */
+  /** What is to be asked for; its selection set may be empty. */
   readonly operation: OperationDefinitionNode
   /** Each place once. */
   readonly refusals: readonly Refusal[]
+  readonly isRefused: IsRefused
 }
 
 /** Refusals that one answer tells of; the places of others are null all the same. */
 const REFUSALS_MAX = 50
 
 /**
- * Takes out of one shape of an operation what the caller may not have, so that it is never asked for. A field that is
- * selected of an interface is selected of each of the objects instead that may have it.
+ * Takes out of an operation what a caller may not have, so that it is never asked for.
  *
- * @throws Fault OPERATION_TOO_LARGE when that makes too many selections.
+ * A field is refused for all objects where the type that it is selected of guards it, and for the objects whose own type
+ * guards it: a field that is selected of an interface is then selected of each of the other objects instead.
+ *
+ * @param operation with every selection in one place only: no fragments with names.
+ * @param unmet the requirements that the caller does not meet.
  */
 export function permittedOf(
   schema: GraphQLSchema,
+  authorization: Authorization,
   operation: OperationDefinitionNode,
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-  conditions: Conditions,
-  shape: number,
-  refused: Refused,
+  unmet: ReadonlySet<Requirement>,
 ): Permitted {
   const refusals = new Map<string, Refusal>()
-  let selectionsLeft = SELECTIONS_MAX
+  /** Refused for every object, with all that stands below them. */
+  const taken = new Set<FieldNode>()
+  const unmetOf = (type: GraphQLCompositeType, field: string): Requirement | undefined =>
+    authorization.requirementsOf(type.name, field).find(requirement => unmet.has(requirement))
 
-  /** @param objects the types that an object at this place can have. */
+  /** @param objects the types that an object at this place can have; none: no object is known to be. */
   function selectionsOf(
     set: SelectionSetNode,
     parent: GraphQLCompositeType,
@@ -91,23 +68,14 @@ export function permittedOf(
     path: readonly string[],
   ): SelectionNode[] {
     return set.selections.flatMap((selection): SelectionNode[] => {
-      if (--selectionsLeft < 0)
-        throw new Fault(
-          'OPERATION_TOO_LARGE',
-          `Expected at most ${SELECTIONS_MAX} selections once fragments are expanded, got more`,
-        )
-      if (!isIncluded(selection.directives, conditions, shape)) return []
       if (selection.kind === Kind.FIELD) return fieldsFor(selection, parent, objects, path)
-      const fragment =
-        selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value) : selection
-      if (!fragment) throw new Fault('BAD_INPUT', 'Unknown fragment')
-      const condition = fragment.typeCondition?.name.value ?? parent.name
-      const type = schema.getType(condition)
-      if (!isCompositeType(type)) throw new Fault('BAD_INPUT', `Unknown type "${condition}" in a fragment`)
+      if (selection.kind === Kind.FRAGMENT_SPREAD) throw new Error('Expected fragments without names')
+      const condition = selection.typeCondition?.name.value ?? parent.name
+      const type = schema.getType(condition) as GraphQLCompositeType
       const narrowed = objects.filter(object => object === type || isSubType(schema, condition, object))
       if (narrowed.length === 0 && objects.length > 0) return []
-      const selections = selectionsOf(fragment.selectionSet, type, narrowed, path)
-      return selections.length === 0 ? [] : [inlineFragment(condition, selections, selection.directives)]
+      const selections = selectionsOf(selection.selectionSet, type, narrowed, path)
+      return selections.length === 0 ? [] : [onType(condition, selections)]
     })
   }
 
@@ -118,18 +86,21 @@ export function permittedOf(
     path: readonly string[],
   ): SelectionNode[] {
     const name = node.name.value
-    if (name.startsWith('__')) return [unconditional(node)]
+    if (name.startsWith('__')) return [node]
     const at = [...path, node.alias?.value ?? name]
-    const from = objects.length === 0 ? [parent] : objects
-    const allowed = from.filter(type => {
-      const requirement = refused.by(type, name)
-      if (requirement !== undefined) refuse(at, requirement)
-      return requirement === undefined
+    const requirement = unmetOf(parent, name)
+    if (requirement !== undefined) {
+      refuse(at, requirement)
+      take(node)
+      return []
+    }
+    const allowed = objects.filter(object => {
+      const own = unmetOf(object, name)
+      if (own !== undefined) refuse(at, own)
+      return own === undefined
     })
-    if (allowed.length === from.length) return [fieldOf(node, parent, objects, at)]
-    return allowed.map(type =>
-      inlineFragment(type.name, [fieldOf(node, type, possibleTypes(schema, type), at)], undefined),
-    )
+    if (allowed.length === objects.length) return [fieldOf(node, parent, objects, at)]
+    return allowed.map(object => onType(object.name, [fieldOf(node, object, [object], at)]))
   }
 
   function fieldOf(
@@ -138,23 +109,20 @@ export function permittedOf(
     objects: readonly GraphQLObjectType[],
     path: readonly string[],
   ): FieldNode {
-    const field = unconditional(node)
-    const type = typeOfField(parent, node.name.value)
-    if (!node.selectionSet || !isCompositeType(type)) return field
+    const name = node.name.value
+    const type = typeOfField(parent, name)
+    if (!node.selectionSet || !type) return node
+    // An object's own field may lead to fewer types than its interface's.
     const reached = new Set<GraphQLObjectType>()
-    for (const object of objects.length === 0 ? [parent] : objects) {
-      const own = typeOfField(object, node.name.value)
-      for (const possible of possibleTypes(schema, isCompositeType(own) ? own : type)) reached.add(possible)
-    }
+    for (const object of objects.length === 0 ? [parent] : objects)
+      for (const possible of possibleTypes(schema, typeOfField(object, name) ?? type)) reached.add(possible)
     const selections = selectionsOf(node.selectionSet, type, [...reached], path)
-    return {
-      ...field,
-      selectionSet: {
-        kind: Kind.SELECTION_SET,
-        // Whether it is there at all is not a secret.
-        selections: selections.length === 0 ? [TYPENAME] : selections,
-      },
+    // Whether there is an object at all is not a secret.
+    const selectionSet: SelectionSetNode = {
+      kind: Kind.SELECTION_SET,
+      selections: selections.length === 0 ? [TYPENAME] : selections,
     }
+    return { ...node, selectionSet }
   }
 
   function refuse(path: readonly string[], requirement: Requirement): void {
@@ -162,30 +130,41 @@ export function permittedOf(
     if (refusals.size < REFUSALS_MAX && !refusals.has(key)) refusals.set(key, { path, requirement })
   }
 
+  function take(selection: SelectionNode): void {
+    if (selection.kind === Kind.FIELD) taken.add(selection)
+    if (selection.kind !== Kind.FRAGMENT_SPREAD) selection.selectionSet?.selections.forEach(take)
+  }
+
   const root = schema.getRootType(operation.operation)!
   const selections = selectionsOf(operation.selectionSet, root, [root], [])
   return {
     operation: { ...operation, selectionSet: { kind: Kind.SELECTION_SET, selections } },
     refusals: [...refusals.values()],
+    isRefused(type, nodes) {
+      if (nodes.every(node => taken.has(node))) return true
+      const name = nodes[0]!.name.value
+      return [type, ...(isAbstractType(type) ? schema.getPossibleTypes(type) : [])].some(
+        known => unmetOf(known, name) !== undefined,
+      )
+    },
   }
 }
 
 /**
  * Whether the whole response is null, whatever data there is: a refused field that cannot be null, at the root or below
- * it where neither can anything between be null or empty. Nothing is to be asked for then, and nothing to be changed.
+ * it where nothing between can be null or empty. Nothing is to be asked for then, and nothing to be changed.
  */
 export function isKnownNull(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
   selectFields: SelectFields,
-  refused: Refused,
+  isRefused: IsRefused,
 ): boolean {
   const isNull = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): boolean => {
     for (const nodes of selectFields(type, sets).values()) {
-      const name = nodes[0]!.name.value
-      const definition = type.getFields()[name]
+      const definition = type.getFields()[nodes[0]!.name.value]
       if (definition === undefined || !isNonNullType(definition.type)) continue
-      if (refused.by(type, name) !== undefined) return true
+      if (isRefused(type, nodes)) return true
       const inner = definition.type.ofType
       const below = nodes.flatMap(node => node.selectionSet ?? [])
       if (isObjectType(inner) && isNull(inner, below)) return true
@@ -201,27 +180,7 @@ function possibleTypes(schema: GraphQLSchema, type: GraphQLCompositeType): reado
   return isAbstractType(type) ? schema.getPossibleTypes(type) : [type]
 }
 
-const typeOfField = (parent: GraphQLCompositeType, name: string): unknown =>
-  'getFields' in parent ? getNamedType(parent.getFields()[name]?.type) : undefined
-
-/** The node without what its shape has decided. */
-function unconditional(node: FieldNode): FieldNode {
-  return { ...node, directives: withoutConditions(node.directives) }
-}
-
-function withoutConditions(directives: readonly DirectiveNode[] = []): readonly DirectiveNode[] {
-  return directives.filter(({ name }) => name.value !== 'skip' && name.value !== 'include')
-}
-
-function inlineFragment(
-  type: string,
-  selections: readonly SelectionNode[],
-  directives: readonly DirectiveNode[] | undefined,
-): SelectionNode {
-  return {
-    kind: Kind.INLINE_FRAGMENT,
-    typeCondition: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: type } },
-    directives: withoutConditions(directives),
-    selectionSet: { kind: Kind.SELECTION_SET, selections },
-  }
+function typeOfField(parent: GraphQLCompositeType, name: string): GraphQLCompositeType | undefined {
+  const type = 'getFields' in parent ? getNamedType(parent.getFields()[name]?.type) : undefined
+  return isCompositeType(type) ? type : undefined
 }

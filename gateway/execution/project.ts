@@ -16,7 +16,7 @@ import {
 import type { TypeFacts } from '../supergraph/type-facts.ts'
 import type { ErrorList } from './errors.ts'
 import { compileLeaf } from './leaf.ts'
-import type { Refused } from './permitted.ts'
+import type { IsRefused } from './permitted.ts'
 import { internalKey } from './response-key.ts'
 import { isSubType, type SelectFields } from './selected-fields.ts'
 import type { Data, Path } from './tree.ts'
@@ -57,13 +57,13 @@ interface Projector {
   readonly complete: (source: Data, at: Projecting) => Data | typeof BUBBLE
 }
 
-/** @param refused fields that are null whatever the data has; the caller is told why by other means. */
+/** @param isRefused fields that are null whatever the data has; the caller is told why by other means. */
 export function compileProjection(
   schema: GraphQLSchema,
   types: TypeFacts,
   operation: OperationDefinitionNode,
   selectFields: SelectFields,
-  refused?: Refused,
+  isRefused?: IsRefused,
 ): Projection {
   const rootType = schema.getRootType(operation.operation) as GraphQLObjectType
   const root = compileObject(rootType, [operation.selectionSet])
@@ -94,7 +94,7 @@ export function compileProjection(
       ]
     const definition = 'getFields' in type ? type.getFields()[name] : undefined
     if (!definition) return []
-    if (refused?.by(type, name)) {
+    if (isRefused?.(type, nodes)) {
       const value = isNonNullType(definition.type) ? BUBBLE : null
       return [{ responseKey, read: () => null, complete: () => value }]
     }

@@ -1,6 +1,7 @@
 import {
   type FieldNode,
   type FragmentDefinitionNode,
+  type InlineFragmentNode,
   Kind,
   type SelectionNode,
   type SelectionSetNode,
@@ -35,6 +36,15 @@ export function selectedAt(
 }
 
 export const keyOf = (field: FieldNode): string => field.alias?.value ?? field.name.value
+
+/** A fragment on a type. */
+export function onType(type: string, selections: readonly SelectionNode[]): InlineFragmentNode {
+  return {
+    kind: Kind.INLINE_FRAGMENT,
+    typeCondition: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: type } },
+    selectionSet: { kind: Kind.SELECTION_SET, selections },
+  }
+}
 
 /** A selection set of which every spread, at every level, is the fragment itself. */
 export function withoutSpreads(

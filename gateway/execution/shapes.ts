@@ -1,8 +1,10 @@
 import { type FragmentDefinitionNode, Kind, type OperationDefinitionNode, print } from 'graphql'
+import type { Requirement } from '../supergraph/authorization.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { compilePlan } from './compile.ts'
 import type { Conditions } from './conditions.ts'
 import type { CompiledShape } from './execute.ts'
+import { expandedOf } from './expanded.ts'
 import { compileIntrospection } from './introspection.ts'
 import { type NormalizedOperation, normalize } from './normalize.ts'
 import {
@@ -11,7 +13,7 @@ import {
   planOperation,
   planOperationAsync,
 } from './operation-plan.ts'
-import { isKnownNull, permittedOf, type Refusal, type Refused } from './permitted.ts'
+import { isKnownNull, type Permitted, permittedOf } from './permitted.ts'
 import type { Rollout } from './plan.ts'
 import { compileProjection } from './project.ts'
 import { compileSelectFields } from './selected-fields.ts'
@@ -34,8 +36,8 @@ export interface ShapeSource {
   readonly rollout: Rollout
   /** Plans whatever is planned off this thread; `undefined`: threads of this process. */
   readonly plan: PlanElsewhere | undefined
-  /** What those may not have whom the shapes are for; `undefined`: they may have everything. */
-  readonly refused: Refused | undefined
+  /** What those do not meet whom the shapes are for; `undefined`: they may have everything. */
+  readonly unmet: ReadonlySet<Requirement> | undefined
 }
 
 /** The shapes of an operation (conditions.ts), compiled ahead or when they are asked for. */
@@ -85,10 +87,11 @@ export function createShapes(source: ShapeSource): Shapes {
     compileAhead() {
       for (let shape = 0; shape < aheadCount; shape++) {
         const prepared = prepare(source, shape)
-        const plan = prepared.isNull
-          ? NO_PLAN
-          : planOperation(source.supergraph, prepared.normalized, source.rollout)
-        kept.set(shape, compile(source, shape, prepared, plan))
+        kept.set(
+          shape,
+          nothing(source, prepared) ??
+            compile(source, prepared, planOperation(source.supergraph, prepared.normalized, source.rollout)),
+        )
       }
     },
     async compileAheadAsync(plan) {
@@ -103,34 +106,38 @@ export function createShapes(source: ShapeSource): Shapes {
   }
 }
 
-const NO_PLAN: OperationPlan = { stages: [] }
 const NO_FRAGMENTS: ReadonlyMap<string, FragmentDefinitionNode> = new Map()
 const NO_CONDITIONS: Conditions = { variables: [], shapeOf: () => 0 }
 
 /** A shape about to be planned. */
 interface Prepared {
+  /** What the response is made by. */
+  readonly answered: ShapeText
+  /** What is planned: all of it, or what the caller may have. */
+  readonly asked: ShapeText
+  /** {@link asked} */
   readonly normalized: NormalizedOperation
-  /** What {@link normalized} is made of. */
-  readonly asked: Pick<ShapeSource, 'operation' | 'fragments' | 'conditions'> & { readonly shape: number }
-  readonly refusals: readonly Refusal[]
-  /** The response is null whatever there is: nothing is asked. */
-  readonly isNull: boolean
+  /** `undefined`: everything is permitted. */
+  readonly permitted: Permitted | undefined
 }
 
-function prepare(source: ShapeSource, shape: number): Prepared {
-  const { supergraph, operation, fragments, conditions, refused } = source
-  const { apiSchema, types } = supergraph
-  const permitted = refused && permittedOf(apiSchema, operation, fragments, conditions, shape, refused)
-  const asked = permitted
-    ? { operation: permitted.operation, fragments: NO_FRAGMENTS, conditions: NO_CONDITIONS, shape: 0 }
-    : { operation, fragments, conditions, shape }
-  const selectFields = compileSelectFields(apiSchema, fragments, conditions, shape)
-  return {
-    normalized: normalize(apiSchema, types, asked.operation, asked.fragments, asked.conditions, asked.shape),
-    asked,
-    refusals: permitted?.refusals ?? [],
-    isNull: refused !== undefined && isKnownNull(apiSchema, operation, selectFields, refused),
+type ShapeText = Pick<ShapeSource, 'operation' | 'fragments' | 'conditions'> & { readonly shape: number }
+
+function prepare({ supergraph, unmet, ...source }: ShapeSource, shape: number): Prepared {
+  const { apiSchema, types, authorization } = supergraph
+  const { operation, fragments, conditions } = source
+  const normalizedOf = ({ operation, fragments, conditions, shape }: ShapeText): NormalizedOperation =>
+    normalize(apiSchema, types, operation, fragments, conditions, shape)
+  if (unmet === undefined || authorization === undefined) {
+    const answered = { operation, fragments, conditions, shape }
+    return { answered, asked: answered, normalized: normalizedOf(answered), permitted: undefined }
   }
+  const expanded = expandedOf(operation, fragments, conditions, shape)
+  const permitted = permittedOf(apiSchema, authorization, expanded, unmet)
+  const plain = { fragments: NO_FRAGMENTS, conditions: NO_CONDITIONS, shape: 0 }
+  const answered = { operation: expanded, ...plain }
+  const asked = { operation: permitted.operation, ...plain }
+  return { answered, asked, normalized: normalizedOf(asked), permitted }
 }
 
 async function compileAsync(
@@ -139,15 +146,14 @@ async function compileAsync(
   plan: PlanElsewhere | undefined,
 ): Promise<CompiledShape> {
   const prepared = prepare(source, shape)
-  return compile(source, shape, prepared, await planned(source, prepared, plan))
+  return nothing(source, prepared) ?? compile(source, prepared, await planned(source, prepared, plan))
 }
 
 async function planned(
   { supergraph, rollout }: ShapeSource,
-  { normalized, asked, isNull }: Prepared,
+  { normalized, asked }: Prepared,
   plan: PlanElsewhere | undefined,
 ): Promise<OperationPlan> {
-  if (isNull) return NO_PLAN
   if (plan === undefined || normalized.selections.length === 0)
     return await planOperationAsync(supergraph, normalized, rollout)
   // Printed, so that texts that differ in blanks and comments alone are one to who remembers what cannot be planned.
@@ -155,26 +161,33 @@ async function planned(
   return await plan({ supergraph, text, shape: asked.shape, rollout })
 }
 
+/** A shape whose response is null whatever there is; `undefined`: that is not known. */
+function nothing(
+  { supergraph: { apiSchema } }: ShapeSource,
+  { answered, normalized, permitted }: Prepared,
+): CompiledShape | undefined {
+  const { operation, fragments, conditions, shape } = answered
+  const selectFields = compileSelectFields(apiSchema, fragments, conditions, shape)
+  if (!permitted || !isKnownNull(apiSchema, operation, selectFields, permitted.isRefused)) return undefined
+  return {
+    plan: { stages: [] },
+    stages: [],
+    selectionCount: normalized.selectionCount,
+    fetchCount: 0,
+    introspect: undefined,
+    projection: { project: () => null, isFatal: () => true },
+    write: () => 'null',
+    refusals: permitted.refusals,
+  }
+}
+
 function compile(
-  source: ShapeSource,
-  shape: number,
-  { normalized, refusals, isNull }: Prepared,
+  { supergraph, fragments: named }: ShapeSource,
+  { answered, normalized, permitted }: Prepared,
   planned: OperationPlan,
 ): CompiledShape {
-  const { supergraph, operation, fragments, conditions, refused } = source
   const { apiSchema, types } = supergraph
-  const { selectionCount } = normalized
-  if (isNull)
-    return {
-      plan: NO_PLAN,
-      stages: [],
-      selectionCount,
-      fetchCount: 0,
-      introspect: undefined,
-      projection: { project: () => null, isFatal: () => true },
-      write: () => 'null',
-      refusals,
-    }
+  const { operation, fragments, conditions, shape } = answered
   const plan = withUnionMembers(supergraph, normalized, planned)
   const compiled = plan.stages.map(stage => compilePlan(stage.plan, normalized, types))
   const selectFields = compileSelectFields(apiSchema, fragments, conditions, shape)
@@ -182,14 +195,14 @@ function compile(
   return {
     plan,
     stages: plan.stages.map((stage, i) => ({ rootKeys: stage.rootKeys, step: compiled[i]!.step })),
-    selectionCount,
+    selectionCount: normalized.selectionCount,
     fetchCount: compiled.reduce((sum, { fetchCount }) => sum + fetchCount, 0),
-    introspect: compileIntrospection(apiSchema, operation, fragments, normalized.introspection),
-    projection: compileProjection(apiSchema, types, operation, selectFields, refused),
+    introspect: compileIntrospection(apiSchema, operation, named, normalized.introspection),
+    projection: compileProjection(apiSchema, types, operation, selectFields, permitted?.isRefused),
     get write() {
-      write ??= compileWrite(apiSchema, types, operation, selectFields, refused)
+      write ??= compileWrite(apiSchema, types, operation, selectFields, permitted?.isRefused)
       return write
     },
-    refusals,
+    refusals: permitted?.refusals ?? [],
   }
 }

@@ -1,7 +1,6 @@
 import { ANONYMOUS, type Caller } from '../../protocol/caller.ts'
 import { meets, requirementsIn } from './authorize.ts'
 import type { PlanElsewhere } from './operation-plan.ts'
-import { refusedFor } from './permitted.ts'
 import { createShapes, type ShapeSource, type Shapes } from './shapes.ts'
 
 /** Sets of unmet requirements kept per operation; the one used longest ago goes first. */
@@ -19,7 +18,7 @@ export interface Variants {
 }
 
 /** `undefined`: nothing in the operation is guarded. */
-export function variantsOf(source: Omit<ShapeSource, 'refused'>): Variants | undefined {
+export function variantsOf(source: ShapeSource): Variants | undefined {
   const { supergraph, operation, fragments } = source
   const requirements = requirementsIn(supergraph, operation, fragments)
   if (requirements.length === 0) return undefined
@@ -32,22 +31,17 @@ export function variantsOf(source: Omit<ShapeSource, 'refused'>): Variants | und
   }
 
   function variantFor(caller: Caller): Shapes | undefined {
-    const unmet = unmetBy(caller)
-    if (unmet === '') return undefined
-    const known = variants.get(unmet)
-    variants.delete(unmet)
-    const shapes = known ?? createShapes({ ...source, refused: refusedOf(caller) })
-    if (variants.size >= VARIANTS_MAX) variants.delete(variants.keys().next().value as string)
-    variants.set(unmet, shapes)
+    const key = unmetBy(caller)
+    if (key === '') return undefined
+    let shapes = variants.get(key)
+    if (shapes === undefined) {
+      const unmet = new Set(requirements.filter(requirement => !meets(caller, requirement)))
+      shapes = createShapes({ ...source, unmet })
+      if (variants.size >= VARIANTS_MAX) variants.delete(variants.keys().next().value as string)
+    } else variants.delete(key)
+    variants.set(key, shapes)
     return shapes
   }
-
-  const refusedOf = (caller: Caller): ShapeSource['refused'] =>
-    refusedFor(
-      supergraph.apiSchema,
-      supergraph.authorization!,
-      new Set(requirements.filter(requirement => !meets(caller, requirement))),
-    )
 
   return {
     for: variantFor,

@@ -16,7 +16,7 @@ import {
 } from 'graphql'
 import type { TypeFacts } from '../supergraph/type-facts.ts'
 import { compileLeaf } from './leaf.ts'
-import type { Refused } from './permitted.ts'
+import type { IsRefused } from './permitted.ts'
 import { internalKey } from './response-key.ts'
 import { isSubType, type SelectFields } from './selected-fields.ts'
 import type { Data } from './tree.ts'
@@ -41,14 +41,14 @@ type WriteObject = (source: Data, introspection?: Data) => string
  *
  * Text only ever enters the generated code through `JSON.stringify` or as a GraphQL name.
  *
- * @param refused fields that are null whatever the data has.
+ * @param isRefused fields that are null whatever the data has.
  */
 export function compileWrite(
   schema: GraphQLSchema,
   types: TypeFacts,
   operation: OperationDefinitionNode,
   selectFields: SelectFields,
-  refused?: Refused,
+  isRefused?: IsRefused,
 ): Write {
   const rootType = schema.getRootType(operation.operation) as GraphQLObjectType
   const write = compileUnit(rootType, [operation.selectionSet])
@@ -105,7 +105,7 @@ export function compileWrite(
         }
       const definition = 'getFields' in of ? of.getFields()[name] : undefined
       if (!definition) return undefined
-      if (refused?.by(of, name))
+      if (isRefused?.(of, nodes))
         return { read: '', write: isNonNullType(definition.type) ? 'rt.unfit()' : `'null'` }
       const sets = nodes.flatMap(node => node.selectionSet ?? [])
       return {

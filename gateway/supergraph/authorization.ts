@@ -38,7 +38,7 @@ const NONE: readonly Requirement[] = Object.freeze([])
 /**
  * Reads the guards of a supergraph, under whatever names it links them. A field needs what stands
  * - on it, on its type and on the type that it returns;
- * - on the same field of an interface of its type, and on that interface: an object answers for it under another name;
+ * - on the same field of its type's interface, where an `@interfaceObject` adds it to the objects: it is one field;
  * - on what it `@requires`: its value is made of that.
  *
  * Keys are not among these: what leads from one subgraph to another is fetched, and shown to nobody who may not see it.
@@ -94,6 +94,7 @@ export function authorizationOf(supergraph: DocumentNode): Authorization | undef
     return {
       type: namedType(field.type),
       own: read(`${type}.${field.name.value}`, field.directives),
+      isAdded: isAdded(field),
       requires: (field.directives ?? []).flatMap(requiredBy),
     }
   }
@@ -110,7 +111,7 @@ export function authorizationOf(supergraph: DocumentNode): Authorization | undef
     const field = type?.fields.get(name)
     if (type === undefined || field === undefined) return NONE
     const all = new Set([...field.own, ...onTypes.get(typename)!, ...(onTypes.get(field.type) ?? [])])
-    for (const parent of type.interfaces) add(requirementsOf(parent, name), all)
+    if (field.isAdded) for (const parent of type.interfaces) add(requirementsOf(parent, name), all)
     for (const required of field.requires) addRequired(required, typename, all)
     const requirements = all.size === 0 ? NONE : [...all]
     found.set(place, requirements)
@@ -144,6 +145,8 @@ interface ComposedType {
 interface ComposedField {
   readonly type: string
   readonly own: readonly Requirement[]
+  /** By an `@interfaceObject`, to every object of an interface. */
+  readonly isAdded: boolean
   /** Of each subgraph that computes it out of others' fields. */
   readonly requires: readonly SelectionSetNode[]
 }
@@ -182,6 +185,15 @@ function requirementOf(
       `${place}: expected ${argument} of @${name} to be lists of lists of strings, got ${String(JSON.stringify(value)).slice(0, 64)}`,
     )
   return { kind, anyOf: lists as string[][] }
+}
+
+/** Composition gives such a field of an object no subgraph; its interface's has one. */
+function isAdded({ directives = [] }: FieldDefinitionNode): boolean {
+  const joined = directives.filter(directive => directive.name.value === 'join__field')
+  return (
+    joined.length > 0 &&
+    !joined.some(({ arguments: given = [] }) => given.some(argument => argument.name.value === 'graph'))
+  )
 }
 
 /** What one subgraph requires of others for a field, as `@join__field(requires:)` has it. */

@@ -4,7 +4,7 @@ import { execute, type GraphQLError, type GraphQLSchema, parse, validate } from 
 import { expect } from 'vitest'
 import { type CompileOptions, compileOperation } from '../../../gateway/execution/operation.ts'
 import { loadSupergraph, type Supergraph } from '../../../gateway/supergraph/supergraph.ts'
-import { ANONYMOUS } from '../../../protocol/caller.ts'
+import { ANONYMOUS, type Caller } from '../../../protocol/caller.ts'
 import { deadlineIn } from '../../../protocol/deadline.ts'
 import type { SubgraphAnswer, SubgraphClient, SubgraphRequest } from '../../../protocol/subgraph-client.ts'
 
@@ -19,7 +19,8 @@ export interface SubgraphSource {
 }
 
 const FEDERATION = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: [
-  "@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@tag"
+  "@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@tag",
+  "@authenticated", "@requiresScopes", "@policy"
 ])\n`
 
 const typeDefsOf = ({ sdl, federation }: SubgraphSource) => parse(federation === 1 ? sdl : FEDERATION + sdl)
@@ -87,16 +88,25 @@ export interface World {
   /** What subgraphs were asked, in order; emptied by every query. */
   readonly sent: Sent[]
   readonly clients: Map<string, SubgraphClient>
-  /** Runs a valid operation through the gateway's execution. */
+  /** Runs a valid operation through the gateway's execution, for an anonymous caller unless told otherwise. */
   query(
     text: string,
     variables?: Record<string, unknown>,
-    options?: CompileOptions & { entitiesMax?: number; fetchesMax?: number; errorsMax?: number },
+    options?: CompileOptions & {
+      entitiesMax?: number
+      fetchesMax?: number
+      errorsMax?: number
+      caller?: Caller
+    },
   ): Promise<Answer>
 }
 
-export function world(sources: Readonly<Record<string, SubgraphSource>>): World {
-  const supergraph = loadSupergraph(compose(sources))
+/** @param edited the composed supergraph, with what composition does not make of these sources. */
+export function world(
+  sources: Readonly<Record<string, SubgraphSource>>,
+  edited: (supergraphSdl: string) => string = sdl => sdl,
+): World {
+  const supergraph = loadSupergraph(edited(compose(sources)))
   const sent: Sent[] = []
   const clients = new Map(
     Object.entries(sources).map(([name, source]) => [name, clientOf(name, source, sent)]),
@@ -111,9 +121,9 @@ export function world(sources: Readonly<Record<string, SubgraphSource>>): World 
       if (problems.length > 0) throw new Error(`The test's operation is not valid: ${problems[0]?.message}`)
       const operation = compileOperation(supergraph, document, options)
       const execution = {
+        caller: ANONYMOUS,
         ...options,
         variables: operation.coerceVariables(variables),
-        caller: ANONYMOUS,
         deadlineMs: deadlineIn(10_000),
         priority: 'BROWSE',
         clients,
