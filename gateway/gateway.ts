@@ -9,11 +9,14 @@ import { createAddressOf } from './address.ts'
 import { createApolloDoor } from './apollo-door.ts'
 import { type CompressionSettings, createCompress } from './compression.ts'
 import type { PropagationRules, ShareSettings } from './config-file.ts'
+import { limitsRoutes, shownInHealth } from './control/limits-routes.ts'
+import { type OverrideRedis, redisOverrides } from './control/redis-overrides.ts'
 import { assertCostSettings, type CostSettings, DEFAULT_COST, DEFAULT_TIERS } from './cost-settings.ts'
 import { InFlight } from './execution/in-flight.ts'
 import { type PlannerDeath, planHost } from './execution/plan-host.ts'
 import { explorerRoutes } from './explorer.ts'
 import { expressLane } from './express-lane.ts'
+import { createFieldControls } from './field-controls.ts'
 import { buildGraph, type CreateClient, type GraphSource } from './graph.ts'
 import { graphqlRoute } from './graphql-route.ts'
 import { createIdentify } from './identity/identify.ts'
@@ -69,6 +72,8 @@ export interface GatewayOptions {
   readonly cost?: Partial<CostSettings>
   /** Budgets shared with other gateways; the gateway closes them. Default: its own, in memory. */
   readonly budgets?: BudgetStore
+  /** Where all gateways keep what operators make of limits; not closed here. Default: each has its own. */
+  readonly overrideRedis?: OverrideRedis | undefined
   /** Addresses and networks whose `x-forwarded-for` is believed. Default: none. */
   readonly trustedProxies?: readonly string[]
   /** Labels of progressive `@override` that hold for every caller. Default: none. */
@@ -195,14 +200,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     () => graph.current.adhoc.kept,
   )
   const budgets = options.budgets ?? createMemoryBudgets()
-  const spending =
-    cost.mode === 'off'
-      ? undefined
-      : createSpending({
-          settings: cost,
-          budgets,
-          fields: { rateOf: limit => limit.rate, statusOf: () => undefined },
-        })
+  const { overrideRedis } = options
+  const store = overrideRedis && redisOverrides(overrideRedis)
+  const fields = createFieldControls({ graph, store, metrics, logger })
+  const spending = cost.mode === 'off' ? undefined : createSpending({ settings: cost, budgets, fields })
   if (spending !== undefined) addSpendingMetrics(metrics, REFUSALS, spending, budgets)
   const stages: Stages = {
     identify: createIdentify(
@@ -244,8 +245,21 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     version: VERSION,
     send: (reply, outcome) => sendOutcome(reply, outcome, 'application/json'),
   })
+  limitsRoutes(app, {
+    stages,
+    overrides: fields.overrides,
+    lines: () => fields.statuses.lines,
+    send: (reply, outcome) => sendOutcome(reply, outcome, 'application/json'),
+  })
   if (explorers) explorerRoutes(app)
-  statusRoutes(app, { graph, lifecycle, metrics, showsSchema: introspection, showsReasons: !production })
+  statusRoutes(app, {
+    graph,
+    lifecycle,
+    metrics,
+    limits: () => shownInHealth(graph.current.fieldLimits.all, fields.overrides),
+    showsSchema: introspection,
+    showsReasons: !production,
+  })
   await app.ready()
   const lane = expressLane(app.server, {
     stages,
@@ -272,6 +286,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     try {
       await app.close()
       await apollo.stop()
+      fields.close()
       await graph.close()
       await budgets.close()
     } finally {

@@ -8,6 +8,7 @@ import { DEFAULT_PRICING, type PricingOptions } from './operations/operation-cos
 import { createRegistryAsync, type RegistryLimits } from './operations/registry.ts'
 import { rolloutsOf } from './operations/rollout.ts'
 import type { Graph } from './pipeline.ts'
+import { statusOperationsOf } from './status-operation.ts'
 import { loadSupergraphAsync, type Subgraph, type Supergraph } from './supergraph/supergraph.ts'
 
 export type CreateClient = (subgraph: Subgraph) => SubgraphClient
@@ -85,6 +86,7 @@ export async function buildGraph(
     adhoc,
     rollouts,
     fieldLimits,
+    statusOperations: statusOperationsOf(fieldLimits, registry.operations),
     clients: await clientsOf(supergraph, before, clients, urlOf),
   }
   try {

@@ -22,6 +22,7 @@ import type { OperationRegistry, ServableOperation } from './operations/registry
 import type { Rollouts } from './operations/rollout.ts'
 import { type OperationNamed, type Outcome, outcomeCode } from './request.ts'
 import type { Reservation, Spending } from './spending.ts'
+import type { StatusOperation } from './status-operation.ts'
 import type { Supergraph } from './supergraph/supergraph.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
@@ -35,6 +36,8 @@ export interface Graph {
   readonly adhoc: AdhocOperations
   readonly rollouts: Rollouts
   readonly fieldLimits: FieldLimits
+  /** How lines stand, by the id of their limit. */
+  readonly statusOperations: ReadonlyMap<string, StatusOperation>
   readonly clients: ReadonlyMap<string, SubgraphClient>
 }
 

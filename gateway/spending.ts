@@ -1,6 +1,7 @@
 import type { Caller } from '../protocol/caller.ts'
 import { Fault } from '../protocol/fault.ts'
 import type { FieldLimit } from './cost/field-limits.ts'
+import type { CompiledLimit } from './cost/field-limits-compile.ts'
 import { type Draw, type LineState, throttled, tooDear, tooDearAtOnce, tooDearFor } from './cost-refusals.ts'
 import type { CostSettings } from './cost-settings.ts'
 import type { Variables } from './execution/variables.ts'
@@ -25,7 +26,7 @@ export interface FieldControls {
   /** As declared, or as an operator has set it. */
   rateOf(limit: FieldLimit): Rate
   /** What is known of a line, by its bucket's key; asking keeps it known. */
-  statusOf(limit: FieldLimit, key: string): LineState | undefined
+  statusOf(limited: CompiledLimit, key: string, variables: Variables): LineState | undefined
 }
 
 /** What of its price a request is told, in the form that users of cost-limited APIs know. Points. */
@@ -135,12 +136,13 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
         draws.push({ reason: 'caller', subject: bucket.key, bucket, points: price, price, braked: undefined })
     const { limits } = operation.cost
     if (limits === undefined) return draws
-    for (const { limit, index, keyOf } of limits) {
+    for (const limited of limits) {
+      const { limit, index, keyOf } = limited
       const ofField = roots[index]!
       if (ofField === 0) continue
       const key = keyOf(variables, whose)
       const rate = fields.rateOf(limit)
-      const state = fields.statusOf(limit, key)
+      const state = fields.statusOf(limited, key, variables)
       const braked = state !== undefined && (state.isPaused || state.remaining === 0) ? state : undefined
       draws.push({
         reason: 'field',

@@ -8,6 +8,8 @@ export interface StatusOptions {
   readonly graph: Pick<ServedGraph, 'current' | 'refused'>
   readonly lifecycle: { readonly isClosing: boolean }
   readonly metrics: Metrics
+  /** Limits of fields as they hold now, each a JSON object. */
+  readonly limits: () => readonly object[]
   /** Whether anybody may read the schema. */
   readonly showsSchema: boolean
   /** Whether health says why a supergraph was refused, which may tell of the schema. */
@@ -19,15 +21,17 @@ const REFUSED = 'the newest supergraph or manifest cannot serve, the one before 
 
 /** `/health/live`, `/health/ready`, `/metrics` and `/schema.graphql`: how the process is, and what it serves. */
 export function statusRoutes(app: FastifyInstance, options: StatusOptions): void {
-  const { graph, lifecycle, metrics, showsSchema, showsReasons } = options
+  const { graph, lifecycle, metrics, limits, showsSchema, showsReasons } = options
   const readiness = createReadiness(() => graph.current.clients)
   app.get('/health/live', async () => ({ status: 'live' }))
   app.get('/health/ready', async (_, reply) => {
     const reasons = lifecycle.isClosing ? { gateway: 'is stopping' } : await readiness()
     // The graph before goes on: nothing that asks should be sent elsewhere for it.
     const refusal = graph.refused === undefined ? {} : { refused: showsReasons ? graph.refused : REFUSED }
-    if (Object.keys(reasons).length === 0) return { status: 'ready', ...refusal }
-    return reply.code(503).send({ status: 'unready', reasons, ...refusal })
+    const limited = limits()
+    const shown = limited.length === 0 ? refusal : { ...refusal, limits: limited }
+    if (Object.keys(reasons).length === 0) return { status: 'ready', ...shown }
+    return reply.code(503).send({ status: 'unready', reasons, ...shown })
   })
   app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()))
   if (!showsSchema) return

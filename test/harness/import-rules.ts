@@ -79,7 +79,7 @@ export const PARTS: readonly Part[] = [
   },
   {
     name: 'gateway/pipeline',
-    files: /^gateway\/(pipeline|spending|purse|cost-refusals|address)\.ts$/,
+    files: /^gateway\/(pipeline|spending|purse|cost-refusals|address|status-operation)\.ts$/,
     may: [
       ...GATEWAY,
       'gateway/operations',
@@ -100,7 +100,7 @@ export const PARTS: readonly Part[] = [
   {
     name: 'gateway/control',
     files: /^gateway\/control\//,
-    may: [...GATEWAY, 'gateway/pipeline', 'gateway/surge'],
+    may: [...GATEWAY, 'gateway/pipeline', 'gateway/surge', 'gateway/cost'],
   },
   {
     name: 'gateway/config',

@@ -1,0 +1,132 @@
+import type { Logger } from 'pino'
+import type { FieldLimit, LimitRate } from '../cost/field-limits.ts'
+
+/** A rate that an operator has put in the place of a declared one. */
+export interface LimitOverride extends LimitRate {
+  /** The operator's client. */
+  readonly setBy: string
+  /** An instant as RFC 3339. */
+  readonly setAt: string
+}
+
+/** For whom overrides hold: this process, or all gateways that share a store. */
+export type OverrideScope = 'process' | 'fleet'
+
+/** Where all gateways keep overrides, by the limit's id. Rejects when it cannot be reached. */
+export interface OverrideStore {
+  read(): Promise<ReadonlyMap<string, LimitOverride>>
+  /** @param override undefined: it is taken back. */
+  write(id: string, override: LimitOverride | undefined): Promise<void>
+}
+
+export interface LimitOverrides {
+  /** The rate that holds: an operator's, else the declared one. */
+  rateOf(limit: FieldLimit): LimitRate
+  /** The override that holds. */
+  overrideOf(limit: FieldLimit): LimitOverride | undefined
+  /** Holds in this process at once. @returns whom it holds for by now; a fleet out of reach learns of it when it can. */
+  set(limit: FieldLimit, override: LimitOverride | undefined): Promise<OverrideScope>
+  /** For whom the next one would hold. */
+  readonly scope: OverrideScope
+  close(): void
+}
+
+export interface LimitOverridesOptions {
+  /** Default: overrides are this process's. */
+  readonly store?: OverrideStore | undefined
+  readonly logger: Logger
+  /** Default {@link READ_EVERY_MS}. */
+  readonly readEveryMs?: number
+}
+
+const READ_EVERY_MS = 1_000
+/** What a store that does not answer keeps an operator waiting for. */
+const STORE_MS_MAX = 1_000
+
+/**
+ * Overrides of limits, by the limit's id: they outlive the supergraph that they were made on, as long as the next one has
+ * the limit and its field fits into them. What could not be written is kept and written first when the store is back.
+ */
+export function createLimitOverrides(options: LimitOverridesOptions): LimitOverrides {
+  const { store, logger, readEveryMs = READ_EVERY_MS } = options
+  let known: ReadonlyMap<string, LimitOverride> = new Map()
+  /** Not yet in the store. */
+  const unwritten = new Map<string, LimitOverride | undefined>()
+  let isShared = store !== undefined
+  let isClosed = false
+  let lastSync: Promise<void> = Promise.resolve()
+  let syncing = 0
+
+  async function syncNow(from: OverrideStore): Promise<void> {
+    try {
+      for (const [id, override] of unwritten) {
+        await inTime(from.write(id, override))
+        if (unwritten.get(id) === override) unwritten.delete(id)
+      }
+      const read = new Map(await inTime(from.read()))
+      for (const [id, override] of unwritten) put(read, id, override)
+      if (isClosed) return
+      if (!isShared) logger.info('limits: overrides are shared with the fleet again')
+      isShared = true
+      known = read
+    } catch (error) {
+      if (isShared && !isClosed)
+        logger.warn(
+          { reason: (error as Error).message },
+          'limits: overrides are not shared with the fleet now',
+        )
+      isShared = false
+    }
+  }
+
+  /** What was set before the call is in the store when it resolves, if the store can be reached. */
+  function sync(from: OverrideStore): Promise<void> {
+    syncing++
+    lastSync = lastSync.then(() => syncNow(from)).finally(() => syncing--)
+    return lastSync
+  }
+
+  const timer = store && setInterval(() => syncing === 0 && void sync(store), readEveryMs).unref()
+  if (store !== undefined) void sync(store)
+
+  const overrideOf = (limit: FieldLimit): LimitOverride | undefined => {
+    const override = known.get(limit.id)
+    return override !== undefined && override.burst >= limit.pointsMin ? override : undefined
+  }
+
+  return {
+    rateOf: limit => (known.size === 0 ? limit.rate : (overrideOf(limit) ?? limit.rate)),
+    overrideOf,
+    async set({ id }, override) {
+      const next = new Map(known)
+      put(next, id, override)
+      known = next
+      if (store === undefined) return 'process'
+      unwritten.set(id, override)
+      await sync(store)
+      return unwritten.has(id) ? 'process' : 'fleet'
+    },
+    get scope() {
+      return isShared ? 'fleet' : 'process'
+    },
+    close() {
+      isClosed = true
+      clearInterval(timer)
+    },
+  }
+}
+
+function put(overrides: Map<string, LimitOverride>, id: string, override: LimitOverride | undefined): void {
+  if (override === undefined) overrides.delete(id)
+  else overrides.set(id, override)
+}
+
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${STORE_MS_MAX} ms`)), STORE_MS_MAX)
+  try {
+    return await Promise.race([answer, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,176 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import type { Caller } from '../../protocol/caller.ts'
+import { Fault } from '../../protocol/fault.ts'
+import { type FieldLimit, problemOfRate } from '../cost/field-limits.ts'
+import { refuse, type Stages } from '../pipeline.ts'
+import type { Outcome } from '../request.ts'
+import type { LimitOverrides, OverrideScope } from './limit-overrides.ts'
+
+export interface LimitsRoutesOptions {
+  readonly stages: Stages
+  readonly overrides: LimitOverrides
+  /** What is known of lines that are live, each a JSON object. */
+  readonly lines: () => readonly object[]
+  send(reply: FastifyReply, outcome: Outcome): FastifyReply
+}
+
+const SCOPE = 'campaign:operate'
+
+const number = z.number('expected a number')
+const rateSchema = z.strictObject({
+  per: z.enum(['FLEET', 'CALLER'], 'expected per to be FLEET or CALLER'),
+  by: z.string().nullish(),
+  perSecond: number,
+  burst: number,
+})
+const whichSchema = rateSchema.pick({ per: true, by: true }).partial()
+
+/**
+ * `/control/limits`: limits as declared and as they hold, and how lines stand; for operators.
+ *
+ *     GET    /control/limits
+ *     PUT    /control/limits/Mutation.claimCoupon   {"per": "FLEET", "perSecond": 1000, "burst": 5000}
+ *     DELETE /control/limits/Mutation.claimCoupon   ?per=FLEET
+ *
+ * Of a field with several limits for FLEET, or for CALLER, `by` says which one is meant.
+ */
+export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions): void {
+  const { stages, overrides, lines, send } = options
+  const limits = (): readonly FieldLimit[] => stages.graph.current.fieldLimits.all
+
+  app.get('/control/limits', async (request, reply) => {
+    const caller = await operator(request)
+    if (caller instanceof Fault) return refused(request, reply, caller)
+    reply.header('cache-control', 'no-store')
+    return {
+      scope: overrides.scope,
+      limits: limits().map(limit => shown(limit, overrides)),
+      lines: lines(),
+    }
+  })
+
+  app.put<{ Params: { field: string } }>('/control/limits/:field', async (request, reply) => {
+    const caller = await operator(request)
+    if (caller instanceof Fault) return refused(request, reply, caller)
+    const given = read(rateSchema, request.body)
+    if (given instanceof Fault) return refused(request, reply, given)
+    const found = find(limits(), request.params.field, given.per, given.by)
+    if (found instanceof Fault) return refused(request, reply, found)
+    const [limit] = found
+    if (limit === undefined || found.length > 1) return refused(request, reply, ambiguous(found))
+    const { perSecond, burst } = given
+    const problem = problemOfRate(given, limit.pointsMin)
+    if (problem !== undefined) return refused(request, reply, new Fault('BAD_INPUT', problem))
+    const override = { perSecond, burst, setBy: caller.client, setAt: new Date().toISOString() }
+    return await change(reply, caller, [limit], override)
+  })
+
+  app.delete<{ Params: { field: string } }>('/control/limits/:field', async (request, reply) => {
+    const caller = await operator(request)
+    if (caller instanceof Fault) return refused(request, reply, caller)
+    const given = read(whichSchema, request.query)
+    if (given instanceof Fault) return refused(request, reply, given)
+    const found = find(limits(), request.params.field, given.per, given.by)
+    if (found instanceof Fault) return refused(request, reply, found)
+    return await change(reply, caller, found, undefined)
+  })
+
+  /** Puts an override in force, or takes those of all given limits back. */
+  async function change(
+    reply: FastifyReply,
+    caller: Caller,
+    changed: readonly FieldLimit[],
+    override: Parameters<LimitOverrides['set']>[1],
+  ): Promise<object> {
+    let scope: OverrideScope = 'fleet'
+    for (const limit of changed) {
+      const before = overrides.rateOf(limit)
+      if ((await overrides.set(limit, override)) === 'process') scope = 'process'
+      const { perSecond, burst } = overrides.rateOf(limit)
+      stages.logger.warn(
+        { limit: limit.id, by: caller.client, from: before, to: { perSecond, burst }, scope },
+        override === undefined ? 'limit as declared again' : 'limit overridden',
+      )
+    }
+    reply.header('cache-control', 'no-store')
+    return { scope, limits: changed.map(limit => shown(limit, overrides)) }
+  }
+
+  async function operator({ headers }: FastifyRequest): Promise<Caller | Fault> {
+    const caller = await stages.identify(headers.authorization)
+    if (caller instanceof Fault) return caller
+    if (caller.kind === 'anonymous')
+      return new Fault('UNAUTHENTICATED', `an operator's token is needed, the request had none`)
+    if (caller.kind === 'operator' && caller.scopes.includes(SCOPE)) return caller
+    return new Fault('FORBIDDEN', `an operator's token with the scope ${SCOPE} is needed`)
+  }
+
+  const refused = (request: FastifyRequest, reply: FastifyReply, fault: Fault): FastifyReply =>
+    send(reply, refuse(stages, fault, { id: request.id }))
+}
+
+/** A limit for people and programs. */
+export function shown(limit: FieldLimit, overrides: Pick<LimitOverrides, 'overrideOf'>): object {
+  const { coordinate, per, over, by, status, pointsMin, rate } = limit
+  const override = overrides.overrideOf(limit)
+  return {
+    field: coordinate,
+    per,
+    ...(by === undefined ? {} : { by }),
+    over,
+    ...(status === undefined ? {} : { status }),
+    pointsMin,
+    declared: rate,
+    inForce: override === undefined ? rate : { perSecond: override.perSecond, burst: override.burst },
+    ...(override === undefined ? {} : { setBy: override.setBy, setAt: override.setAt }),
+  }
+}
+
+/** What anybody may know of limits: the rates that hold. */
+export function shownInHealth(
+  limits: readonly FieldLimit[],
+  overrides: Pick<LimitOverrides, 'overrideOf' | 'rateOf'>,
+): readonly object[] {
+  return limits.map(limit => {
+    const { perSecond, burst } = overrides.rateOf(limit)
+    const { coordinate: field, per, by } = limit
+    const overridden = overrides.overrideOf(limit) !== undefined
+    return { field, per, ...(by === undefined ? {} : { by }), perSecond, burst, overridden }
+  })
+}
+
+/** The field's limits of this kind; at least one. */
+function find(
+  limits: readonly FieldLimit[],
+  field: string,
+  per: FieldLimit['per'] | undefined,
+  by: string | null | undefined,
+): readonly FieldLimit[] | Fault {
+  const ofField = limits.filter(({ coordinate }) => coordinate === field)
+  if (ofField.length === 0) {
+    const limited = [...new Set(limits.map(({ coordinate }) => coordinate))].slice(0, 20).join(', ')
+    return new Fault(
+      'NOT_FOUND',
+      `expected a field that has a limit (${limited || 'there is none'}), got ${field.slice(0, 100)}`,
+    )
+  }
+  const found = ofField.filter(
+    limit => (per ?? limit.per) === limit.per && (by === undefined || (by ?? undefined) === limit.by),
+  )
+  return found.length > 0
+    ? found
+    : new Fault('BAD_INPUT', `expected one of the field's limits (${ofField.map(named).join('; ')})`)
+}
+
+const ambiguous = (found: readonly FieldLimit[]): Fault =>
+  new Fault('BAD_INPUT', `expected by to tell which limit is meant (${found.map(named).join('; ')})`)
+
+const named = ({ per, by }: FieldLimit): string => `per ${per}, by ${by ?? null}`
+
+function read<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> | Fault {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const wrong = result.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`)
+  return new Fault('BAD_INPUT', wrong.join('; ').slice(0, 500))
+}
