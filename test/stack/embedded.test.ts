@@ -93,6 +93,8 @@ describe('start and stop', () => {
     await holder.query('SELECT FROM coupon.bucket FOR UPDATE')
     const claimed = stack.shopper('leaving').persisted('ClaimCoupon', { input: { campaignId: CAMPAIGN } })
     await until('the claim to be under way', async () => {
+      // A transaction sees the others as they were at its first look.
+      await holder.query('SELECT pg_stat_clear_snapshot()')
       const { rows } = await holder.query(
         `SELECT FROM pg_stat_activity WHERE application_name = 'spillway-coupon' AND wait_event_type = 'Lock'`,
       )
