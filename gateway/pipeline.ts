@@ -329,17 +329,20 @@ function settle(
   operation: ServableOperation | undefined,
   outcome: Outcome,
 ): Outcome {
-  const { id, caller, startedMs } = state
+  const { id, caller, startedMs, clientName, clientVersion } = state
   const code = outcomeCode(outcome)
   const sample = {
     door: caller === undefined ? 'none' : doorOf(state),
     operation: operation?.name ?? (caller === undefined ? 'none' : 'adhoc'),
     code,
     durationMs: startedMs === undefined ? 0 : nowMs() - startedMs,
+    clientName,
+    clientVersion,
   }
   metrics.observe(sample)
   const level = code === 'OK' ? 'debug' : 'info'
   if (logger.isLevelEnabled(level)) {
+    // `client` is proved by the token, `clientName` by nothing: they may differ.
     logger[level]({ requestId: id, ...sample, kind: caller?.kind, client: caller?.client }, 'request')
   }
   return outcome

@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import { ERRORS } from '../errors.ts'
 import { addClientMetrics } from './client-metrics.ts'
+import { countByClient } from './requests-by-client.ts'
 
 /** One answered request. */
 export interface Sample {
@@ -11,6 +12,9 @@ export interface Sample {
   /** `OK`, `PARTIAL` for data with errors, else the deciding error's code. */
   readonly code: string
   readonly durationMs: number
+  /** The program that asked and its version, by its own account. */
+  readonly clientName: string | undefined
+  readonly clientVersion: string | undefined
 }
 
 export interface Metrics {
@@ -58,11 +62,13 @@ export function createMetrics(clients: () => Iterable<SubgraphClient>): Metrics 
     registers: [registry],
   })
   addClientMetrics(registry, clients)
+  const countClient = countByClient(registry)
   const operations = new Set<string>()
 
   return {
     contentType: registry.contentType,
-    observe({ door, operation, code, durationMs }) {
+    observe({ door, operation, code, durationMs, clientName, clientVersion }) {
+      countClient(clientName, clientVersion)
       const name = operations.has(operation) || operations.size < OPERATIONS_MAX ? operation : 'other'
       operations.add(name)
       const outcome = OUTCOMES.has(code) || ERRORS[code] !== undefined ? code : 'OTHER'
