@@ -6,9 +6,9 @@ import {
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql'
-import { Fault } from '../../protocol/fault.ts'
 import { argumentsCost, requiredVariables } from './argument-cost.ts'
 import { conditionOf } from './conditions.ts'
+import { refuseExpansion } from './expansion.ts'
 import { expectedSize, firstOf, largestOf, NO_SIZE, type Source } from './expected-size.ts'
 import { both, type Condition, numberOf, pointsOf, sumOf, type Term, when } from './terms.ts'
 import type { FieldWeights, SizedFields } from './weight-model.ts'
@@ -31,12 +31,6 @@ export interface CompileFieldsOptions extends Source {
   readonly listSizeDefault: number
 }
 
-/**
- * Fragments are expanded at every spread, so a text of 1 kB can stand for millions of fields. Plans end at a tenth of
- * this (execution/normalize.ts), but they count a field that is selected twice once.
- */
-const SELECTIONS_MAX = 20_000
-
 /** A size on its way down to the lists that it is of. */
 interface Sizing {
   readonly size: Term
@@ -53,9 +47,9 @@ export function compileFields(
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
   options: CompileFieldsOptions,
 ): readonly FieldTerms[] {
+  refuseExpansion(operation, fragments)
   const { weights, listSizeDefault } = options
   const required = requiredVariables(operation)
-  let selectionsLeft = SELECTIONS_MAX
 
   function fieldsOf(
     set: SelectionSetNode,
@@ -66,11 +60,6 @@ export function compileFields(
     into: FieldTerms[] = [],
   ): FieldTerms[] {
     for (const selection of set.selections) {
-      if (--selectionsLeft < 0)
-        throw new Fault(
-          'OPERATION_TOO_LARGE',
-          `Expected at most ${SELECTIONS_MAX} selections once fragments are expanded, got more`,
-        )
       const own = both(condition, conditionOf(selection.directives))
       if (selection.kind === Kind.FIELD) {
         into.push(fieldOf(selection, typename, own, parent, inherited))
@@ -123,14 +112,14 @@ export function compileFields(
   }
 
   function countOf(
-    { isList }: FieldWeights,
+    { listDepth }: FieldWeights,
     own: readonly Sizing[],
     goingOn: readonly Sizing[],
     handed: Term,
   ): Term {
     // Sizes of its own are read whether they are used or not: whoever gives bad ones is refused.
     const checked = own.filter(({ refuses }) => refuses).map(({ size }) => size)
-    if (!isList) return afterReading(checked, 1)
+    if (listDepth === 0) return afterReading(checked, 1)
     const sizes = largestOf([...own, ...goingOn].map(({ size }) => size))
     const count = firstOf(handed, firstOf(sizes, listSizeDefault))
     return handed === NO_SIZE ? count : afterReading(checked, count)
@@ -144,7 +133,7 @@ const ENTITIES: FieldWeights = {
   coordinate: 'Query._entities',
   typename: '_Entity',
   isComposite: true,
-  isList: true,
+  listDepth: 1,
   cost: undefined,
   weight: 1,
   arguments: new Map(),

@@ -86,7 +86,8 @@ function addPaths(
       addPaths(below, selection.selectionSet, field.typename, at)
       continue
     }
-    if (!field.isList) throw new Error(`Expected ${at.where} to lead to lists, got ${field.coordinate}`)
+    if (field.listDepth === 0)
+      throw new Error(`Expected ${at.where} to lead to lists, got ${field.coordinate}`)
     if (++lists > 1)
       throw new Error(`Expected ${at.where} to name one list a level, got ${field.coordinate} too`)
     if (before === undefined) into.set(name, 'list')

@@ -26,7 +26,8 @@ export interface FieldWeights {
   readonly typename: string
   /** Does it lead to objects? */
   readonly isComposite: boolean
-  readonly isList: boolean
+  /** How many lists stand around the type. */
+  readonly listDepth: number
   /** Its own `@cost`. */
   readonly cost: number | undefined
   /** Its own `@cost`, else its type's, else 1 for what leads to objects and 0 for what does not. */

@@ -125,7 +125,7 @@ function readField(
     coordinate,
     typename,
     isComposite,
-    isList: listDepth > 0,
+    listDepth,
     cost,
     weight: cost ?? type?.cost ?? (isComposite ? 1 : 0),
     arguments: new Map(
