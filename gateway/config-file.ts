@@ -111,6 +111,35 @@ const fileSchema = members({
       .record(z.string(), members({ max: positive.optional(), listSize: positive.optional() }))
       .optional(),
   }).optional(),
+  partners: z
+    .array(
+      members({
+        client: z
+          .string(expecting('a name'))
+          .regex(/^[\x20-\x7e]{1,128}$/, expecting('a name of visible ASCII')),
+        keySha256: z
+          .string('expected a SHA-256 in hex')
+          .regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits: the SHA-256 of a key, not the key'),
+        tier: z.enum(
+          ['partner', 'chatbot', 'developer', 'shopper'] satisfies Tier[],
+          expecting('one of partner, chatbot, developer, shopper'),
+        ),
+        scopes: z
+          .array(text.min(1).max(128, 'expected at most 128 characters'))
+          .max(64, 'expected at most 64 scopes')
+          .optional(),
+        expiresAt: z.iso
+          .datetime({ offset: true, ...expecting('an instant such as 2027-03-01T00:00:00+08:00') })
+          .optional(),
+      }),
+      expecting('a list of keys'),
+    )
+    .max(10_000, 'expected at most 10000 keys')
+    .refine(
+      keys => new Set(keys.map(({ keySha256 }) => keySha256)).size === keys.length,
+      'expected every key once',
+    )
+    .optional(),
   trustedProxies: z.array(text).max(100, 'expected at most 100 addresses and networks').optional(),
   queryPlans: boolean.optional(),
   share: members({ queries: boolean.optional(), fetches: boolean.optional() }).optional(),
@@ -150,6 +179,16 @@ export type FileConfig = {
         /** By subgraph name. */
         readonly subgraphs?: CostSettings['subgraphs'] | undefined
       }
+    | undefined
+  /** Keys of partners, by their hashes (identity/api-keys.ts). */
+  readonly partners?:
+    | readonly {
+        readonly client: string
+        readonly keySha256: string
+        readonly tier: Tier
+        readonly scopes?: readonly string[] | undefined
+        readonly expiresAt?: string | undefined
+      }[]
     | undefined
   /** Addresses and networks whose `x-forwarded-for` is believed. */
   readonly trustedProxies?: readonly string[] | undefined

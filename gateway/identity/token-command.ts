@@ -1,20 +1,25 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Scope, SHOPPER_ID, type Tier } from '../../protocol/caller.ts'
+import { createApiKeys, mintApiKey, type PartnerKey, sha256Of } from './api-keys.ts'
 import { mintToken } from './mint.ts'
 import { readTokenSettings } from './settings.ts'
 
 const USAGE = `npm run token -- --shopper <id> [options]
 npm run token -- --operator <name> [options]
+npm run token -- --partner <name> [--tier <tier>] [--scope <a,b>] [--ttl <time>]
 
-Prints a development token (HS256) signed with TOKEN_SECRET, or with the secret of DATA_DIR (default .data).
+Prints a development token (HS256) signed with TOKEN_SECRET, or with the secret of DATA_DIR (default .data); for a
+partner an API key, and on standard error what the gateway's CONFIG is to hold of it.
 
   --shopper <id>         for a shopper: 1 to 64 of A-Z a-z 0-9 _ . : -
   --operator <name>      for an operator
-  --scope <a,b>          default coupon:claim,order:place,order:pay; for an operator campaign:operate,catalog:write
+  --partner <name>       an API key, for the header x-api-key
+  --scope <a,b>          default coupon:claim,order:place,order:pay; for an operator campaign:operate,catalog:write;
+                         for a partner none
   --client <name>        the program that speaks; default qwen
-  --tier <tier>          shopper, partner, chatbot or developer; default shopper
-  --ttl <time>           such as 90s, 15m, 24h or 7d; default 24h
+  --tier <tier>          shopper, partner, chatbot or developer; default shopper, for a partner partner
+  --ttl <time>           such as 90s, 15m, 24h or 7d; default 24h, for a partner for ever
   --amount-max-fen <n>   the most that one payment may spend
   --help
 `
@@ -36,12 +41,15 @@ const TIERS = Object.keys({
   chatbot: true,
   developer: true,
 } satisfies Record<Tier, true>)
+const CLIENT_DEFAULT = 'qwen'
+const TTL_DEFAULT = '24h'
 const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 }
 const TTL_SECONDS_MAX = 366 * SECONDS.d
 
 /**
- * What `npm run token` prints: a token, or its usage.
- * @param say told what a person should know and a program should not read: that a secret had to be made, and where.
+ * What `npm run token` prints: a token, a partner's key, or its usage.
+ * @param say told what a person should know and a program should not read: that a secret had to be made, and where; what
+ * of a partner's key goes to the gateway.
  * @throws Error that says which argument was expected to be what.
  */
 export async function tokenCommand(
@@ -53,11 +61,12 @@ export async function tokenCommand(
   if (values.help) return USAGE
   // Everything that may be wrong comes first, so that a mistyped command leaves no secret behind.
   const kind = kindOf(values)
-  const scopes = scopesOf(values.scope) ?? DEFAULT_SCOPES[kind]
-  const ttlSeconds = secondsOf(values.ttl)
-  const amountMaxFen = amountOf(values['amount-max-fen'])
   if (values.tier !== undefined && !TIERS.includes(values.tier))
     throw new Error(`--tier expects one of ${TIERS.join(', ')}, got ${values.tier}`)
+  if (kind === 'partner') return partnerKey(values, say)
+  const scopes = scopesOf(values.scope) ?? DEFAULT_SCOPES[kind]
+  const ttlSeconds = secondsOf(values.ttl ?? TTL_DEFAULT)
+  const amountMaxFen = amountOf(values['amount-max-fen'])
   const settings = readTokenSettings({ DATA_DIR: '.data', ...environment }, path =>
     say(
       `made a new secret, ${resolve(path)}: only a gateway started on that DATA_DIR believes this token; one that runs already does not`,
@@ -71,7 +80,7 @@ export async function tokenCommand(
     ...settings,
     kind,
     subject: (values[kind] as string).trim(),
-    client: values.client,
+    client: values.client ?? CLIENT_DEFAULT,
     scopes,
     ttlSeconds,
     ...(values.tier === undefined ? {} : { tier: values.tier }),
@@ -80,20 +89,42 @@ export async function tokenCommand(
   return `${token}\n`
 }
 
+/** The key alone is printed: nobody can make it out of the entry, which is for the gateway. */
+function partnerKey(values: Values, say: (line: string) => void): string {
+  for (const option of ['client', 'amount-max-fen'] as const)
+    if (values[option] !== undefined) throw new Error(`--${option} does not go with --partner`)
+  const key = mintApiKey()
+  const entry: PartnerKey = {
+    client: values.partner!.trim(),
+    keySha256: sha256Of(key),
+    tier: (values.tier as Tier | undefined) ?? 'partner',
+    ...(values.scope === undefined ? {} : { scopes: scopesOf(values.scope) }),
+    ...(values.ttl === undefined
+      ? {}
+      : { expiresAt: new Date(Date.now() + secondsOf(values.ttl) * 1_000).toISOString() }),
+  }
+  // What the gateway would refuse to start with is refused here.
+  createApiKeys([entry])
+  say('the key is shown this once; its entry for "partners" in the file that CONFIG names:')
+  say(JSON.stringify(entry))
+  return `${key}\n`
+}
+
 const OPTIONS = {
   shopper: { type: 'string' },
   operator: { type: 'string' },
+  partner: { type: 'string' },
   scope: { type: 'string' },
-  client: { type: 'string', default: 'qwen' },
+  client: { type: 'string' },
   tier: { type: 'string' },
-  ttl: { type: 'string', default: '24h' },
+  ttl: { type: 'string' },
   'amount-max-fen': { type: 'string' },
   help: { type: 'boolean', default: false },
 } as const
 
-function parsed(
-  args: readonly string[],
-): ReturnType<typeof parseArgs<{ args: string[]; options: typeof OPTIONS }>>['values'] {
+type Values = ReturnType<typeof parseArgs<{ args: string[]; options: typeof OPTIONS }>>['values']
+
+function parsed(args: readonly string[]): Values {
   try {
     return parseArgs({ args: [...args], options: OPTIONS }).values
   } catch (error) {
@@ -102,15 +133,15 @@ function parsed(
   }
 }
 
-function kindOf(values: {
-  shopper?: string | undefined
-  operator?: string | undefined
-}): 'shopper' | 'operator' {
-  if (values.shopper !== undefined && values.operator !== undefined)
-    throw new Error('expected --shopper or --operator, got both')
-  if (values.shopper === undefined && values.operator === undefined)
-    throw new Error('expected --shopper <id> or --operator <name>; see --help')
-  const kind = values.shopper === undefined ? 'operator' : 'shopper'
+const KINDS = ['shopper', 'operator', 'partner'] as const
+
+function kindOf(values: Values): (typeof KINDS)[number] {
+  const given = KINDS.filter(kind => values[kind] !== undefined)
+  const [kind] = given
+  if (kind === undefined)
+    throw new Error('expected --shopper <id>, --operator <name> or --partner <name>; see --help')
+  if (given.length > 1)
+    throw new Error(`expected one of --shopper, --operator and --partner, got ${given.length}`)
   if (values[kind]!.trim() === '') throw new Error(`expected --${kind} to be given a name, got nothing`)
   if (kind === 'shopper' && !SHOPPER_ID.test(values.shopper!.trim()))
     throw new Error(`--shopper expects 1 to 64 of A-Z a-z 0-9 _ . : -, got ${values.shopper!.slice(0, 80)}`)
