@@ -234,7 +234,7 @@ export interface PropagatedHeader {
   readonly rename?: string | undefined
   /** Sent when the client has not sent it. */
   readonly default?: string | undefined
-  /** Of names; never `authorization` and `cookie`, which must be named, nor what the gateway or the connection owns. */
+  /** Of names; never `authorization`, `cookie` and `x-api-key`, which must be named, nor what the gateway or the connection owns. */
   readonly matching?: RegExp | undefined
 }
 

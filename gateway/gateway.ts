@@ -19,6 +19,7 @@ import { expressLane } from './express-lane.ts'
 import { createFieldControls } from './field-controls.ts'
 import { buildGraph, type CreateClient, type GraphSource } from './graph.ts'
 import { graphqlRoute } from './graphql-route.ts'
+import { createApiKeys, type PartnerKey } from './identity/api-keys.ts'
 import { createIdentify } from './identity/identify.ts'
 import { createTokenVerifier, type TokenSettings } from './identity/tokens.ts'
 import { assertLimits, DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
@@ -59,6 +60,8 @@ export interface GatewayOptions {
   readonly textRedis?: TextRedis | undefined
   /** Without them only anonymous callers are served, and whoever sends a token is told so. */
   readonly tokens?: TokenSettings
+  /** Whose keys are believed in the header `x-api-key`. Default: the header is not looked at. */
+  readonly partners?: readonly PartnerKey[]
   /** Masks what others say of their errors, and turns off by default what only developers need. Default true. */
   readonly production?: boolean
   /** Default: outside production. */
@@ -208,6 +211,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const stages: Stages = {
     identify: createIdentify(
       options.tokens === undefined ? undefined : createTokenVerifier({ settings: options.tokens }),
+      options.partners === undefined ? undefined : createApiKeys(options.partners),
     ),
     addressOf,
     graph,

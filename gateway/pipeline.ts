@@ -110,7 +110,7 @@ export interface RequestState extends Incoming {
  * calls, then what.
  */
 export async function admit(stages: Stages, incoming: Incoming): Promise<RequestState | Fault> {
-  const caller = await stages.identify(incoming.authorization)
+  const caller = await stages.identify(incoming.authorization, incoming.headers['x-api-key'])
   if (caller instanceof Fault) return caller
   const recalling = stages.lookup.recall(stages.graph.current, incoming, incoming.clientName)
   if (recalling !== undefined) await recalling

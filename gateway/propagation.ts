@@ -5,7 +5,7 @@ import type { HeadersFor } from './execution/run.ts'
 type Headers = Readonly<Record<string, string>>
 
 /** Credentials go where they are sent by name, not where a pattern happens to fit. */
-const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'cookie'])
+const CREDENTIALS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'x-api-key'])
 
 /**
  * What each subgraph gets of a request's headers. Subgraphs without rules of their own share one answer, made once a

@@ -98,7 +98,7 @@ export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions)
   }
 
   async function operator({ headers }: FastifyRequest): Promise<Caller | Fault> {
-    const caller = await stages.identify(headers.authorization)
+    const caller = await stages.identify(headers.authorization, headers['x-api-key'])
     if (caller instanceof Fault) return caller
     if (caller.kind === 'anonymous')
       return new Fault('UNAUTHENTICATED', `an operator's token is needed, the request had none`)

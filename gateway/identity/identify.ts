@@ -9,9 +9,6 @@ export type Identify = (
   apiKey?: string | readonly string[] | undefined,
 ) => Caller | Fault | Promise<Caller | Fault>
 
-/** The header of a partner's key. */
-export const API_KEY_HEADER = 'x-api-key'
-
 const BEARER = /^Bearer +([A-Za-z0-9_~+/.-]+=*)$/i
 
 /**

@@ -44,7 +44,7 @@ export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
 
   app.post('/mcp', async (request, reply) => {
     const { authorization } = request.headers
-    const caller = await stages.identify(authorization)
+    const caller = await stages.identify(authorization, request.headers['x-api-key'])
     if (caller instanceof Fault) return send(reply, refuse(stages, caller, { id: request.id }))
     if (Array.isArray(request.body)) {
       const fault = new Fault('BAD_REQUEST', 'batching is not supported: send one message a request')

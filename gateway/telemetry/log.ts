@@ -12,6 +12,7 @@ export interface LogOptions {
 /** Member names whose values are secrets wherever in a line they stand, down to three levels. */
 const SECRETS = [
   'authorization',
+  'x-api-key',
   'cookie',
   'password',
   'secret',
