@@ -68,6 +68,9 @@ export function createSharedTexts(options: SharedTextOptions): SharedTexts {
     isTold = false
   }
 
+  // A client that connects when it is first used: that is now, so that no request waits for it.
+  if (redis.status === 'wait') redis.ping().catch(() => {})
+
   const isUsable = (): boolean => !isStalled && redis.status === 'ready'
 
   return {

@@ -99,12 +99,11 @@ async function ask(asked: Named): Promise<void> {
   if (asked.door === 'socket') await converse(door, [post(JSON.stringify(body))], 1)
   else if (asked.door === 'post') await app.inject({ method: 'POST', url: '/graphql', payload: body })
   else {
-    const search = Object.entries(body).map(([name, value]) => [
-      name,
-      typeof value === 'string' ? value : JSON.stringify(value),
-    ])
+    const search = new URLSearchParams()
+    for (const [name, value] of Object.entries(body))
+      search.append(name, typeof value === 'string' ? value : JSON.stringify(value))
     await app.inject({
-      url: `/graphql?${new URLSearchParams(search)}`,
+      url: `/graphql?${search}`,
       headers: { 'content-type': 'application/json' },
     })
   }

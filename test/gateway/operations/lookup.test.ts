@@ -323,10 +323,9 @@ function answer(
 }
 
 /** A body's members as a GET's parameters. */
-const search = (body: object): URLSearchParams =>
-  new URLSearchParams(
-    Object.entries(body).map(([name, value]) => [
-      name,
-      typeof value === 'string' ? value : JSON.stringify(value),
-    ]),
-  )
+function search(body: object): URLSearchParams {
+  const params = new URLSearchParams()
+  for (const [name, value] of Object.entries(body))
+    params.append(name, typeof value === 'string' ? value : JSON.stringify(value))
+  return params
+}
