@@ -1,0 +1,176 @@
+import { BucketLines, type Step } from './bucket-lines.ts'
+import type { Bucket, BudgetStore, Budgets, NotNow, Taken } from './budgets.ts'
+import { assertDemand, ROUNDING, retryAfterMs } from './demand.ts'
+import { disconnectRedis, type RedisClient } from './redis-connection.ts'
+import { loadScript } from './redis-script.ts'
+
+export interface RedisBudgetsOptions {
+  /** Closed with the store. */
+  readonly redis: RedisClient
+  /** Begins every key. Default: `spillway:`. */
+  readonly prefix?: string
+  /** Milliseconds, for tests. Default: the clock of the server that keeps the bucket. */
+  readonly clock?: () => number
+  /** Answers a demand that Redis has not answered. Default: the demand rejects with the error. */
+  readonly instead?: (kind: BucketKind, bucket: Bucket, points: number) => Taken | NotNow
+  /** Told of each call that failed. */
+  readonly failed?: (error: Error) => void
+}
+
+export type BucketKind = 'caller' | 'field'
+
+export interface RedisBudgetStore extends BudgetStore {
+  /** Calls of scripts since the start. */
+  readonly calls: number
+  /** Since when, on the clock of `nowMs`, the oldest call waits for its answer; `undefined`: none does. */
+  readonly oldestSentMs: number | undefined
+  /** Answers every demand that Redis has not answered by `instead`, or rejects it. */
+  abandon(error: Error): void
+}
+
+/** A script stands in the server's way while it runs: this many take about half a millisecond. */
+const STEPS_MAX = 256
+const WAITING_MAX = 10_000
+const REFUND_HELD_MS_MAX = 10
+/** A key outlives its schedule by this much, for a server whose clock goes back. */
+const KEPT_MS = 1_000
+/** Under a clock of the tests' own the server must not forget by its own. */
+const KEPT_MS_UNDER_CLOCK = 3_600_000
+/** Hash tags over which a Cluster's callers spread: a call holds buckets of one tag, so more tags are more calls. */
+const CALLER_TAGS = 64
+
+const TAKE = loadScript('take-buckets.lua')
+
+/**
+ * Budgets that the gateways of one Redis share. A field is a line of calls of its own, under a hash tag of its own. So
+ * are all callers on a single server, and on a Cluster those of one tag: what callers ask and give back while a call is
+ * under way rides in the next one, for a command costs this process 12 to 18 µs, and a step in it 1 to 2.
+ */
+export function createRedisBudgets(options: RedisBudgetsOptions): RedisBudgetStore {
+  const { redis } = options
+  const lines = new BucketLines({
+    stepsMax: STEPS_MAX,
+    waitingMax: WAITING_MAX,
+    refundHeldMsMax: REFUND_HELD_MS_MAX,
+    send: steps => sendSteps(options, steps),
+    failed: options.failed ?? (() => {}),
+  })
+  return {
+    callers: new RedisBudgets(lines, options, 'caller'),
+    fields: new RedisBudgets(lines, options, 'field'),
+    source: 'redis',
+    gateways: 1,
+    get calls() {
+      return lines.calls
+    },
+    get oldestSentMs() {
+      return lines.oldestSentMs
+    },
+    abandon: error => lines.abandon(error),
+    async close() {
+      lines.abandon(new Error('the budgets are closed'))
+      await disconnectRedis(redis)
+    },
+  }
+}
+
+class RedisBudgets implements Budgets {
+  readonly #lines: BucketLines
+  readonly #options: RedisBudgetsOptions
+  readonly #kind: BucketKind
+
+  constructor(lines: BucketLines, options: RedisBudgetsOptions, kind: BucketKind) {
+    this.#lines = lines
+    this.#options = options
+    this.#kind = kind
+  }
+
+  take(bucket: Bucket, points: number): Promise<Taken | NotNow> {
+    assertDemand(bucket, points)
+    const { instead } = this.#options
+    return new Promise((resolve, reject) => {
+      const { lineKey, redisKey } = this.#placeOf(bucket)
+      this.#lines.add(lineKey, {
+        kind: 'demand',
+        redisKey,
+        bucket,
+        points,
+        answer: (debtMs, atMs) => resolve(answerOf(bucket, points, debtMs, atMs)),
+        fail: error => {
+          if (instead === undefined) reject(error)
+          else resolve(instead(this.#kind, bucket, points))
+        },
+      })
+    })
+  }
+
+  giveBack({ bucket, points: taken, endMs }: Taken, points: number): void {
+    if (!(points > 0)) return
+    const { lineKey, redisKey } = this.#placeOf(bucket)
+    this.#lines.add(lineKey, {
+      kind: 'refund',
+      redisKey,
+      bucket,
+      points: Math.min(points, taken),
+      endMs: this.#kind === 'field' ? endMs : undefined,
+    })
+  }
+
+  #placeOf({ key }: Bucket): { lineKey: string; redisKey: string } {
+    const { prefix = 'spillway:', redis } = this.#options
+    if (this.#kind === 'field') {
+      const redisKey = `${prefix}field:{${withoutBraces(key)}}`
+      return { lineKey: redisKey, redisKey }
+    }
+    const lineKey = `${prefix}caller:{${redis.isCluster ? tagOf(key) : 0}}`
+    return { lineKey, redisKey: `${lineKey}:${key}` }
+  }
+}
+
+async function sendSteps(
+  { redis, clock }: RedisBudgetsOptions,
+  steps: readonly Step[],
+): Promise<readonly number[]> {
+  const keys: string[] = []
+  const args: (string | number)[] = clock === undefined ? ['', KEPT_MS] : [clock(), KEPT_MS_UNDER_CLOCK]
+  let countAt = 0
+  let before: Step | undefined
+  for (const step of steps) {
+    const { redisKey, bucket, points } = step
+    if (redisKey !== before?.redisKey || bucket.rate !== before.bucket.rate) {
+      const { perSecond, burst } = bucket.rate
+      keys.push(redisKey)
+      countAt = args.push(perSecond / 1_000, ((burst * 1_000) / perSecond) * ROUNDING, 0) - 1
+    }
+    args[countAt] = Number(args[countAt]) + 1
+    if (step.kind === 'demand') args.push(points)
+    else args.push(-points, step.endMs ?? '')
+    before = step
+  }
+  const answers = await TAKE.run(redis, keys, args)
+  if (!Array.isArray(answers)) throw new Error(`expected a list from Redis, got ${typeof answers}`)
+  return answers.map(Number)
+}
+
+function answerOf(bucket: Bucket, points: number, debtMs: number, atMs: number): Taken | NotNow {
+  const { perSecond, burst } = bucket.rate
+  const perMs = perSecond / 1_000
+  const debtMsMax = burst / perMs
+  const availablePoints = Math.max(0, (debtMsMax - Math.abs(debtMs)) * perMs)
+  if (debtMs > 0) return { isAdmitted: true, bucket, points, availablePoints, endMs: atMs + debtMs }
+  return {
+    isAdmitted: false,
+    availablePoints,
+    retryAfterMs: retryAfterMs(points / perMs - debtMs - debtMsMax * ROUNDING),
+  }
+}
+
+/** So that a value that clients choose neither ends its hash tag early nor shares it with another. */
+const withoutBraces = (key: string): string => key.replace(/[%{}]/g, encodeURIComponent)
+
+/** Every gateway's is the same. */
+function tagOf(key: string): number {
+  let hash = 0
+  for (let i = 0; i < key.length; i++) hash = (Math.imul(hash, 31) + key.charCodeAt(i)) | 0
+  return (hash ^ (hash >>> 16)) & (CALLER_TAGS - 1)
+}
