@@ -1,13 +1,11 @@
-import { readFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
-import { HttpClient } from '../protocol/http-client.ts'
 import { GATEWAY_VARIABLES, type GatewayConfig, readConfig } from './config.ts'
-import { type CostSettings, DEFAULT_TIERS } from './cost-settings.ts'
-import { type CreateClient, createGateway, type Gateway } from './gateway.ts'
+import { createConfiguredGateway, readGraphSource } from './configured.ts'
+import type { Gateway } from './gateway.ts'
+import type { GraphSource } from './graph.ts'
 import { readTokenSettings } from './identity/settings.ts'
 import type { TokenSettings } from './identity/tokens.ts'
 import { assertSubgraphs } from './propagation.ts'
-import { createIdentityAlarm } from './telemetry/identity-alarm.ts'
 import { createLogger } from './telemetry/log.ts'
 import { type Watch, watchFiles } from './watch.ts'
 
@@ -22,7 +20,7 @@ async function main(): Promise<void> {
   const config = readConfig(process.env)
   const tokens = readTokenSettings(process.env)
   const logger = createLogger({ level: config.logLevel })
-  const gateway = await build(config, tokens, logger)
+  const gateway = await createConfiguredGateway(config, tokens, logger)
   assertSubgraphs('subgraphs', config.file.subgraphs, gateway.supergraph.subgraphs)
   const watch = watchFiles(
     [config.supergraphPath, config.operationsPath].filter(path => path !== undefined),
@@ -36,9 +34,9 @@ async function main(): Promise<void> {
 
 /** What the files say now, if it can serve; if not, the log has said why. */
 async function reload(gateway: Gateway, config: GatewayConfig, logger: Logger): Promise<void> {
-  let files: Awaited<ReturnType<typeof readFiles>>
+  let files: GraphSource
   try {
-    files = await readFiles(config)
+    files = await readGraphSource(config)
   } catch (error) {
     logger.error(
       { reason: (error as Error).message },
@@ -47,16 +45,6 @@ async function reload(gateway: Gateway, config: GatewayConfig, logger: Logger): 
     return
   }
   await gateway.swap(files).catch(() => {})
-}
-
-async function readFiles({
-  supergraphPath,
-  operationsPath,
-}: GatewayConfig): Promise<{ supergraphSdl: string; manifest: string }> {
-  return {
-    supergraphSdl: await readFile(supergraphPath, 'utf8'),
-    manifest: operationsPath === undefined ? '{}' : await readFile(operationsPath, 'utf8'),
-  }
 }
 
 function warnOfMissing(
@@ -88,77 +76,6 @@ async function listen(gateway: Gateway, { port, host }: GatewayConfig): Promise<
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     throw new Error(`port ${port} on ${host} is in use; name another one with PORT`)
   }
-}
-
-async function build(
-  config: GatewayConfig,
-  tokens: TokenSettings | undefined,
-  logger: Logger,
-): Promise<Gateway> {
-  const {
-    introspection,
-    explorers,
-    queryPlans,
-    corsOrigins,
-    limits,
-    headers,
-    share,
-    compression,
-    trustedProxies,
-  } = config.file
-  const alarm = createIdentityAlarm(logger)
-  return await createGateway({
-    ...(await readFiles(config)),
-    overrideLabels: config.overrideLabels,
-    safelist: config.safelist,
-    urlOf: subgraph => urlOf(subgraph, config),
-    clients: subgraph =>
-      new HttpClient({
-        name: subgraph.name,
-        url: subgraph.url,
-        sender: 'gateway',
-        onIdentityRefused: refusal => alarm(subgraph.name, refusal),
-        ...defined(config.file.subgraphs?.[subgraph.name] ?? {}),
-        ...(config.identityKey === undefined ? {} : { identityKey: config.identityKey }),
-      }),
-    cost: costOf(config),
-    production: config.production,
-    logger,
-    ...(tokens === undefined ? {} : { tokens }),
-    ...(introspection === undefined ? {} : { introspection }),
-    ...(share === undefined ? {} : { share }),
-    ...(explorers === undefined ? {} : { explorers }),
-    ...(queryPlans === undefined ? {} : { queryPlans }),
-    ...(headers === undefined ? {} : { headers }),
-    ...(compression === undefined ? {} : { compression }),
-    ...(trustedProxies === undefined ? {} : { trustedProxies }),
-    ...(corsOrigins === undefined ? {} : { corsOrigins }),
-    ...(limits === undefined ? {} : { limits: defined(limits) }),
-  })
-}
-
-function costOf({ costMode, costMax, file }: GatewayConfig): Partial<CostSettings> {
-  const { listSize, subgraphs, tiers } = file.cost ?? {}
-  return {
-    mode: costMode,
-    ...defined({ max: costMax, listSize, subgraphs }),
-    ...(tiers === undefined ? {} : { tiers: { ...DEFAULT_TIERS, ...defined(tiers) } }),
-  }
-}
-
-function urlOf({ name, url }: Parameters<CreateClient>[0], { subgraphUrls }: GatewayConfig): string {
-  const variable = name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
-  const address = subgraphUrls.get(variable) ?? url
-  if (address !== '') return address
-  throw new Error(
-    `SUBGRAPH_URL_${variable}: expected, since the supergraph gives no address for the subgraph ${name}`,
-  )
-}
-
-function defined<Members extends object>(
-  members: Members,
-): { [Name in keyof Members]?: Exclude<Members[Name], undefined> } {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never
 }
 
 function help(): string {

@@ -72,6 +72,7 @@ async function started(environment: Record<string, string> = {}, config: object 
     PORT: '0',
     SUPERGRAPH: file('supergraph.graphql', supergraph()),
     CONFIG: file('config.json', JSON.stringify(config)),
+    COST_MODE: 'off',
     ...environment,
   })
   const [, port] = await gateway.says(/"port":(\d+)/)

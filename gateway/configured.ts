@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises'
+import type { Logger } from 'pino'
+import { HttpClient } from '../protocol/http-client.ts'
+import type { GatewayConfig } from './config.ts'
+import { type CostSettings, DEFAULT_TIERS } from './cost-settings.ts'
+import { type CreateClient, createGateway, type Gateway } from './gateway.ts'
+import type { GraphSource } from './graph.ts'
+import type { TokenSettings } from './identity/tokens.ts'
+import { openFleetBudgets } from './surge/fleet-budgets.ts'
+import { connectRedis } from './surge/redis-connection.ts'
+import { createIdentityAlarm } from './telemetry/identity-alarm.ts'
+
+/**
+ * The gateway that the settings describe, over subgraphs that answer by HTTP; nothing listens yet.
+ * Rejects with an Error naming the file that cannot be read, or what `createGateway` refuses.
+ */
+export async function createConfiguredGateway(
+  config: GatewayConfig,
+  tokens: TokenSettings | undefined,
+  logger: Logger,
+): Promise<Gateway> {
+  const {
+    introspection,
+    explorers,
+    queryPlans,
+    corsOrigins,
+    limits,
+    headers,
+    share,
+    compression,
+    trustedProxies,
+    partners,
+  } = config.file
+  const alarm = createIdentityAlarm(logger)
+  const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, { logger })
+  return await createGateway({
+    ...(await readGraphSource(config)),
+    ...(redis && {
+      budgets: await openFleetBudgets({ redis, logger }),
+      textRedis: redis,
+      overrideRedis: redis,
+    }),
+    overrideLabels: config.overrideLabels,
+    safelist: config.safelist,
+    urlOf: subgraph => urlOf(subgraph, config),
+    clients: subgraph =>
+      new HttpClient({
+        name: subgraph.name,
+        url: subgraph.url,
+        sender: 'gateway',
+        onIdentityRefused: refusal => alarm(subgraph.name, refusal),
+        ...defined(config.file.subgraphs?.[subgraph.name] ?? {}),
+        ...(config.identityKey === undefined ? {} : { identityKey: config.identityKey }),
+      }),
+    cost: costOf(config),
+    production: config.production,
+    logger,
+    ...(tokens === undefined ? {} : { tokens }),
+    ...(introspection === undefined ? {} : { introspection }),
+    ...(share === undefined ? {} : { share }),
+    ...(explorers === undefined ? {} : { explorers }),
+    ...(queryPlans === undefined ? {} : { queryPlans }),
+    ...(headers === undefined ? {} : { headers }),
+    ...(compression === undefined ? {} : { compression }),
+    ...(trustedProxies === undefined ? {} : { trustedProxies }),
+    ...(partners === undefined ? {} : { partners }),
+    ...(corsOrigins === undefined ? {} : { corsOrigins }),
+    ...(limits === undefined ? {} : { limits: defined(limits) }),
+  })
+}
+
+function costOf({ costMode, costMax, file }: GatewayConfig): Partial<CostSettings> {
+  const { listSize, subgraphs, tiers } = file.cost ?? {}
+  return {
+    mode: costMode,
+    ...defined({ max: costMax, listSize, subgraphs }),
+    ...(tiers === undefined ? {} : { tiers: { ...DEFAULT_TIERS, ...defined(tiers) } }),
+  }
+}
+
+function urlOf({ name, url }: Parameters<CreateClient>[0], { subgraphUrls }: GatewayConfig): string {
+  const variable = name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
+  const address = subgraphUrls.get(variable) ?? url
+  if (address !== '') return address
+  throw new Error(
+    `SUBGRAPH_URL_${variable}: expected, since the supergraph gives no address for the subgraph ${name}`,
+  )
+}
+
+function defined<Members extends object>(
+  members: Members,
+): { [Name in keyof Members]?: Exclude<Members[Name], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never
+}
+
+/** The files as they are now. Rejects when one cannot be read. */
+export async function readGraphSource({
+  supergraphPath,
+  operationsPath,
+}: GatewayConfig): Promise<GraphSource> {
+  return {
+    supergraphSdl: await readFile(supergraphPath, 'utf8'),
+    manifest: operationsPath === undefined ? '{}' : await readFile(operationsPath, 'utf8'),
+  }
+}
