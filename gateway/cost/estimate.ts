@@ -1,7 +1,7 @@
 import type { FieldNode, FragmentDefinitionNode, OperationDefinitionNode } from 'graphql'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { compileFields, type FieldTerms } from './field-cost.ts'
-import { holds, numberOf, POINTS_MAX, sumOf, type Variables } from './terms.ts'
+import { holds, MUTATION_POINTS, numberOf, POINTS_MAX, sumOf, type Variables } from './terms.ts'
 import { weightsOf } from './weights.ts'
 
 /** What an operation will cost at most, in points, as long as answers keep to the sizes that they were asked for. */
@@ -51,9 +51,6 @@ export interface FieldCost {
   readonly times: number
   readonly total: number
 }
-
-/** What changing something costs beside its fields. */
-const MUTATION_POINTS = 10
 
 /**
  * The published demand-control formula, compiled once for an operation:

@@ -10,6 +10,9 @@ export type Condition = boolean | ((variables: Variables) => boolean)
 /** Where doubles still count one by one; dearer than this is as good as infinite. */
 export const POINTS_MAX: number = Number.MAX_SAFE_INTEGER
 
+/** What changing something costs beside its fields. */
+export const MUTATION_POINTS = 10
+
 export const numberOf = (term: Term, variables: Variables): number =>
   typeof term === 'number' ? term : term(variables)
 

@@ -167,13 +167,12 @@ export function normalize(
   }
 
   const selections = selectionsOf([operation.selectionSet], root)
-  const clientNames = new Map([...renamed].map(([client, ours]) => [ours, client]))
   return {
     kind,
     selections,
     selectionCount: SELECTIONS_MAX - selectionsLeft,
     introspection,
-    clientVariable: name => clientNames.get(name) ?? name,
+    clientVariable: clientVariables(operation),
     variableDefinitionsOf,
     textOf: chosen =>
       print({
@@ -183,6 +182,13 @@ export function normalize(
         selectionSet: { kind: Kind.SELECTION_SET, selections: [...chosen] },
       } as OperationDefinitionNode),
   }
+}
+
+/** The client's names of the variables in any plan of the operation. */
+export function clientVariables(operation: OperationDefinitionNode): (name: string) => string {
+  const renamed = renamedVariables(operation.variableDefinitions ?? [])
+  const clientNames = new Map([...renamed].map(([client, ours]) => [ours, client]))
+  return name => clientNames.get(name) ?? name
 }
 
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }

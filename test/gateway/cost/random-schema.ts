@@ -14,7 +14,7 @@ export function randomSchema(choices: Choices): string {
     ...INPUTS.map((name, i) => inputSdl(choices, name, i)),
   ]
   const shared = choices.list(2, i => fieldSdl(choices, `s${i}`, [...OBJECTS, ...ABSTRACTS]))
-  const own = new Map(
+  const own = new Map<string, FieldSdl[]>(
     OBJECTS.map(name => [
       name,
       Array.from({ length: 2 + choices.below(4) }, (_, i) =>
