@@ -3,6 +3,7 @@ import { type ActualCost, compileActual } from '../cost/actual.ts'
 import { type CompiledEstimate, compileEstimate } from '../cost/estimate.ts'
 import type { FieldLimits } from '../cost/field-limits.ts'
 import { type CompiledLimit, compileLimits } from '../cost/field-limits-compile.ts'
+import { compilePlanCost, type PlanCost } from '../cost/plan-cost.ts'
 import type { OperationPlan } from '../execution/operation-plan.ts'
 import { internalKey } from '../execution/response-key.ts'
 import type { Variables } from '../execution/variables.ts'
@@ -40,6 +41,8 @@ export interface ExplainedField {
   readonly requestedChildrenCost: number
 }
 
+const RENAMED = 'client_'
+
 export const DEFAULT_PRICING: PricingOptions = Object.freeze({ listSize: 100 })
 
 /**
@@ -57,8 +60,8 @@ export function operationCost(
   },
   { listSize, listSizes, limits }: PricingOptions = DEFAULT_PRICING,
 ): OperationCost {
-  const options = { listSizeDefault: listSize, ...(listSizes === undefined ? {} : { listSizes }) }
-  const estimate = compileEstimate(supergraph, operation, fragments, options)
+  const estimate = compileEstimate(supergraph, operation, fragments, { listSizeDefault: listSize })
+  const plans = new WeakMap<OperationPlan, PlanCost>()
   let actual: ActualCost | undefined
   return {
     estimate,
@@ -70,7 +73,15 @@ export function operationCost(
       })
       return actual(data, variables)
     },
-    planned: () => new Map(),
+    planned(plan, variables) {
+      let planCost = plans.get(plan)
+      if (planCost === undefined) {
+        const clientVariable = clientVariableIn(operation)
+        planCost = compilePlanCost(supergraph, plan, { listSizeDefault: listSize, listSizes, clientVariable })
+        plans.set(plan, planCost)
+      }
+      return planCost(variables)
+    },
     explain: variables =>
       estimate.explain(variables).map(({ path, weight, count, times, total }) => ({
         path,
@@ -78,5 +89,15 @@ export function operationCost(
         requestedTotalCost: times * total,
         requestedChildrenCost: times * (total - count * weight),
       })),
+  }
+}
+
+/** Names that the planner keeps for itself have another in plans (execution/normalize.ts). */
+function clientVariableIn({ variableDefinitions = [] }: OperationDefinitionNode): (name: string) => string {
+  const names = new Set(variableDefinitions.map(({ variable }) => variable.name.value))
+  return name => {
+    let own = name
+    while (!names.has(own) && own.startsWith(RENAMED)) own = own.slice(RENAMED.length)
+    return own
   }
 }

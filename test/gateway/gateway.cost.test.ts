@@ -193,6 +193,27 @@ describe.each(DOORS)('an operation that is asked for %s', (_, named) => {
     expect((await ask(url, dear, await shopper('bob'))).status).toBe(200)
   })
 
+  it('is refused when one subgraph’s part of its plan is beyond that subgraph’s ceiling', async () => {
+    const { url, asked } = await serve({
+      cost: { mode: 'enforce', max: 2_000, subgraphs: { prices: { max: 300 } } },
+    })
+    const request = { ...named(PRICED), variables: { first: 5 } }
+    // prices is asked for the entities of a list of unknown size: 100 × (1 + 3)
+    const { status, body } = await ask(url, request)
+    expect(status).toBe(400)
+    expect(body.errors[0].extensions).toEqual({
+      code: 'SUBGRAPH_COST_ESTIMATED_TOO_EXPENSIVE',
+      'cost.subgraph': 'prices',
+      'cost.estimated': 400,
+      'cost.max': 300,
+    })
+    expect(asked).toEqual([])
+    const sized = await serve({
+      cost: { mode: 'enforce', max: 2_000, subgraphs: { prices: { max: 300, listSize: 75 } } },
+    })
+    expect((await ask(sized.url, request)).status).toBe(200)
+  })
+
   it('is explained field by field to whoever asks', async () => {
     const { url } = await serve()
     const request = { ...named(PRICED), variables: { first: 10 } }
