@@ -30,7 +30,7 @@ export function createFieldControls({ graph, store, metrics, logger }: FieldCont
   )
   metrics.exposeLevel('spillway_lines', 'Lines that are live.', () => statuses.lines.length)
   return {
-    rateOf: overrides.rateOf,
+    bucketOf: overrides.bucketOf,
     statusOf: statuses.statusOf,
     overrides,
     statuses,

@@ -7,7 +7,7 @@ import type { CostSettings } from './cost-settings.ts'
 import type { Variables } from './execution/variables.ts'
 import type { ServableOperation } from './operations/registry.ts'
 import { pursesOf } from './purse.ts'
-import type { Bucket, BudgetStore, NotNow, Rate, Taken } from './surge/budgets.ts'
+import type { Bucket, BudgetStore, NotNow, Taken } from './surge/budgets.ts'
 
 /** Who asks for what. */
 export interface Demand {
@@ -23,8 +23,8 @@ export interface Demand {
 
 /** What limits of fields are like now. */
 export interface FieldControls {
-  /** As declared, or as an operator has set it. */
-  rateOf(limit: FieldLimit): Rate
+  /** The budget of a key, of the rate that is declared or that an operator has set. */
+  bucketOf(limit: FieldLimit, key: string): Bucket
   /** What is known of a line, by its bucket's key; asking keeps it known. */
   statusOf(limited: CompiledLimit, key: string, variables: Variables): LineState | undefined
 }
@@ -141,15 +141,17 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
       const ofField = roots[index]!
       if (ofField === 0) continue
       const key = keyOf(variables, whose)
-      const rate = fields.rateOf(limit)
+      const bucket = fields.bucketOf(limit, key)
       const state = fields.statusOf(limited, key, variables)
       const braked = state !== undefined && (state.isPaused || state.remaining === 0) ? state : undefined
       draws.push({
         reason: 'field',
         subject: limit.coordinate,
-        bucket: { key, rate },
+        bucket,
         points:
-          braked === undefined ? ofField : Math.max(ofField, Math.min(rate.burst, ofField * BRAKE_FACTOR)),
+          braked === undefined
+            ? ofField
+            : Math.max(ofField, Math.min(bucket.rate.burst, ofField * BRAKE_FACTOR)),
         price: ofField,
         braked,
       })

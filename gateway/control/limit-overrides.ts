@@ -1,5 +1,7 @@
 import type { Logger } from 'pino'
 import type { FieldLimit, LimitRate } from '../cost/field-limits.ts'
+import { rateTag } from '../cost/field-limits-compile.ts'
+import type { Bucket } from '../surge/budgets.ts'
 
 /** A rate that an operator has put in the place of a declared one. */
 export interface LimitOverride extends LimitRate {
@@ -22,6 +24,8 @@ export interface OverrideStore {
 export interface LimitOverrides {
   /** The rate that holds: an operator's, else the declared one. */
   rateOf(limit: FieldLimit): LimitRate
+  /** The budget that a request draws on, of the rate that holds. @param key of the declared rate's. */
+  bucketOf(limit: FieldLimit, key: string): Bucket
   /** The override that holds. */
   overrideOf(limit: FieldLimit): LimitOverride | undefined
   /** Holds in this process at once. @returns whom it holds for by now; a fleet out of reach learns of it when it can. */
@@ -96,6 +100,12 @@ export function createLimitOverrides(options: LimitOverridesOptions): LimitOverr
 
   return {
     rateOf: limit => (known.size === 0 ? limit.rate : (overrideOf(limit) ?? limit.rate)),
+    bucketOf(limit, key) {
+      const override = known.size === 0 ? undefined : overrideOf(limit)
+      return override === undefined
+        ? { key, rate: limit.rate }
+        : { key: `${key}${tagOf(override)}`, rate: override }
+    },
     overrideOf,
     async set({ id }, override) {
       const next = new Map(known)
@@ -114,6 +124,14 @@ export function createLimitOverrides(options: LimitOverridesOptions): LimitOverr
       clearInterval(timer)
     },
   }
+}
+
+const tags = new WeakMap<LimitOverride, string>()
+
+function tagOf(override: LimitOverride): string {
+  let tag = tags.get(override)
+  if (tag === undefined) tags.set(override, (tag = rateTag(override)))
+  return tag
 }
 
 function put(overrides: Map<string, LimitOverride>, id: string, override: LimitOverride | undefined): void {

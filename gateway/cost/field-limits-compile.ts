@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FieldNode } from 'graphql'
-import type { FieldLimit, FieldLimits } from './field-limits.ts'
+import type { FieldLimit, FieldLimits, LimitRate } from './field-limits.ts'
 import { compileArgument, type ReadArgument } from './field-limits-argument.ts'
 
 /** Coerced. */
@@ -12,8 +12,9 @@ export interface CompiledLimit {
   /** The field's place in the operation's estimate, `Estimate.roots`. */
   readonly index: number
   /**
-   * The bucket that a request draws on, at most 200 characters of ASCII: `Mutation.claimCoupon:input.campaignId=spring`
-   * of the fleet, the same and `@shopper:alice` of a caller. Values that are long or have other characters are hashed.
+   * The bucket that a request draws on, at most 194 characters of ASCII: of the fleet
+   * `Mutation.claimCoupon:input.campaignId~Xd81sk=spring`, of a caller the same and `@shopper:alice`. What follows the
+   * tilde is the tag of the declared rate. Values that are long or have other characters are hashed.
    * @param whose how the caller is known.
    */
   keyOf(variables: Variables, whose: string): string
@@ -28,8 +29,8 @@ export interface SelectedRoot {
   readonly name: string
 }
 
-/** With a value and a caller of 64 and 72 characters, 198 in all. */
-const PREFIX_CHARACTERS_MAX = 60
+/** With a tag of 7, a value of 64 and a caller of 72 characters, 190 in all. */
+const PREFIX_CHARACTERS_MAX = 45
 const VALUE = /^[\w.:/-]{1,64}$/
 const WHOSE = /^[\w.:/-]{1,72}$/
 
@@ -58,9 +59,19 @@ export function compileLimits(
   return compiled.length === 0 ? undefined : compiled
 }
 
-function compileKey({ coordinate, by, per }: FieldLimit, readValue: ReadArgument): CompiledLimit['keyOf'] {
+/**
+ * What a bucket's key has of its rate. A bucket is kept as the instant until which it is reserved: the points of a slow one
+ * are hours of a fast one, so a new rate is a new bucket.
+ */
+export const rateTag = ({ perSecond, burst }: LimitRate): string =>
+  `~${digestOf(`${perSecond}/${burst}`).slice(0, 6)}`
+
+function compileKey(
+  { coordinate, by, per, rate }: FieldLimit,
+  readValue: ReadArgument,
+): CompiledLimit['keyOf'] {
   const scope = by === undefined ? coordinate : `${coordinate}:${by}`
-  const prefix = scope.length <= PREFIX_CHARACTERS_MAX ? scope : hashed(scope)
+  const prefix = (scope.length <= PREFIX_CHARACTERS_MAX ? scope : hashed(scope)) + rateTag(rate)
   const lineOf = by === undefined ? () => prefix : rememberLast(value => `${prefix}=${partOf(value, VALUE)}`)
   return per === 'FLEET'
     ? variables => lineOf(readValue(variables))
@@ -87,5 +98,6 @@ function partOf(value: unknown, plain: RegExp): string {
   return plain.test(text) ? text : hashed(text)
 }
 
-const hashed = (text: string): string =>
-  `#${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`
+const hashed = (text: string): string => `#${digestOf(text).slice(0, 22)}`
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64url')

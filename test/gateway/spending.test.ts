@@ -57,7 +57,7 @@ function stand(
   const spending = createSpending({
     settings: { ...DEFAULT_COST, mode: 'enforce', max: 100, tiers, ...settings },
     budgets,
-    fields: { rateOf: limit => limit.rate, statusOf: () => undefined, ...fields },
+    fields: { bucketOf: ({ rate }, key) => ({ key, rate }), statusOf: () => undefined, ...fields },
   })
   return {
     spending,
@@ -311,7 +311,7 @@ describe('a field’s limit', () => {
   })
 
   it('is what an operator has set', () => {
-    const { ask } = stand({}, { rateOf: () => ({ perSecond: 1, burst: 2 }) })
+    const { ask } = stand({}, { bucketOf: (_, key) => ({ key, rate: { perSecond: 1, burst: 2 } }) })
     expect(ask(3, { limits: line({ perSecond: 5, burst: 20 }) }).code).toBe('COST_ESTIMATED_TOO_EXPENSIVE')
   })
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { buildSchema, Kind, type OperationDefinitionNode, parse } from 'graphql'
 import { describe, expect, it, test } from 'vitest'
 import type { FieldLimit } from '../../../gateway/cost/field-limits.ts'
-import { compileLimits } from '../../../gateway/cost/field-limits-compile.ts'
+import { compileLimits, rateTag } from '../../../gateway/cost/field-limits-compile.ts'
 import { compileVariables } from '../../../gateway/execution/variables.ts'
 
 const schema = buildSchema(`
@@ -38,9 +38,12 @@ function compiled(text: string, ...all: FieldLimit[]) {
   return {
     limits,
     keys: (variables: Record<string, unknown> = {}, whose = 'shopper:alice') =>
-      limits?.map(({ keyOf }) => keyOf(coerce(variables), whose)),
+      limits?.map(({ keyOf }) => keyOf(coerce(variables), whose).replace(TAG, '')),
   }
 }
+
+/** Of the rate that all limits here have. */
+const TAG = rateTag({ perSecond: 1, burst: 1 })
 
 const hash = (text: string) => `#${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`
 
@@ -205,6 +208,17 @@ describe('a key', () => {
     expect(made.length).toBeLessThanOrEqual(200)
     expect(made).toMatch(/^[\x21-\x7e]+$/)
     expect(made).toContain(`=${'v'.repeat(64)}@shopper:${'s'.repeat(64)}`)
+  })
+
+  it('is another one once the rate is another, and the same for the same', () => {
+    const keyFor = (perSecond: number) =>
+      compiled('{ stock(sku: "1") }', {
+        ...limit('Query.stock', 'sku'),
+        rate: { perSecond, burst: 1 },
+      }).limits?.[0]?.keyOf({}, '')
+    expect(keyFor(1)).toBe(`Query.stock:sku${TAG}=1`)
+    expect(keyFor(1)).toBe(keyFor(1))
+    expect(keyFor(2)).not.toBe(keyFor(1))
   })
 
   it('of no two callers, values or limits is the same', () => {
