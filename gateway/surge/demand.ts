@@ -1,7 +1,7 @@
 import type { Bucket } from './budgets.ts'
 
 /** Sums of many short times may miss their exact value by this much and still count as it. */
-export const ROUNDING: number = 1 + 1e-9
+export const ROUNDING: number = 1 + 2e-10
 
 /** Two ends of a schedule that are closer than this are one: the time of a point at 100 million points a second. */
 export const SAME_INSTANT_MS = 1e-5

@@ -92,8 +92,7 @@ class MemoryBudgets implements LocalBudgets {
     const schedules = this.#schedules
     const now = this.#clock()
     const slot = schedules.findOrAdd(bucket.key, now)
-    // A debt of another rate, before a change, is never more than this one's bucket can owe.
-    const debtMs = Math.min(this.#debtAt(slot, now), debtMsMax * parts * ROUNDING)
+    const debtMs = this.#debtAt(slot, now, debtMsMax * parts)
     const nextMs = debtMs + points / perMs
     if (nextMs > debtMsMax * ROUNDING && debtMs > 0) {
       return {
@@ -119,16 +118,21 @@ class MemoryBudgets implements LocalBudgets {
     const parts = taken instanceof LocalTaken ? taken.parts : 1
     const refundMs = (Math.min(points, taken.points) * 1_000 * parts) / bucket.rate.perSecond
     const now = this.#clock()
-    debtMs[slot] = Math.max(0, this.#debtAt(slot, now) - refundMs)
+    debtMs[slot] = Math.max(0, this.#debtAt(slot, now, Infinity) - refundMs)
     seenMs[slot] = now
   }
 
-  /** What of the debt is left now. When the clock has gone back, the schedule goes back with it. */
-  #debtAt(slot: number, now: number): number {
+  /**
+   * What of the debt is left now. When the clock has gone back, the schedule goes back with it; and a debt of another
+   * rate, before a change, is cut to the most that this one's bucket can owe.
+   */
+  #debtAt(slot: number, now: number, debtMsMax: number): number {
     const { seenMs, debtMs } = this.#schedules
     const elapsedMs = now - seenMs[slot]!
-    if (elapsedMs >= 0) return Math.max(0, debtMs[slot]! - elapsedMs)
+    const left = Math.max(0, debtMs[slot]! - Math.max(0, elapsedMs))
+    if (elapsedMs >= 0 && left <= debtMsMax * ROUNDING) return left
     seenMs[slot] = now
+    debtMs[slot] = Math.min(left, debtMsMax)
     return debtMs[slot]!
   }
 }

@@ -140,7 +140,7 @@ async function sendSteps(
     if (redisKey !== before?.redisKey || bucket.rate !== before.bucket.rate) {
       const { perSecond, burst } = bucket.rate
       keys.push(redisKey)
-      countAt = args.push(perSecond / 1_000, ((burst * 1_000) / perSecond) * ROUNDING, 0) - 1
+      countAt = args.push(perSecond / 1_000, (burst * 1_000) / perSecond, 0) - 1
     }
     args[countAt] = Number(args[countAt]) + 1
     if (step.kind === 'demand') args.push(points)
