@@ -21,6 +21,13 @@ test('what is wrong is on standard error, and the exit says so', () => {
   expect(run([])).toMatchObject({
     status: 1,
     stdout: '',
-    stderr: 'token: expected --shopper <id> or --operator <name>; see --help\n',
+    stderr: 'token: expected --shopper <id>, --operator <name> or --partner <name>; see --help\n',
   })
+})
+
+test("of a partner's key the gateway's entry is on standard error, without the key", () => {
+  const { stdout, stderr, status } = run(['--partner', 'acme'])
+  expect([status, stdout]).toEqual([0, expect.stringMatching(/^spk_[\w-]{43}\n$/)])
+  expect(stderr).toContain('"client":"acme"')
+  expect(stderr).not.toContain(stdout.trim())
 })

@@ -2,9 +2,11 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createApiKeys, type PartnerKey } from '../../../gateway/identity/api-keys.ts'
 import { readTokenSettings } from '../../../gateway/identity/settings.ts'
 import { tokenCommand } from '../../../gateway/identity/token-command.ts'
 import { createTokenVerifier } from '../../../gateway/identity/tokens.ts'
+import { ANONYMOUS } from '../../../protocol/caller.ts'
 
 let dataDir: string
 beforeAll(() => {
@@ -78,11 +80,35 @@ test('a secret that had to be made is told of, once, and a command that is refus
   ])
 })
 
+test("of a partner's key the gateway is given the hash, by which it believes the key", async () => {
+  const entryOf = async (args: readonly string[]): Promise<[string, PartnerKey]> => {
+    const said: string[] = []
+    const stdout = await tokenCommand(['--partner', 'acme', ...args], {}, line => said.push(line))
+    expect(said).toEqual([
+      'the key is shown this once; its entry for "partners" in the file that CONFIG names:',
+      expect.not.stringContaining(stdout.trim()),
+    ])
+    return [stdout, JSON.parse(said[1]!)]
+  }
+  const [stdout, entry] = await entryOf([])
+  expect(stdout).toMatch(/^spk_[\w-]{43}\n$/)
+  expect(entry).toEqual({
+    client: 'acme',
+    keySha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+    tier: 'partner',
+  })
+  expect(createApiKeys([entry]).callerBy(stdout.trim(), ANONYMOUS)).toMatchObject({ client: 'acme' })
+  const [, more] = await entryOf(['--tier', 'chatbot', '--scope', 'order:place,coupon:claim', '--ttl', '7d'])
+  expect(more).toMatchObject({ tier: 'chatbot', scopes: ['order:place', 'coupon:claim'] })
+  expect(Date.parse(more.expiresAt!) - Date.now()).toBeGreaterThan(6 * 86_400_000)
+})
+
 test('--help explains every option', async () => {
   const stdout = await run(['--help'])
   for (const option of [
     '--shopper',
     '--operator',
+    '--partner',
     '--scope',
     '--client',
     '--tier',
@@ -94,8 +120,15 @@ test('--help explains every option', async () => {
 })
 
 test.each([
-  [[], 'expected --shopper <id> or --operator <name>'],
-  [['--shopper', 'a', '--operator', 'b'], 'got both'],
+  [[], 'expected --shopper <id>, --operator <name> or --partner <name>; see --help'],
+  [['--shopper', 'a', '--operator', 'b'], 'expected one of --shopper, --operator and --partner, got 2'],
+  [['--partner', ' '], 'expected --partner to be given a name, got nothing'],
+  [['--partner', 'x'.repeat(129)], 'expected caller.client to be at most 128 characters'],
+  [['--partner', 'a', '--client', 'b'], '--client does not go with --partner'],
+  [
+    ['--partner', 'a', '--tier', 'king'],
+    '--tier expects one of shopper, partner, chatbot, developer, got king',
+  ],
   [['--shopper', ''], 'expected --shopper to be given a name'],
   [['--shopper', 'alice smith'], '--shopper expects 1 to 64 of A-Z a-z 0-9 _ . : -, got alice smith'],
   [

@@ -18,6 +18,7 @@ test('members that hold secrets are redacted wherever they stand', () => {
   const secrets = {
     authorization: 'Bearer s3cret',
     cookie: 's3cret',
+    'x-api-key': 's3cret',
     paymentToken: 's3cret',
     'spillway-identity': 's3cret',
   }
