@@ -59,9 +59,13 @@ type FormattedError = NonNullable<Outcome['errors']>[number]
 
 function ofError(error: FormattedError): Sentence {
   const code = codeOf(error)
-  const { retryAfterMs } = error.extensions ?? {}
+  const { retryAfterMs, noticeZh, noticeEn } = error.extensions ?? {}
   const seconds = typeof retryAfterMs === 'number' ? Math.max(1, Math.ceil(retryAfterMs / 1_000)) : undefined
-  const { zh, en } = BY_CODE[code] ?? BY_STATUS[statusOf(code)] ?? FAILED
+  // An operator's words say more than ours.
+  const { zh, en } =
+    typeof noticeZh === 'string' && typeof noticeEn === 'string'
+      ? { zh: `${noticeZh}。`, en: `${noticeEn}.` }
+      : (BY_CODE[code] ?? BY_STATUS[statusOf(code)] ?? FAILED)
   if (seconds === undefined) return { zh: `${zh}（${code}）`, en: `${en} (${code})` }
   return {
     zh: `${zh}请在 ${seconds} 秒后再试。（${code}）`,
@@ -77,6 +81,10 @@ const BY_CODE: Readonly<Record<string, Sentence>> = {
     zh: '结果暂时未知；原样再问一次是安全的，不会重复执行。',
     en: 'The outcome is not known yet; asking again, unchanged, is safe and does nothing twice.',
   },
+  COST_ESTIMATED_TOO_EXPENSIVE: {
+    zh: '一次请求的内容过多，请减少数量后再试。',
+    en: 'This asks for too much at once; ask for fewer items.',
+  },
   BAD_ID: { zh: '编号不正确。', en: 'The id is not right.' },
 }
 
@@ -85,6 +93,10 @@ const BY_STATUS: Readonly<Record<number, Sentence>> = {
   401: { zh: '请先登录。', en: 'Please sign in first.' },
   403: { zh: '没有权限进行此操作。', en: 'This is not permitted.' },
   409: { zh: '同一请求正在处理中。', en: 'The same request is still being worked on.' },
+  429: {
+    zh: '请求过于频繁或人数过多，本次没有执行。',
+    en: 'Too much is asked for right now, and nothing was done.',
+  },
   500: { zh: '系统出现故障。', en: 'Something broke on our side.' },
   502: { zh: '系统出现故障。', en: 'Something broke on our side.' },
   503: { zh: '系统繁忙。', en: 'The system is busy.' },

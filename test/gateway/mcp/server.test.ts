@@ -2,6 +2,9 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { mintToken } from '../../../gateway/identity/mint.ts'
+import { sentenceOf } from '../../../gateway/mcp/sentences.ts'
+import type { Outcome } from '../../../gateway/request.ts'
+import { ANONYMOUS } from '../../../protocol/caller.ts'
 import { hashOf, OPERATIONS, type TinyGraph, tinyGraph } from '../../harness/tiny-graph.ts'
 
 const SECRET = 'a secret for tests, of more than 32 characters'
@@ -153,6 +156,20 @@ describe('an answer is one line of JSON, one sentence in Chinese and one in Engl
     expect(await call('fail', { code: 'FORBIDDEN' })).toMatchObject({
       isError: true,
       en: 'This is not permitted. (FORBIDDEN)',
+    })
+  })
+
+  test('of what was turned away, in the words of whoever paused it where there are some', () => {
+    const outcome = (extensions: object): Outcome => ({
+      errors: [{ message: '', extensions: { code: 'THROTTLED', retryAfterMs: 1_500, ...extensions } }],
+    })
+    expect(sentenceOf(outcome({}), ANONYMOUS)).toEqual({
+      zh: '请求过于频繁或人数过多，本次没有执行。请在 2 秒后再试。（THROTTLED）',
+      en: 'Too much is asked for right now, and nothing was done. Try again in 2 s. (THROTTLED)',
+    })
+    expect(sentenceOf(outcome({ noticeZh: '活动太火爆', noticeEn: 'Too many at once' }), ANONYMOUS)).toEqual({
+      zh: '活动太火爆。请在 2 秒后再试。（THROTTLED）',
+      en: 'Too many at once. Try again in 2 s. (THROTTLED)',
     })
   })
 
