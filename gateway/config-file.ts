@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { Tier } from '../protocol/caller.ts'
-import type { CostSettings } from './cost-settings.ts'
+import type { CostOptions } from './cost-settings.ts'
 import type { GatewayLimits } from './limits.ts'
-import type { Rate } from './surge/budgets.ts'
 
 /** In our own words, with what was given; for what is no secret. */
 export const expecting = (what: string): { error: (issue: { readonly input?: unknown }) => string } => ({
@@ -171,25 +170,7 @@ export type FileConfig = {
   readonly explorers?: boolean | undefined
   readonly corsOrigins?: readonly string[] | undefined
   readonly limits?: { readonly [Name in keyof GatewayLimits]?: number | undefined } | undefined
-  readonly cost?:
-    | {
-        /** Members that a list without a known size counts for. */
-        readonly listSize?: number | undefined
-        readonly tiers?: { readonly [Name in Tier]?: Rate | undefined } | undefined
-        /** By subgraph name. */
-        readonly subgraphs?: CostSettings['subgraphs'] | undefined
-      }
-    | undefined
-  /** Keys of partners, by their hashes (identity/api-keys.ts). */
-  readonly partners?:
-    | readonly {
-        readonly client: string
-        readonly keySha256: string
-        readonly tier: Tier
-        readonly scopes?: readonly string[] | undefined
-        readonly expiresAt?: string | undefined
-      }[]
-    | undefined
+  readonly cost?: Omit<CostOptions, 'mode' | 'max'> | undefined
   /** Addresses and networks whose `x-forwarded-for` is believed. */
   readonly trustedProxies?: readonly string[] | undefined
   /** Whether clients may ask for the plan of an operation, in production too. */

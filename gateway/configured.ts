@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { HttpClient } from '../protocol/http-client.ts'
 import type { GatewayConfig } from './config.ts'
-import { type CostSettings, DEFAULT_TIERS } from './cost-settings.ts'
 import { type CreateClient, createGateway, type Gateway } from './gateway.ts'
 import type { GraphSource } from './graph.ts'
 import type { TokenSettings } from './identity/tokens.ts'
@@ -52,7 +51,7 @@ export async function createConfiguredGateway(
         ...defined(config.file.subgraphs?.[subgraph.name] ?? {}),
         ...(config.identityKey === undefined ? {} : { identityKey: config.identityKey }),
       }),
-    cost: costOf(config),
+    cost: { ...config.file.cost, mode: config.costMode, max: config.costMax },
     production: config.production,
     logger,
     ...(tokens === undefined ? {} : { tokens }),
@@ -67,15 +66,6 @@ export async function createConfiguredGateway(
     ...(corsOrigins === undefined ? {} : { corsOrigins }),
     ...(limits === undefined ? {} : { limits: defined(limits) }),
   })
-}
-
-function costOf({ costMode, costMax, file }: GatewayConfig): Partial<CostSettings> {
-  const { listSize, subgraphs, tiers } = file.cost ?? {}
-  return {
-    mode: costMode,
-    ...defined({ max: costMax, listSize, subgraphs }),
-    ...(tiers === undefined ? {} : { tiers: { ...DEFAULT_TIERS, ...defined(tiers) } }),
-  }
 }
 
 function urlOf({ name, url }: Parameters<CreateClient>[0], { subgraphUrls }: GatewayConfig): string {

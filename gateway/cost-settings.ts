@@ -42,8 +42,34 @@ export const DEFAULT_COST: CostSettings = Object.freeze({
   tiers: DEFAULT_TIERS,
 })
 
+/** Settings where they differ from {@link DEFAULT_COST}. */
+export interface CostOptions {
+  readonly mode?: CostMode | undefined
+  readonly max?: number | undefined
+  readonly listSize?: number | undefined
+  readonly subgraphs?: CostSettings['subgraphs'] | undefined
+  readonly tiers?: { readonly [Name in Tier]?: Rate | undefined } | undefined
+}
+
 /** @throws RangeError naming the setting that is not positive, or that contradicts another. */
-export function assertCostSettings({ mode, max, listSize, subgraphs, tiers }: CostSettings): void {
+export function costSettingsOf({ mode, max, listSize, subgraphs, tiers = {} }: CostOptions): CostSettings {
+  const settings: CostSettings = {
+    mode: mode ?? DEFAULT_COST.mode,
+    max: max ?? DEFAULT_COST.max,
+    listSize: listSize ?? DEFAULT_COST.listSize,
+    subgraphs: subgraphs ?? DEFAULT_COST.subgraphs,
+    tiers: {
+      shopper: tiers.shopper ?? DEFAULT_TIERS.shopper,
+      developer: tiers.developer ?? DEFAULT_TIERS.developer,
+      partner: tiers.partner ?? DEFAULT_TIERS.partner,
+      chatbot: tiers.chatbot ?? DEFAULT_TIERS.chatbot,
+    },
+  }
+  assertCostSettings(settings)
+  return settings
+}
+
+function assertCostSettings({ mode, max, listSize, subgraphs, tiers }: CostSettings): void {
   const positive = (name: string, value: number): void => {
     if (Number.isFinite(value) && value > 0) return
     throw new RangeError(`expected cost.${name} to be a positive number, got ${value}`)

@@ -11,7 +11,7 @@ import { type CompressionSettings, createCompress } from './compression.ts'
 import type { PropagationRules, ShareSettings } from './config-file.ts'
 import { limitsRoutes, shownInHealth } from './control/limits-routes.ts'
 import { type OverrideRedis, redisOverrides } from './control/redis-overrides.ts'
-import { assertCostSettings, type CostSettings, DEFAULT_COST, DEFAULT_TIERS } from './cost-settings.ts'
+import { type CostOptions, type CostSettings, costSettingsOf } from './cost-settings.ts'
 import { InFlight } from './execution/in-flight.ts'
 import { type PlannerDeath, planHost } from './execution/plan-host.ts'
 import { explorerRoutes } from './explorer.ts'
@@ -72,7 +72,7 @@ export interface GatewayOptions {
   readonly corsOrigins?: readonly string[]
   readonly limits?: Partial<GatewayLimits>
   /** What requests may spend. Default: nothing is counted. */
-  readonly cost?: Partial<CostSettings>
+  readonly cost?: CostOptions
   /** Budgets shared with other gateways; the gateway closes them. Default: its own, in memory. */
   readonly budgets?: BudgetStore
   /** Where all gateways keep what operators make of limits; not closed here. Default: each has its own. */
@@ -133,12 +133,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { introspection = !production, explorers = !production, queryPlans = !production } = options
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits }
   assertLimits(limits)
-  const cost: CostSettings = {
-    ...DEFAULT_COST,
-    ...options.cost,
-    tiers: { ...DEFAULT_TIERS, ...options.cost?.tiers },
-  }
-  assertCostSettings(cost)
+  const cost = costSettingsOf(options.cost ?? {})
   const addressOf = createAddressOf(options.trustedProxies)
   const { supergraphSdl, urlOf = ({ url }: Subgraph) => url, share = {} } = options
   const clients = share.fetches === false ? options.clients : sharing(options.clients)

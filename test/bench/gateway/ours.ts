@@ -9,6 +9,9 @@ const { supergraphPath, query, queryId, sharing, identity } = JSON.parse(
   process.argv[2] as string,
 ) as GatewaySettings
 
+/** One caller asks for all of it: its budget is kept, and never empty. */
+const PLENTY = { perSecond: 1e9, burst: 1e9 }
+
 const gateway = await createGateway({
   supergraphSdl: readFileSync(supergraphPath, 'utf8'),
   clients: ({ name, url }) =>
@@ -18,7 +21,13 @@ const gateway = await createGateway({
       sender: 'gateway',
       ...(identity === undefined ? {} : { identityKey: identity.identityKey }),
     }),
-  ...(identity === undefined ? {} : { tokens: { kind: 'secret', secret: identity.tokenSecret } as const }),
+  ...(identity === undefined
+    ? {}
+    : {
+        tokens: { kind: 'secret', secret: identity.tokenSecret } as const,
+        safelist: 'enforce' as const,
+        cost: { mode: 'enforce' as const, tiers: { shopper: PLENTY } },
+      }),
   manifest: JSON.stringify({
     format: 'apollo-persisted-query-manifest',
     version: 1,

@@ -11,7 +11,10 @@ export interface GatewaySettings {
   readonly sharing: boolean
   /** Hive Gateway: whether the Rust planner plans and the runtime made for it executes. */
   readonly rustPlanner: boolean
-  /** Ours: whether callers are known by tokens and subgraphs get signed requests; `undefined`: everybody is anonymous. */
+  /**
+   * Ours: whether callers are known by tokens, subgraphs get signed requests, and safelist, costs and budgets are enforced;
+   * `undefined`: everybody is anonymous and nothing is counted.
+   */
   readonly identity?: { readonly tokenSecret: string; readonly identityKey: string }
   /** @apollo/gateway: whether it asks its subgraphs through node:http, half the cost of what it ships with. */
   readonly leanFetcher: boolean
@@ -28,7 +31,7 @@ export interface Variant {
   readonly sharing: boolean
   readonly rustPlanner: boolean
   readonly leanFetcher: boolean
-  /** Whether requests carry a token that is verified, and subgraphs get signed ones. */
+  /** Whether requests carry a token that is verified, and the rest of the pipeline is on. */
   readonly identified?: boolean
   /** Our requests a second over this one's, at least; of the workload's first variant. */
   readonly ratioMin?: number
@@ -83,7 +86,8 @@ export const WORKLOADS: readonly Workload[] = [
   },
   {
     name: 'P1-checked',
-    title: 'P1 with a token verified, subgraph requests signed, sharing on',
+    title:
+      'P1 with the whole pipeline: token, safelist, cost and budgets enforced, subgraph requests signed, sharing on',
     world: 'page',
     connections: 64,
     variants: [WHOLE, atLeast(APOLLO, 12), atLeast(HIVE_RUST, 4.8)],
