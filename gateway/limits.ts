@@ -10,7 +10,7 @@ export interface GatewayLimits {
   readonly depthMax: number
   /** MAX_ROOT_FIELDS_LIMIT */
   readonly rootFieldsMax: number
-  /** OPERATION_TOO_LARGE */
+  /** MAX_FETCHES_LIMIT */
   readonly fetchesMax: number
   /** SUBGRAPH_TIMEOUT, or OUTCOME_UNKNOWN for a mutation that was sent. */
   readonly requestMsMax: number
