@@ -171,6 +171,16 @@ export type FileConfig = {
   readonly corsOrigins?: readonly string[] | undefined
   readonly limits?: { readonly [Name in keyof GatewayLimits]?: number | undefined } | undefined
   readonly cost?: Omit<CostOptions, 'mode' | 'max'> | undefined
+  /** Keys of partners, by their hashes (identity/api-keys.ts). */
+  readonly partners?:
+    | readonly {
+        readonly client: string
+        readonly keySha256: string
+        readonly tier: Tier
+        readonly scopes?: readonly string[] | undefined
+        readonly expiresAt?: string | undefined
+      }[]
+    | undefined
   /** Addresses and networks whose `x-forwarded-for` is believed. */
   readonly trustedProxies?: readonly string[] | undefined
   /** Whether clients may ask for the plan of an operation, in production too. */
