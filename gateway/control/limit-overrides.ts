@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { nowMs } from '../../protocol/deadline.ts'
 import type { FieldLimit, LimitRate } from '../cost/field-limits.ts'
 import { rateTag } from '../cost/field-limits-compile.ts'
 import type { Bucket } from '../surge/budgets.ts'
@@ -46,6 +47,8 @@ export interface LimitOverridesOptions {
 const READ_EVERY_MS = 1_000
 /** What a store that does not answer keeps an operator waiting for. */
 const STORE_MS_MAX = 1_000
+/** A store that has not answered so long after the start is not just being connected to. */
+const CONNECT_MS_MAX = 3_000
 
 /**
  * Overrides of limits, by the limit's id: they outlive the supergraph that they were made on, as long as the next one has
@@ -56,7 +59,8 @@ export function createLimitOverrides(options: LimitOverridesOptions): LimitOverr
   let known: ReadonlyMap<string, LimitOverride> = new Map()
   /** Not yet in the store. */
   const unwritten = new Map<string, LimitOverride | undefined>()
-  let isShared = store !== undefined
+  let fleet: 'connecting' | 'reached' | 'lost' = 'connecting'
+  const startedMs = nowMs()
   let isClosed = false
   let lastSync: Promise<void> = Promise.resolve()
   let syncing = 0
@@ -70,16 +74,15 @@ export function createLimitOverrides(options: LimitOverridesOptions): LimitOverr
       const read = new Map(await inTime(from.read()))
       for (const [id, override] of unwritten) put(read, id, override)
       if (isClosed) return
-      if (!isShared) logger.info('limits: overrides are shared with the fleet again')
-      isShared = true
+      if (fleet === 'lost') logger.info('overrides of limits are shared with the fleet again')
+      fleet = 'reached'
       known = read
     } catch (error) {
-      if (isShared && !isClosed)
-        logger.warn(
-          { reason: (error as Error).message },
-          'limits: overrides are not shared with the fleet now',
-        )
-      isShared = false
+      if (isClosed || fleet === 'lost') return
+      if (fleet === 'connecting' && nowMs() - startedMs < CONNECT_MS_MAX) return
+      fleet = 'lost'
+      const reason = (error as Error).message
+      logger.warn({ reason }, 'overrides of limits are not shared with the fleet now')
     }
   }
 
@@ -117,7 +120,7 @@ export function createLimitOverrides(options: LimitOverridesOptions): LimitOverr
       return unwritten.has(id) ? 'process' : 'fleet'
     },
     get scope() {
-      return isShared ? 'fleet' : 'process'
+      return fleet === 'reached' ? 'fleet' : 'process'
     },
     close() {
       isClosed = true
