@@ -42,7 +42,8 @@ export const sqlAtHome: HouseRule = tree =>
   )
 
 /** The files that are started, by people or as a planner's process: they alone know of a process around them. */
-const ENTRIES = /^(start|gateway\/main|gateway\/token|gateway\/execution\/plan-child|subgraphs\/main)\.ts$/
+const ENTRIES =
+  /^(start|gateway\/main|gateway\/token|gateway\/explain-cost|gateway\/execution\/plan-child|subgraphs\/main)\.ts$/
 
 export const entriesOwnTheProcess: HouseRule = tree => [
   ...eachMatch(
