@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { Logger } from 'pino'
 import { within } from './within.ts'
@@ -32,8 +33,13 @@ export async function disconnectRedis(redis: RedisClient, waitMsMax = 200): Prom
   if (redis.status === 'end') return
   // A lost connection has nobody to say goodbye to.
   if (redis.status === 'ready') await within(waitMsMax, 'QUIT', redis.quit()).catch(() => {})
+  const sockets = [redis, ...(redis instanceof Cluster ? redis.nodes() : [])].map(socketOf)
   redis.disconnect()
+  // That says goodbye too, and then waits for the server's.
+  for (const socket of sockets) socket?.destroy()
 }
+
+const socketOf = (client: RedisClient): Socket | undefined => (client as { stream?: Socket }).stream
 
 const SHARED = {
   lazyConnect: true,

@@ -130,7 +130,7 @@ async function launch(command: readonly string[], port: number): Promise<Server>
   try {
     await until(`an answer of redis-server on port ${port}`, async () => {
       if (isOver(guard)) throw new Error(`redis-server ended:\n${output}`)
-      return (await ask(port, ['PING']).catch(() => '')) === 'PONG'
+      return await ask(port, ['PING']).then(isAwake, error => isAwake(error.message))
     })
   } catch (error) {
     guard.stdin.end()
@@ -149,6 +149,9 @@ async function launch(command: readonly string[], port: number): Promise<Server>
     },
   }
 }
+
+/** One that wants a password refuses in words. */
+const isAwake = (answer: string): boolean => /^(PONG|NOAUTH)/.test(answer)
 
 const isOver = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 

@@ -37,7 +37,7 @@ export interface Outcome {
   readonly firstMs: number
   readonly lastSentMs: number
   readonly lastAnsweredMs: number
-  /** When the machine was busy elsewhere: an answer, or a turn to ask, came more than {@link NOISE_MS} late. */
+  /** When the machine was busy elsewhere: an answer, or a turn to ask, came later than the bucket's half fills in. */
   readonly noise: readonly (readonly [fromMs: number, toMs: number])[]
 }
 
@@ -46,8 +46,6 @@ export type Report =
   | { readonly kind: 'opened' }
   | { readonly kind: 'done'; readonly outcomes: readonly Outcome[] }
   | { readonly kind: 'seen'; readonly source: string; readonly gateways: number }
-
-const NOISE_MS = 25
 
 const nowMs = (): number => performance.timeOrigin + performance.now()
 
@@ -80,8 +78,9 @@ async function run(load: Load, startMs: number, durationMs: number): Promise<Out
   const sum = { offeredPoints: 0, admittedPoints: 0, failed: 0, slowestMs: 0 }
   const noise: [number, number][] = []
   const seen = { firstMs: Number.POSITIVE_INFINITY, lastSentMs: 0, lastAnsweredMs: 0 }
+  const halfFullMs = (bucket.rate.burst * 500) / bucket.rate.perSecond
   const note = (fromMs: number, toMs: number): void => {
-    if (toMs - fromMs > NOISE_MS) noise.push([fromMs, toMs])
+    if (toMs - fromMs > halfFullMs) noise.push([fromMs, toMs])
   }
   const ask = async (phase: number): Promise<void> => {
     const gapMs = (1_000 * callers) / takesPerSecond
