@@ -25,15 +25,16 @@ describe('@listSize', () => {
     ['page.first', 'value'],
     ['page.next.next.ids', 'length'],
   ])('takes its size from %s, by its %s', (path, takes) => {
-    const [{ slicing }] = read(`slicingArguments: ["${path}"]`).field('Query', 'items')!.listSizes as never
-    expect(slicing).toEqual([{ text: path, segments: path.split('.'), takes }])
+    const [listSize] = read(`slicingArguments: ["${path}"]`).field('Query', 'items')!.listSizes
+    expect(listSize!.slicing).toEqual([{ text: path, segments: path.split('.'), takes }])
   })
 
   it('hands sizes down along paths, each list once', () => {
-    const [{ sizedFields }] = read(
-      'sizedFields: ["list", "one { list }", "one { other }", "other { list }"]',
-    ).field('Query', 'items')!.listSizes as never
-    expect(sizedFields).toEqual(
+    const [listSize] = read('sizedFields: ["list", "one { list }", "one { other }", "other { list }"]').field(
+      'Query',
+      'items',
+    )!.listSizes
+    expect(listSize!.sizedFields).toEqual(
       new Map<string, unknown>([
         ['list', 'list'],
         [
