@@ -1,4 +1,5 @@
 import { run as claims } from './claims.ts'
+import { run as cost } from './cost.ts'
 import { run as gateway } from './gateway.ts'
 import { run as pause } from './pause.ts'
 
@@ -15,6 +16,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     what: 'the gateway beside @apollo/gateway and Hive Gateway; --help tells its options',
   },
   claims: { run: claims, what: 'durable claims and paid orders over HTTP, beside the bare SQL function' },
+  cost: { run: cost, what: 'what an estimate takes, and a budget, in memory and in Redis' },
   pause: { run: pause, what: 'how long a pause takes to be acknowledged under 512 claimers' },
 }
 
