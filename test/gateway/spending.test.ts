@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { FieldLimit } from '../../gateway/cost/field-limits.ts'
 import type { LineState } from '../../gateway/cost-refusals.ts'
@@ -11,7 +12,7 @@ import {
   type Reservation,
   type Spending,
 } from '../../gateway/spending.ts'
-import type { BudgetStore, Rate } from '../../gateway/surge/budgets.ts'
+import type { BudgetStore, NotNow, Rate, Taken } from '../../gateway/surge/budgets.ts'
 import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
 import { ANONYMOUS, type Caller } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
@@ -407,5 +408,82 @@ describe('a store that answers later', () => {
       'take line',
       'give back 20 to shopper:alice',
     ])
+  })
+})
+
+describe('whatever is asked, in whatever order it ends', () => {
+  const step = fc.oneof(
+    fc.record({
+      kind: fc.constant('ask' as const),
+      shopper: fc.constantFrom('alice', 'bob'),
+      points: fc.integer({ min: 0, max: 60 }),
+      ofField: fc.integer({ min: 0, max: 12 }),
+      actual: fc.option(fc.integer({ min: 0, max: 70 }), { nil: undefined }),
+    }),
+    fc.record({ kind: fc.constant('end' as const), which: fc.nat(9) }),
+  )
+
+  it('a caller has spent what answers came to and what is under way, and a field what was let through', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), steps => {
+        const { spending, budgets } = stand()
+        const limits = line({ perSecond: 5, burst: 20 })
+        const spent = { alice: 0, bob: 0 }
+        /** Of the line; a refund counts only at its end. */
+        let end = 0
+        const underWay: {
+          points: number
+          actual: number | undefined
+          shopper: 'alice' | 'bob'
+          ofField: number
+          end: number
+          reservation: Reservation
+        }[] = []
+        for (const next of steps) {
+          if (next.kind === 'end') {
+            const [ended] = underWay.splice(next.which % Math.max(1, underWay.length), 1)
+            if (ended === undefined) continue
+            const { points, actual, shopper, ofField, reservation } = ended
+            spending.settle(reservation, actual)
+            spent[shopper] -= points - (actual === undefined ? 0 : Math.min(points, Math.max(1, actual)))
+            if (actual === undefined && ended.end === end) end -= ofField
+            continue
+          }
+          const { points, ofField, actual } = next
+          const shopper = next.shopper as 'alice' | 'bob'
+          const caller = { ...ALICE, shopperId: shopper }
+          const reservation = spending.reserve(
+            demandOf(points, { caller, limits, roots: [ofField] }),
+          ) as Reservation
+          const code =
+            spent[shopper] + points > 100 && points > 0
+              ? 'THROTTLED'
+              : end + ofField > 20 && ofField > 0
+                ? 'THROTTLED'
+                : undefined
+          expect(reservation.fault?.code).toBe(code)
+          if (code !== undefined) {
+            spending.settle(reservation, undefined)
+            continue
+          }
+          spent[shopper] += points
+          end += ofField
+          underWay.push({ points, actual, shopper, ofField, end, reservation })
+        }
+        for (const shopper of ['alice', 'bob'] as const) {
+          const bucket = { key: `shopper:${shopper}`, rate: tiers.shopper }
+          const left = 100 - spent[shopper]
+          const all = budgets.callers.take(bucket, Math.max(1, left)) as Taken | NotNow
+          expect(all.isAdmitted).toBe(left > 0)
+          expect(all.availablePoints).toBeCloseTo(0, 6)
+        }
+        const rest = budgets.fields.take(
+          { key: 'line', rate: { perSecond: 5, burst: 20 } },
+          Math.max(1, 20 - end),
+        )
+        expect((rest as Taken | NotNow).isAdmitted).toBe(end < 20)
+      }),
+      { numRuns: 2_000, seed: 20260217 },
+    )
   })
 })
