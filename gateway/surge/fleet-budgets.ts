@@ -132,18 +132,15 @@ class FleetBudgets implements FleetBudgetStore {
   }
 
   async open(): Promise<void> {
-    const { status } = this.#redis
     this.#redis.on('error', this.#onError)
-    this.#redis.on('ready', this.#onReady)
-    this.#beats = setInterval(() => void this.#beat(), this.#beatMs).unref()
-    const connected = status === 'wait' ? this.#redis.connect() : Promise.resolve()
-    await within(
-      CONNECT_MS_MAX,
-      'connecting to Redis',
-      connected.then(() => this.#beat()),
-    ).catch((error: unknown) => {
+    const connected = this.#redis.status === 'wait' ? this.#redis.connect() : Promise.resolve()
+    // The first beat is not judged by its time: a new connection has much to say.
+    const beaten = connected.then(() => this.#beat(CONNECT_MS_MAX))
+    await within(CONNECT_MS_MAX, 'connecting to Redis', beaten).catch((error: unknown) => {
       this.#lastError ??= error
     })
+    this.#redis.on('ready', this.#onReady)
+    this.#beats = setInterval(() => void this.#beat(), this.#beatMs).unref()
     if (this.#source === 'redis') return
     this.#logger.warn(
       { err: this.#lastError, gateways: this.gateways },
@@ -208,17 +205,17 @@ class FleetBudgets implements FleetBudgetStore {
   }
 
   /** One heartbeat at a time. Never rejects. */
-  #beat(): Promise<void> {
-    this.#beating ??= this.#beatOnce().finally(() => {
+  #beat(answerMsMax = this.#waitMsMax): Promise<void> {
+    this.#beating ??= this.#beatOnce(answerMsMax).finally(() => {
       this.#beating = undefined
     })
     return this.#beating
   }
 
-  async #beatOnce(): Promise<void> {
+  async #beatOnce(answerMsMax: number): Promise<void> {
     if (this.#isClosed) return
     try {
-      await within(this.#waitMsMax, 'heartbeat', this.#heartbeat.beat())
+      await within(answerMsMax, 'heartbeat', this.#heartbeat.beat())
       if (++this.#goodBeats >= this.#goodBeatsNeeded) this.#regain()
     } catch (error) {
       this.#goodBeats = 0
