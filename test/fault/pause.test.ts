@@ -37,11 +37,12 @@ test('once a pause under 512 claimers is acknowledged nothing is issued, all els
     expect(await booksOf(stack.database, campaignId)).toEqual(atAcknowledgement)
     const after = seen.filter(({ sentMs }) => sentMs > acknowledgedMs)
     expect(after.length).toBeGreaterThan(0)
+    // Within a second the gateway turns the crowd away itself.
     for (const answer of after) {
-      expect(answer.status).toBe(200)
-      expect(answer.outcome).toBe('IssuancePaused')
       expect(answer.noticeZh).toBe(NOTICE.noticeZh)
-      expect(answer.messageEn).toMatch(/stay valid/)
+      if (answer.outcome === 'THROTTLED') expect(answer.status).toBe(429)
+      else expect(answer).toMatchObject({ status: 200, outcome: 'IssuancePaused' })
+      if (answer.outcome === 'IssuancePaused') expect(answer.messageEn).toMatch(/stay valid/)
     }
     const holder = seen.find(({ couponId }) => couponId !== undefined)
     await expectOrderPaidWith(stack, holder?.shopper as string, holder?.couponId as string)

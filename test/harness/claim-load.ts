@@ -29,6 +29,7 @@ export interface ClaimSeen {
   /** The result's type, else the error's code, else what went wrong. */
   readonly outcome: string
   readonly couponId?: string
+  /** Of a result or an error. */
   readonly noticeZh?: string
   readonly messageEn?: string
   /** Sent, and answered: milliseconds since 1970. */
@@ -79,12 +80,13 @@ async function claim(pool: Pool, shopper: string, token: string, body: string): 
     // biome-ignore lint/suspicious/noExplicitAny: read as it comes; what is missing shows as an outcome
     const answer: any = await response.body.json()
     const result = answer.data?.claimCoupon
+    const notice = result ?? answer.errors?.[0]?.extensions
     return {
       shopper,
       status: response.statusCode,
       outcome: result?.__typename ?? answer.errors?.[0]?.extensions?.code ?? 'UNREADABLE',
       ...(result?.coupon === undefined ? {} : { couponId: result.coupon.id }),
-      ...(result?.noticeZh === undefined ? {} : { noticeZh: result.noticeZh }),
+      ...(notice?.noticeZh === undefined ? {} : { noticeZh: notice.noticeZh }),
       ...(result?.messageEn === undefined ? {} : { messageEn: result.messageEn }),
       sentMs,
       answeredMs: Date.now(),

@@ -31,6 +31,8 @@ export interface ServicesStack extends Stack {
   kill9(name: ServiceName): Promise<RunningProgram>
   /** Again after `kill9`; resolves when it listens. */
   start(name: ServiceName): Promise<void>
+  /** A further gateway with the same settings; its address. */
+  addGateway(): Promise<string>
 }
 
 /** Those that are called before their callers. */
@@ -78,11 +80,12 @@ export async function startEmbedded(
 /**
  * Gateway and four subgraph services, processes of their own over HTTP, on the given external PostgreSQL. One that was
  * killed is started again with the same settings and on the same port.
+ * @param options `gateway`: further settings of gateways.
  */
-export async function startServices(database: {
-  readonly url: string
-  readonly connection: PostgresConnection
-}): Promise<ServicesStack> {
+export async function startServices(
+  database: { readonly url: string; readonly connection: PostgresConnection },
+  options: { readonly gateway?: Readonly<Record<string, string>> } = {},
+): Promise<ServicesStack> {
   const identityKey = 'services-identity-key-0123456789abcdef'
   const secret = 'services-token-secret-0123456789abcdefghij'
   const running = new Map<ServiceName, RunningProgram>()
@@ -91,7 +94,7 @@ export async function startServices(database: {
   const launch = (name: ServiceName): RunningProgram => {
     const shared = { PORT: ports.get(name) ?? '0', IDENTITY_KEY: identityKey, ...urls }
     return name === 'gateway'
-      ? runProgram('gateway/main.ts', [], { ...shared, TOKEN_SECRET: secret })
+      ? runProgram('gateway/main.ts', [], { ...shared, TOKEN_SECRET: secret, ...options.gateway })
       : runProgram('subgraphs/main.ts', [name], { ...shared, DATABASE_URL: database.url, SEED: 'true' })
   }
   const start = async (name: ServiceName): Promise<void> => {
@@ -101,7 +104,8 @@ export async function startServices(database: {
     ports.set(name, port as string)
     if (name !== 'gateway') urls[`SUBGRAPH_URL_${name.toUpperCase()}`] = `http://127.0.0.1:${port}/graphql`
   }
-  const programs = (): RunningProgram[] => [...running.values()].toReversed()
+  const further: RunningProgram[] = []
+  const programs = (): RunningProgram[] => [...running.values(), ...further].toReversed()
   const close = async (): Promise<void> => {
     // Callers before those they call.
     for (const program of programs()) await program.stop()
@@ -120,6 +124,13 @@ export async function startServices(database: {
         return program
       },
       start,
+      async addGateway() {
+        const settings = { PORT: '0', IDENTITY_KEY: identityKey, TOKEN_SECRET: secret, ...urls }
+        const program = runProgram('gateway/main.ts', [], { ...settings, ...options.gateway })
+        further.push(program)
+        const [, port] = await program.says(LISTENS)
+        return `http://127.0.0.1:${port}`
+      },
       ...clientsOf(`http://127.0.0.1:${ports.get('gateway')}`, secret),
       [Symbol.asyncDispose]: close,
     }
