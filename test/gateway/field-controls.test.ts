@@ -1,8 +1,15 @@
 import { expect, test } from 'vitest'
-import type { GatewayOptions } from '../../gateway/gateway.ts'
+import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts'
 import { openFleetBudgets } from '../../gateway/surge/fleet-budgets.ts'
 import { connectRedis } from '../../gateway/surge/redis-connection.ts'
-import { CLAIM_POINTS, DROP_RATE, type DropGraph, dropGraph } from '../harness/drop-graph.ts'
+import {
+  CLAIM_POINTS,
+  DROP_MANIFEST,
+  DROP_RATE,
+  type DropGraph,
+  dropGraph,
+  dropSupergraph,
+} from '../harness/drop-graph.ts'
 import { silent, until } from '../harness/postgres.ts'
 import { startRedis } from '../harness/redis.ts'
 
@@ -137,3 +144,26 @@ test('while the subgraph does not say how a line stands, what it said last holds
   const { body } = await gateways[0]!.app.inject('/metrics')
   expect(body).toMatch(/^spillway_lines 1$/m)
 })
+
+test('what cannot be kept is refused: at the start, and while it runs, when what was before goes on', async () => {
+  await using graph = await dropGraph()
+  const [gateway] = graph.gateways
+  const withoutStatus = DROP_MANIFEST.slice(0, 1)
+  const noStatus =
+    'Mutation.claim @costLimit(status: "DropStatus"): expected a persisted query of this name, got none'
+  const tooSmall = dropSupergraph('@costLimit(perSecond: 1, burst: 10)')
+  const noBurst = 'expected burst to be at least 11, the least points that the field costs, got 10'
+  await expect(gateway?.swap({ manifest: withoutStatus })).rejects.toThrow(noStatus)
+  await expect(gateway?.swap({ supergraphSdl: tooSmall })).rejects.toThrow(noBurst)
+  expect((await graph.control(0, 'GET')).body.limits).toHaveLength(3)
+  expect((await graph.claim(0, 'alice')).status).toBe(200)
+  const clients = () => ({ name: 'drops', execute: fail, ready: fail, close: async () => {} })
+  const start = (options: Partial<GatewayOptions>) =>
+    createGateway({ supergraphSdl: dropSupergraph(), manifest: DROP_MANIFEST, clients, ...options })
+  await expect(start({ manifest: withoutStatus })).rejects.toThrow(noStatus)
+  await expect(start({ supergraphSdl: tooSmall })).rejects.toThrow(noBurst)
+})
+
+const fail = async (): Promise<never> => {
+  throw new Error('expected not to be asked')
+}
