@@ -99,7 +99,7 @@ describe('an answer has cost', () => {
     expect(points(text, data, { on: false })).toBe(1 + 5)
   })
 
-  it.each<[unknown]>([[7], ['text'], [true], [[1, 2]], [[[{}]]], [() => 1]])(
+  it.each<[unknown]>([[7], ['text'], [true], [[1, 2]], [[[{}]]]])(
     'nothing for %o where an object belongs',
     odd => {
       expect(points('{ book { id } vault { id } }', { book: odd, vault: { id: 1 } })).toBe(40)
@@ -108,6 +108,12 @@ describe('an answer has cost', () => {
 
   it('nothing for what is no list where one belongs', () => {
     expect(points('{ books { id } recent { id } }', { books: { id: 1 }, recent: 7 })).toBe(0)
+  })
+
+  it('nothing for what objects inherit', () => {
+    const text = '{ toString: dear constructor: books { id } }'
+    expect(points(text, {})).toBe(0)
+    expect(points(text, { toString: 1, constructor: [{ id: 1 }] })).toBe(5 + 1)
   })
 
   it('as much of the data that the gateway has under keys of its own', () => {
