@@ -21,7 +21,8 @@ export interface Both {
   readonly refused: unknown[]
 }
 
-export function both(shape: WorldShape): Both {
+/** @param edited of world.ts */
+export function both(shape: WorldShape, edited?: (supergraphSdl: string) => string): Both {
   const model = modelOf(shape)
   const states = { gateway: { log: [] }, monolith: { log: [] } }
   const sources = Object.fromEntries(
@@ -30,7 +31,7 @@ export function both(shape: WorldShape): Both {
       return sdl === '' ? [] : [[name, { sdl, resolvers: resolversOf(model, g, states.gateway) }]]
     }),
   )
-  const federated = world(sources)
+  const federated = world(sources, edited)
   const refused: unknown[] = []
   for (const [name, client] of federated.clients) federated.clients.set(name, uneven(client, refused))
   return { model, sources, federated, monolith: monolithOf(model, states.monolith), states, refused }
