@@ -55,6 +55,7 @@ const ASK_MS_MAX = 1_000
 const LIVE_MS = 10_000
 /** The one that was asked for longest ago makes room. */
 const LINES_MAX = 100
+const VALUE_CHARACTERS_MAX = 256
 
 /** Whoever asks without a token sees the same. */
 const ASKER: Caller = Object.freeze({ ...ANONYMOUS, client: 'gateway' })
@@ -150,7 +151,7 @@ export function createLineStatuses(options: LineStatusOptions): LineStatuses {
       let line = lines.get(key)
       if (line === undefined) {
         const value = limited.readValue(variables)
-        if (limited.limit.by !== undefined && (value === undefined || value === null)) return undefined
+        if (limited.limit.by !== undefined && !isAskable(value)) return undefined
         line = begin(limited, key, value)
       }
       line.seenMs = nowMs()
@@ -179,6 +180,10 @@ export function createLineStatuses(options: LineStatusOptions): LineStatuses {
     },
   }
 }
+
+/** Nothing is known by a longer name, and lines are kept. */
+const isAskable = (value: unknown): boolean =>
+  typeof value === 'string' ? value.length <= VALUE_CHARACTERS_MAX : typeof value === 'number'
 
 function longestUnseen(lines: Iterable<LiveLine>): string {
   let found: LiveLine | undefined

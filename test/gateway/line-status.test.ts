@@ -179,11 +179,13 @@ test('there are so many lines at most: the one looked at longest ago makes room'
   expect(statuses.asked).toBe(3)
 })
 
-test('a limit without a status, or a request without a value, makes no line', () => {
+test('a limit without a status, or a request without a value that could be asked for, makes no line', () => {
   const { statuses, look } = linesOf()
   expect(look('a', { ...LIMITED, limit: { ...limit, status: undefined } })).toBeUndefined()
   expect(look(null)).toBeUndefined()
   expect(look(undefined)).toBeUndefined()
+  expect(look('x'.repeat(257))).toBeUndefined()
+  expect(look({ any: 'scalar' })).toBeUndefined()
   expect(statuses.lines).toEqual([])
 })
 
