@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { pino } from 'pino'
 import type { Bucket, BudgetStore } from '../../../gateway/surge/budgets.ts'
-import { openFleetBudgets } from '../../../gateway/surge/fleet-budgets.ts'
+import { type FleetBudgetStore, openFleetBudgets } from '../../../gateway/surge/fleet-budgets.ts'
 import { createRedisBudgets } from '../../../gateway/surge/redis-budgets.ts'
 import { connectRedis } from '../../../gateway/surge/redis-connection.ts'
-import { silent } from '../../harness/postgres.ts'
 
 /** What one bucket is asked for, by this process. */
 export interface Load {
@@ -45,7 +45,13 @@ export interface Outcome {
 export type Report =
   | { readonly kind: 'opened' }
   | { readonly kind: 'done'; readonly outcomes: readonly Outcome[] }
-  | { readonly kind: 'seen'; readonly source: string; readonly gateways: number }
+  | {
+      readonly kind: 'seen'
+      readonly source: string
+      readonly gateways: number
+      /** Between Redis and the share, since it was on Redis for the first time. */
+      readonly changes: number
+    }
 
 const nowMs = (): number => performance.timeOrigin + performance.now()
 
@@ -63,10 +69,14 @@ async function obey(order: Order): Promise<Report> {
     store =
       order.store === 'redis'
         ? createRedisBudgets({ redis })
-        : await openFleetBudgets({ redis, logger: silent })
+        : await openFleetBudgets({ redis, logger: pino({ level: 'silent' }) })
     return { kind: 'opened' }
   }
-  if (order.kind === 'look') return { kind: 'seen', source: opened().source, gateways: opened().gateways }
+  if (order.kind === 'look') {
+    const { source, gateways, counts } = opened() as FleetBudgetStore
+    // Every fallback but the last, when that lasts, was followed by a return.
+    return { kind: 'seen', source, gateways, changes: counts.fallbacks * 2 - (source === 'share' ? 1 : 0) }
+  }
   const { startMs, durationMs, loads } = order
   const outcomes = await Promise.all(loads.map(load => run(load, startMs, durationMs)))
   return { kind: 'done', outcomes }

@@ -7,7 +7,7 @@ import type { Load, Order, Outcome, Report } from './budget-gateway.ts'
 export interface BudgetGateways extends AsyncDisposable {
   /** All begin at once. The outcomes of every process, a list a load. */
   run(durationMs: number, loads: readonly Load[]): Promise<readonly (readonly Outcome[])[]>
-  look(): Promise<readonly { readonly source: string; readonly gateways: number }[]>
+  look(): Promise<readonly Extract<Report, { kind: 'seen' }>[]>
   /** SIGKILL to one; the others are asked further on. */
   kill(index: number): Promise<void>
   stop(): Promise<void>
@@ -47,28 +47,30 @@ export async function startBudgetGateways(
   }
 }
 
+/** Reports of other kinds are answers to orders that are under way as well. */
 async function tell<K extends Report['kind']>(
   child: ChildProcess,
   order: Order,
   kind: K,
 ): Promise<Extract<Report, { kind: K }>> {
-  const listening = new AbortController()
-  const { signal } = listening
-  const gone = once(child, 'exit', { signal }).then(([code]) => {
-    throw new Error(`a gateway of the test ended (${code}) while it was told to ${order.kind}`)
-  })
-  gone.catch(() => {})
-  const answered = once(child, 'message', { signal })
-  try {
+  return await new Promise((resolve, reject) => {
+    const settle = (): void => {
+      child.off('message', heard)
+      child.off('exit', left)
+    }
+    const heard = (report: Report): void => {
+      if (report.kind !== kind) return
+      settle()
+      resolve(report as Extract<Report, { kind: K }>)
+    }
+    const left = (code: number | null): void => {
+      settle()
+      reject(new Error(`a gateway of the test ended (${code}) while it was told to ${order.kind}`))
+    }
+    child.on('message', heard)
+    child.on('exit', left)
     child.send(order)
-    const [report] = (await Promise.race([answered, gone])) as [Report]
-    if (report.kind !== kind)
-      throw new Error(`expected ${kind} from a gateway of the test, got ${report.kind}`)
-    return report as Extract<Report, { kind: K }>
-  } finally {
-    answered.catch(() => {})
-    listening.abort()
-  }
+  })
 }
 
 async function end(child: ChildProcess): Promise<void> {
@@ -76,4 +78,31 @@ async function end(child: ChildProcess): Promise<void> {
   const exited = once(child, 'exit')
   child.kill('SIGKILL')
   await exited
+}
+
+/** A sum over what came of one load in every process. */
+export const sum = (
+  outcomes: readonly Outcome[],
+  what: 'offeredPoints' | 'admittedPoints' | 'failed',
+): number => outcomes.reduce((total, outcome) => total + outcome[what], 0)
+
+/** How long any of them was held up, each moment counted once. */
+export function noiseMs(outcomes: readonly Outcome[]): number {
+  let untilMs = Number.NEGATIVE_INFINITY
+  let total = 0
+  const spans = outcomes.flatMap(({ noise }) => noise).sort(([a], [b]) => a - b)
+  for (const [fromMs, toMs] of spans) {
+    total += Math.max(0, toMs - Math.max(fromMs, untilMs))
+    untilMs = Math.max(untilMs, toMs)
+  }
+  return total
+}
+
+/** From the first demand to the last, and to the last answer. */
+export function spansMs(outcomes: readonly Outcome[]): { readonly asked: number; readonly answered: number } {
+  const firstMs = Math.min(...outcomes.map(one => one.firstMs))
+  return {
+    asked: Math.max(...outcomes.map(one => one.lastSentMs)) - firstMs,
+    answered: Math.max(...outcomes.map(one => one.lastAnsweredMs)) - firstMs,
+  }
 }

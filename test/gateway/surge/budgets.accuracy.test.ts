@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startRedis, type TestRedis } from '../../harness/redis.ts'
 import type { Load, Outcome } from './budget-gateway.ts'
-import { startBudgetGateways } from './budget-gateways.ts'
+import { noiseMs, spansMs, startBudgetGateways, sum } from './budget-gateways.ts'
 
 interface Case {
   readonly perSecond: number
@@ -42,15 +42,14 @@ describe.each([1, 4])('budgets of %d gateway processes on one Redis', gateways =
       expect(sum(all, 'failed')).toBe(0)
       const admitted = sum(all, 'admittedPoints')
       const offered = sum(all, 'offeredPoints')
-      const firstMs = Math.min(...all.map(one => one.firstMs))
       const points = (ms: number): number => (perSecond * ms) / 1_000
+      const { asked, answered } = spansMs(all)
       // Never more than flowed in between the first demand and the last answer, and what was there before.
-      const inflowMax = points(Math.max(...all.map(one => one.lastAnsweredMs)) - firstMs)
+      const inflowMax = points(answered)
       expect(admitted).toBeLessThanOrEqual(inflowMax * 1.01 + burst)
       // Never less than was asked for, or else flowed in while somebody asked. When this machine is busy elsewhere
       // nobody asks, or nobody is answered, for a while, and what flows in then may find a full bucket.
-      const inflowMin = points(Math.max(...all.map(one => one.lastSentMs)) - firstMs - noiseMs(all))
-      const expected = Math.min(offered - points(noiseMs(all)), inflowMin)
+      const expected = Math.min(offered, points(asked)) - points(noiseMs(all))
       expect(admitted).toBeGreaterThanOrEqual(expected - inflowMax * 0.01 - burst)
     },
   )
@@ -66,19 +65,4 @@ function loadOf({ perSecond, burst, callers, load }: Case, gateways: number): Lo
     takesPerSecond: (perSecond * load) / points / gateways,
     callers: callers === 1 ? 1 : callers / gateways,
   }
-}
-
-const sum = (outcomes: readonly Outcome[], what: 'offeredPoints' | 'admittedPoints' | 'failed'): number =>
-  outcomes.reduce((total, outcome) => total + outcome[what], 0)
-
-/** How long any of them was held up, each moment counted once. */
-function noiseMs(outcomes: readonly Outcome[]): number {
-  let untilMs = Number.NEGATIVE_INFINITY
-  let total = 0
-  const spans = outcomes.flatMap(({ noise }) => noise).sort(([a], [b]) => a - b)
-  for (const [fromMs, toMs] of spans) {
-    total += Math.max(0, toMs - Math.max(fromMs, untilMs))
-    untilMs = Math.max(untilMs, toMs)
-  }
-  return total
 }

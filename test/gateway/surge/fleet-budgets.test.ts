@@ -177,7 +177,10 @@ describe('budgets of a fleet', () => {
     await stalled.close()
     await server.kill()
     for (const store of rest) await store.close()
-    await until('every socket to be closed', () => !process.getActiveResourcesInfo().includes('TCPSocketWrap'))
+    await until(
+      'every socket to be closed',
+      () => !process.getActiveResourcesInfo().includes('TCPSocketWrap'),
+    )
   })
 
   it('lose their place to the share when one master of a cluster is gone, for it keeps some of the keys', async () => {
