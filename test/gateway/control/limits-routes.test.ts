@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { rateTag } from '../../../gateway/cost/field-limits-compile.ts'
+import { connectRedis, disconnectRedis } from '../../../gateway/surge/redis-connection.ts'
 import { CLAIM_POINTS, DROP_RATE, dropGraph, dropSupergraph } from '../../harness/drop-graph.ts'
 import { until } from '../../harness/postgres.ts'
+import { startRedis } from '../../harness/redis.ts'
 
 const CLAIM = '/Mutation.claim'
 const BY_DROP = { per: 'FLEET', by: 'input.drop' }
@@ -207,4 +209,28 @@ test('an override outlives a new supergraph that has the limit, and ends with it
   expect((await gateways[0]!.app.inject('/health/ready')).json()).toEqual({ status: 'ready' })
   await gateways[0]!.swap({ supergraphSdl: dropSupergraph() })
   expect((await control(0, 'GET')).body.limits[0]).toMatchObject({ declared: DROP_RATE, inForce })
+})
+
+test('with Redis, what an operator sets at one gateway holds at every gateway, and is taken back at any', async () => {
+  await using redis = await startRedis()
+  const clients = [connectRedis(redis.url), connectRedis(redis.url)]
+  try {
+    await using graph = await dropGraph(clients.map(overrideRedis => ({ overrideRedis })))
+    const { control } = graph
+    const first = async (gateway: number) => (await control(gateway, 'GET')).body.limits[0]
+    const inForce = { perSecond: 5, burst: 50 }
+    await until('it is set for the fleet', async () => {
+      const { body } = await control(0, 'PUT', CLAIM, { body: { ...BY_DROP, ...inForce } })
+      return body.scope === 'fleet'
+    })
+    await until('the other has it', async () => (await first(1)).inForce.burst === 50)
+    expect(await first(1)).toMatchObject({ declared: DROP_RATE, inForce, setBy: 'control-room' })
+    expect((await control(1, 'DELETE', CLAIM)).body.scope).toBe('fleet')
+    await until(
+      'it is taken back at the first',
+      async () => (await first(0)).inForce.burst === DROP_RATE.burst,
+    )
+  } finally {
+    for (const client of clients) await disconnectRedis(client)
+  }
 })
