@@ -76,6 +76,7 @@ export async function buildGraph(
     planEagerly: before && planners?.ofSwaps,
     pricing: prices,
     findsEqual,
+    before: known?.registry,
   })
   const adhoc =
     known?.adhoc ??

@@ -1,24 +1,15 @@
 import { setImmediate as othersTurn } from 'node:timers/promises'
-import {
-  type DocumentNode,
-  GraphQLError,
-  type GraphQLSchema,
-  Kind,
-  type OperationDefinitionNode,
-  parse,
-  specifiedRules,
-  validate,
-} from 'graphql'
+import { type DocumentNode, GraphQLError, type OperationDefinitionNode } from 'graphql'
 import type { Priority } from '../../protocol/priority.ts'
 import { type CompiledOperation, compileOperation, compileOperationAsync } from '../execution/operation.ts'
 import type { PlanElsewhere } from '../execution/operation-plan.ts'
 import { NO_ROLLOUT, type Rollout } from '../execution/plan.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
-import { checkLimits, type OperationLimits } from './limits.ts'
+import { type Checks, checkElsewhere, UNCHECKED } from './check-elsewhere.ts'
 import type { ManifestOperation } from './manifest.ts'
 import { DEFAULT_PRICING, type OperationCost, operationCost, type PricingOptions } from './operation-cost.ts'
+import { checkDocument, type DocumentLimits, onlyOperation, parseDocument } from './persisted-document.ts'
 import { normalHashOf } from './text-form.ts'
-import { unsupportedRule } from './unsupported.ts'
 
 /** An operation that can be run: persisted, or made of a client's text. */
 export interface ServableOperation {
@@ -47,11 +38,17 @@ export interface OperationRegistry {
    * @param normalHash of text-form.ts.
    */
   findEqual(normalHash: string, clientName: string | undefined): ServableOperation | undefined
+  /** The operation of this id, whosever it is, and its hash for {@link findEqual} where it is known. */
+  madeOf(id: string): Made | undefined
 }
 
-export interface RegistryLimits extends OperationLimits {
-  readonly tokensMax: number
+/** What an entry of a manifest was made into. */
+interface Made {
+  readonly operation: ServableOperation
+  readonly normalHash: string | undefined
 }
+
+export type RegistryLimits = DocumentLimits
 
 /**
  * Compiles every persisted operation, for each rollout that is in use, so that a request never parses, validates or
@@ -65,24 +62,21 @@ export function createRegistry(
   rollouts: readonly Rollout[] = [NO_ROLLOUT],
   pricing: PricingOptions = DEFAULT_PRICING,
 ): OperationRegistry {
-  const normalHashes: string[] = []
   return registryOf(
     manifest,
     manifest.map(entry => {
       try {
-        const document = documentOf(supergraph, entry, limits)
-        normalHashes.push(normalHashOf(document))
-        return servable(
-          entry,
-          document,
-          rollouts.map(rollout => compileOperation(supergraph, document, { rollout })),
-          pricing,
-        )
+        const document = parseDocument(entry.body, limits)
+        checkDocument(supergraph.apiSchema, entry.body, document, limits)
+        const compiled = rollouts.map(rollout => compileOperation(supergraph, document, { rollout }))
+        return {
+          operation: servable(entry, document, compiled, pricing),
+          normalHash: normalHashOf(document),
+        }
       } catch (error) {
         throw refusal(entry, error)
       }
     }),
-    normalHashes,
   )
 }
 
@@ -97,7 +91,12 @@ export interface RegistryOptions {
   readonly pricing?: PricingOptions | undefined
   /** Whether `findEqual` is asked; without, it finds nothing. Default true. */
   readonly findsEqual?: boolean
+  /** Made with all of the same but for the manifest: what it has of that is taken over. */
+  readonly before?: OperationRegistry | undefined
 }
+
+/** From so many operations on they are checked by a thread of its own. */
+const CHECKED_ELSEWHERE_MIN = 200
 
 /** Operations that are made at the same time: while one is planned elsewhere, others are read and compiled. */
 const MAKING_MAX = 4
@@ -108,42 +107,79 @@ export async function createRegistryAsync(
   manifest: readonly ManifestOperation[],
   limits: RegistryLimits,
   rollouts: readonly Rollout[] = [NO_ROLLOUT],
-  { plan, planEagerly: planOne, pricing, findsEqual = true }: RegistryOptions = {},
+  { plan, planEagerly: planOne, pricing, findsEqual = true, before }: RegistryOptions = {},
 ): Promise<OperationRegistry> {
-  const operations: ServableOperation[] = new Array(manifest.length)
-  const normalHashes: string[] = new Array(findsEqual ? manifest.length : 0)
+  const made: Made[] = manifest.map(entry => (before && takenOver(entry, before))!)
+  const news = [...manifest.keys()].filter(at => made[at] === undefined)
   const planEagerly = planOne && oneAtATime(planOne)
-  let begun = 0
-  /** Of the first entry that fails: whoever reads the manifest looks there first. */
-  let failed: { readonly at: number; readonly error: Error } | undefined
-
-  async function make(at: number): Promise<void> {
-    const entry = manifest[at]!
-    try {
-      const document = documentOf(supergraph, entry, limits)
-      if (findsEqual) normalHashes[at] = normalHashOf(document)
-      await othersTurn()
-      const compiled: CompiledOperation[] = []
-      for (const rollout of rollouts)
-        compiled.push(
-          await compileOperationAsync(supergraph, document, { rollout, plan, planEagerly, isEager: true }),
+  const checks =
+    news.length < CHECKED_ELSEWHERE_MIN
+      ? undefined
+      : checkElsewhere(
+          supergraph,
+          news.map(at => manifest[at]!.body),
+          limits,
         )
-      operations[at] = servable(entry, document, compiled, pricing)
-    } catch (error) {
-      if (failed === undefined || at < failed.at) failed = { at, error: refusal(entry, error) }
-    }
+  let begun = 0
+  /** What is wrong with entries, by their place. */
+  const failed = new Map<number, Error>()
+
+  async function make(entry: ManifestOperation, number: number): Promise<Made> {
+    const document = await checkedDocument(supergraph, entry, limits, checks?.reasonOf(number))
+    const normalHash = findsEqual ? normalHashOf(document) : undefined
+    await othersTurn()
+    const compiled: CompiledOperation[] = []
+    for (const rollout of rollouts)
+      compiled.push(
+        await compileOperationAsync(supergraph, document, { rollout, plan, planEagerly, isEager: true }),
+      )
+    return { operation: servable(entry, document, compiled, pricing), normalHash }
   }
 
   async function makeOneByOne(): Promise<void> {
-    while (begun < manifest.length && failed === undefined) {
-      await make(begun++)
+    while (begun < news.length && failed.size === 0) {
+      const number = begun++
+      const at = news[number]!
+      try {
+        made[at] = await make(manifest[at]!, number)
+      } catch (error) {
+        failed.set(at, refusal(manifest[at]!, error))
+      }
       await othersTurn()
     }
   }
 
-  await Promise.all(Array.from({ length: MAKING_MAX }, makeOneByOne))
-  if (failed !== undefined) throw (failed as { readonly error: Error }).error
-  return registryOf(manifest, operations, normalHashes)
+  try {
+    await Promise.all(Array.from({ length: MAKING_MAX }, makeOneByOne))
+  } finally {
+    await checks?.close()
+  }
+  // Whoever reads the manifest looks at the first one first.
+  if (failed.size > 0) throw failed.get(Math.min(...failed.keys()))!
+  return registryOf(manifest, made)
+}
+
+/** The same text is the same operation; its entry may say something else of it. */
+function takenOver(
+  { id, priority, tool, description }: ManifestOperation,
+  before: OperationRegistry,
+): Made | undefined {
+  const known = before.madeOf(id)
+  return known && { ...known, operation: { ...known.operation, priority, tool, description } }
+}
+
+/** @param checking what a thread says of it; `undefined`: this one looks. */
+async function checkedDocument(
+  { apiSchema }: Supergraph,
+  { body }: ManifestOperation,
+  limits: RegistryLimits,
+  checking: ReturnType<Checks['reasonOf']> | undefined,
+): Promise<DocumentNode> {
+  const reason = checking === undefined ? UNCHECKED : await checking
+  if (typeof reason === 'string') throw new GraphQLError(reason)
+  const document = parseDocument(body, limits)
+  if (reason === UNCHECKED) checkDocument(apiSchema, body, document, limits)
+  return document
 }
 
 /** Between two plans of ours others' have their turn. */
@@ -156,21 +192,18 @@ function oneAtATime(plan: PlanElsewhere): PlanElsewhere {
   }
 }
 
-/** @param operations one for each entry of the manifest, in its order; so are the hashes of text-form.ts, or there are none. */
-function registryOf(
-  manifest: readonly ManifestOperation[],
-  operations: readonly ServableOperation[],
-  normalHashes: readonly string[],
-): OperationRegistry {
+/** @param made one for each entry of the manifest, in its order. */
+function registryOf(manifest: readonly ManifestOperation[], made: readonly Made[]): OperationRegistry {
   const byId = new Map<string, ServableOperation>()
   const byText = new Map<string, ServableOperation>()
+  const madeById = new Map<string, Made>()
   for (const [i, { id, clientName }] of manifest.entries()) {
-    byId.set(keyOf(id, clientName), operations[i]!)
+    const { operation, normalHash } = made[i]!
+    madeById.set(id, made[i]!)
+    byId.set(keyOf(id, clientName), operation)
     // Of texts that are equal but for their form, the first one answers for all.
-    const normalHash = normalHashes[i]
-    if (normalHash === undefined) continue
-    const textKey = keyOf(normalHash, clientName)
-    if (!byText.has(textKey)) byText.set(textKey, operations[i]!)
+    const textKey = normalHash && keyOf(normalHash, clientName)
+    if (textKey !== undefined && !byText.has(textKey)) byText.set(textKey, operation)
   }
   const hasClients = manifest.some(({ clientName }) => clientName !== undefined)
   const finder =
@@ -178,26 +211,17 @@ function registryOf(
     (hash: string, clientName: string | undefined): ServableOperation | undefined =>
       (hasClients && clientName !== undefined ? known.get(keyOf(hash, clientName)) : undefined) ??
       known.get(hash)
-  return { operations, find: finder(byId), findEqual: finder(byText) }
+  return {
+    operations: made.map(({ operation }) => operation),
+    find: finder(byId),
+    findEqual: finder(byText),
+    madeOf: id => madeById.get(id),
+  }
 }
 
 /** A hash is of fixed length, so that no client's name can run into it. */
 const keyOf = (hash: string, clientName: string | undefined): string =>
   clientName === undefined ? hash : `${hash} ${clientName}`
-
-/** Throws what the text is refused for. */
-function documentOf(
-  { apiSchema }: Supergraph,
-  { body }: ManifestOperation,
-  limits: RegistryLimits,
-): DocumentNode {
-  const document = parse(body, { maxTokens: limits.tokensMax, noLocation: true })
-  const definition = onlyOperation(document)
-  refuseInvalid(apiSchema, document)
-  const tooLarge = checkLimits(document, definition, limits)
-  if (tooLarge !== undefined) throw tooLarge
-  return document
-}
 
 /** @param variants one a rollout. */
 function servable(
@@ -227,19 +251,6 @@ function refusal({ id, body }: ManifestOperation, error: unknown): Error {
   return new Error(`persisted operation ${nameIn(body)} (${id}): ${(error as Error).message}`, {
     cause: error,
   })
-}
-
-function onlyOperation(document: DocumentNode): OperationDefinitionNode {
-  const found = document.definitions.filter(definition => definition.kind === Kind.OPERATION_DEFINITION)
-  if (found.length !== 1) throw new GraphQLError(`expected one operation, got ${found.length}`)
-  return found[0]!
-}
-
-const RULES = [unsupportedRule, ...specifiedRules]
-
-function refuseInvalid(schema: GraphQLSchema, document: DocumentNode): void {
-  const errors = validate(schema, document, RULES, { maxErrors: 5 })
-  if (errors.length > 0) throw new GraphQLError(errors.map(error => error.message).join(' '))
 }
 
 /** For an error before there is a document. */
