@@ -62,6 +62,18 @@ describe('an answer has cost', () => {
       { book: { id: 1, author: { id: 1, name: 'a' } } },
       1 + 1,
     ],
+    [
+      'a field of an interface what it weighs there',
+      '{ node { __typename label } }',
+      { node: { __typename: 'Book', label: 'a' } },
+      1,
+    ],
+    [
+      'a field that is selected of an interface and of its own type, once and what it weighs at most',
+      '{ a: node { __typename label ... on Book { label } } b: node { __typename ... on Book { label } label } }',
+      { a: { __typename: 'Book', label: 'a' }, b: { __typename: 'Book', label: 'a' } },
+      1 + 4 + 1 + 4,
+    ],
     ['every alias', '{ a: book { id } b: book { id } }', { a: { id: 1 }, b: { id: 1 } }, 1 + 1],
     [
       'its arguments, whatever came of them',

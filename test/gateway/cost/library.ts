@@ -34,11 +34,11 @@ export const LIBRARY = `
   type Connection { edges: [Edge!]! groups: Groups total: Int }
   type Groups { books: [Book] others: [Book] }
   type Edge { node: Book }
-  type Book implements Node { id: ID title: String author: Author shelfmarks: [String!] pages: [Page] }
-  type Author implements Node { id: ID name: String }
+  type Book implements Node { id: ID label: String @cost(weight: 4) title: String author: Author shelfmarks: [String!] pages: [Page] }
+  type Author implements Node { id: ID label: String name: String }
   type Page { text: String @cost(weight: 2) }
   type Vault @cost(weight: 40) { id: ID books(first: Int!): [Book] @listSize(slicingArguments: ["first"]) }
-  interface Node { id: ID }
+  interface Node { id: ID label: String }
   union Hit = Book | Author | Vault
   scalar Instant @cost(weight: 30)
   enum Mood @cost(weight: 15) { CALM LOUD }
