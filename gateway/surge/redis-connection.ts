@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { Logger } from 'pino'
 import { within } from './within.ts'
@@ -98,16 +98,16 @@ const addressOf = ({ hostname, port }: URL): { host: string; port: number } => (
   port: port === '' ? 6_379 : Number(port),
 })
 
-const accountOf = ({
-  protocol,
-  hostname,
-  username,
-  password,
-}: URL): Pick<RedisOptions, 'username' | 'password' | 'tls'> => ({
-  ...(username === '' ? {} : { username: decodeURIComponent(username) }),
-  ...(password === '' ? {} : { password: decodeURIComponent(password) }),
-  ...(protocol === 'rediss:' ? { tls: { servername: hostname } } : {}),
-})
+function accountOf(url: URL): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
+  const { protocol, username, password } = url
+  const { host } = addressOf(url)
+  return {
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+    // A certificate's name is asked for by name, never by address.
+    ...(protocol === 'rediss:' ? { tls: isIP(host) === 0 ? { servername: host } : {} } : {}),
+  }
+}
 
 function databaseOf({ pathname }: URL): number {
   const text = pathname.replace(/^\//, '')

@@ -6,8 +6,9 @@ import type { RedisClient } from './redis-connection.ts'
 /** A Lua file of this folder. Both ways of running it reject with the server's or the connection's error. */
 export interface RedisScript {
   /**
-   * By its hash, together with what else leaves in this turn of the event loop; by its text where the server does not
-   * know it: a new one, a restarted one, another master of the cluster.
+   * By its hash, together with what else leaves in this turn of the event loop. By its text where the server does not
+   * know it (a new one, a restarted one, another master of the cluster), and where a slot has moved: ioredis follows it
+   * there for a command alone, not for one among others.
    */
   run(redis: RedisClient, keys: readonly string[], args: readonly Argument[]): Promise<unknown>
   /** By its text and alone, so that it waits for nothing that is under way. */
@@ -28,7 +29,10 @@ export function loadScript(file: `${string}-${string}.lua`): RedisScript {
       try {
         return await (redis as Redis).evalsha(hash, keys.length, ...keys, ...args)
       } catch (error) {
-        if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return runAlone(redis, keys, args)
+        // Nothing has been carried out.
+        if (error instanceof Error && /^(NOSCRIPT|MOVED|ASK|TRYAGAIN) /.test(error.message)) {
+          return await runAlone(redis, keys, args)
+        }
         throw error
       }
     },

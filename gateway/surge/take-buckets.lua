@@ -65,7 +65,9 @@ for k = 1, #KEYS do
     end
   end
   if changed and debt > 0 then
-    redis.call('SET', KEYS[k], string.format('%.3f %.17g', now, debt), 'PX', string.format('%.0f', math.ceil(debt) + keep))
+    -- The server takes no later instant than an integer of 64 bits holds.
+    local keptMs = string.format('%.0f', math.min(math.ceil(debt) + keep, 1e15))
+    redis.call('SET', KEYS[k], string.format('%.3f %.17g', now, debt), 'PX', keptMs)
   elseif changed then
     redis.call('DEL', KEYS[k])
   end

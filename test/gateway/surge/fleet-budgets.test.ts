@@ -134,6 +134,19 @@ describe('budgets of a fleet', () => {
     ])
   })
 
+  it('ask twice as much of a Redis that is lost again just after it came back', async () => {
+    const store = await open()
+    const beatsUntilBack = async (): Promise<number> => {
+      await server.kill()
+      await isOn(store, 'share')
+      await server.restart()
+      await isOn(store, 'redis')
+      const stats = await server.ask('INFO', 'commandstats')
+      return Number(/cmdstat_eval:calls=(\d+)/.exec(stats)?.[1])
+    }
+    for (const needed of [2, 4, 8]) expect(await beatsUntilBack()).toBeGreaterThanOrEqual(needed)
+  })
+
   it('keep the last count of gateways while Redis is gone', async () => {
     const stores = [await open(), await open(), await open()]
     await until('three gateways', () => stores.every(({ gateways }) => gateways === 3))

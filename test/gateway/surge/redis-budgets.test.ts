@@ -116,4 +116,23 @@ describe('budgets in a Redis Cluster', () => {
     }
     await store.close()
   })
+
+  it('follow a slot that moves from one master to another', async () => {
+    await using cluster = await startRedisCluster()
+    const store = await open(cluster.url)
+    await store.fields.take({ key: 'k', rate }, 1)
+    const key = 'spillway:field:{k}'
+    const slot = await cluster.nodes[0]!.ask('CLUSTER', 'KEYSLOT', key)
+    const owner = cluster.nodes[Math.floor((Number(slot) * 3) / 16_384)]!
+    const other = cluster.nodes.find(node => node !== owner)!
+    const id = await other.ask('CLUSTER', 'MYID')
+    await owner.ask('DEL', key)
+    for (const node of [other, owner]) await node.ask('CLUSTER', 'SETSLOT', slot, 'NODE', id)
+    const asked = Array.from({ length: 50 }, (_, i) =>
+      store.fields.take({ key: i % 2 ? `other ${i}` : 'k', rate }, 1),
+    )
+    for (const answer of await Promise.all(asked)) expect(answer.isAdmitted).toBe(true)
+    expect(await other.ask('EXISTS', key)).toBe('1')
+    await store.close()
+  })
 })
