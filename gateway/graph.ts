@@ -1,5 +1,6 @@
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { readFieldLimits } from './cost/field-limits.ts'
+import { weightsOf } from './cost/weights.ts'
 import type { PlanElsewhere } from './execution/operation-plan.ts'
 import { makeTools } from './mcp/tools.ts'
 import { createAdhocOperations } from './operations/adhoc.ts'
@@ -67,6 +68,8 @@ export async function buildGraph(
 ): Promise<Graph> {
   const known = before?.supergraph.sdl === supergraphSdl ? before : undefined
   const supergraph = known?.supergraph ?? (await loadSupergraphAsync(supergraphSdl))
+  // Weights that are none refuse the graph, not the first operation that meets them.
+  weightsOf(supergraph)
   const rollouts = known?.rollouts ?? rolloutsOf(supergraph, overrideLabels)
   const fieldLimits = known?.fieldLimits ?? readFieldLimits(supergraph, { listSizeDefault: pricing.listSize })
   const prices = { ...pricing, limits: fieldLimits }
