@@ -6,6 +6,7 @@ import { apiSchemaInSteps } from './api-schema.ts'
 import { type Authorization, authorizationOf } from './authorization.ts'
 import { withExternalFields } from './external-fields.ts'
 import { type Links, linksOf } from './links.ts'
+import { withoutOddCosts } from './odd-costs.ts'
 import { planningNames, withNames, withOwnNames } from './planning-order.ts'
 import { withRequiresRoots } from './requires-roots.ts'
 import { type TypeFacts, typeFacts } from './type-facts.ts'
@@ -71,7 +72,7 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
   const authorization = authorizationOf(composed)
   const types = typeFacts(composed, names, authorization)
   yield
-  const document = withExternalFields(withWidestTypes(composed, types.satisfies))
+  const document = withoutOddCosts(withExternalFields(withWidestTypes(composed, types.satisfies)), links)
   const api = yield* apiSchemaInSteps(document)
   yield
   const order = planningNames(document, names)
