@@ -23,7 +23,7 @@ export interface CompiledEstimate {
   estimate(variables: Variables): Estimate
   /**
    * Every selected field, fragments expanded, each before those below it; without what `@skip` and `@include` remove.
-   * For people: slower, and not remembered.
+   * For people, and slower: compiled again when it is first asked for, so that others keep only sums.
    * @throws Fault COST_INVALID_SLICING_ARGUMENTS
    */
   explain(variables: Variables): readonly FieldCost[]
@@ -81,6 +81,7 @@ export function compileEstimate(
       listSizeDefault,
     })
   const compiled = compile()
+  let explained: readonly FieldTerms[] | undefined
   const terms = compiled.map(({ total }) => total)
   const typename = weights.rootOf(operation.operation)
   return {
@@ -93,7 +94,8 @@ export function compileEstimate(
     estimate: estimator(base, terms),
     explain(variables) {
       const costs: FieldCost[] = []
-      explainInto(costs, compile(), variables, [], 1)
+      explained ??= compile()
+      explainInto(costs, explained, variables, [], 1)
       return costs
     },
   }
