@@ -42,7 +42,7 @@ export interface GraphOptions {
 
 export interface GraphPlanners {
   readonly ofClients: PlanElsewhere
-  /** Asked for one plan at a time. */
+  /** Asked for a few plans at a time. */
   readonly ofSwaps: PlanElsewhere
 }
 

@@ -13,16 +13,19 @@ import { type OperationPlan, planOperation } from './operation-plan.ts'
  */
 export type Question =
   | { readonly kind: 'load'; readonly sdl: string }
-  | {
-      readonly kind: 'plan'
-      /** Of the supergraph; `unknown` is the answer when it is not, or no longer, loaded. */
-      readonly hash: string
-      /** One operation with its fragments, valid. */
-      readonly text: string
-      readonly shape: number
-      readonly labels: readonly string[]
-      readonly percentage: number
-    }
+  | PlanQuestion
+  | { readonly kind: 'plans'; readonly questions: readonly PlanQuestion[] }
+
+export interface PlanQuestion {
+  readonly kind: 'plan'
+  /** Of the supergraph; `unknown` is the answer when it is not, or no longer, loaded. */
+  readonly hash: string
+  /** One operation with its fragments, valid. */
+  readonly text: string
+  readonly shape: number
+  readonly labels: readonly string[]
+  readonly percentage: number
+}
 
 export type Answer =
   /** Once, unasked: questions may come. */
@@ -31,6 +34,8 @@ export type Answer =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'planned'; readonly plan: OperationPlan; readonly rssBytes: number }
   | { readonly kind: 'fault'; readonly code: string; readonly message: string; readonly rssBytes: number }
+  /** One a question, in their order. */
+  | { readonly kind: 'plans'; readonly answers: readonly Answer[] }
   /** A defect. */
   | { readonly kind: 'error'; readonly message: string }
 
@@ -58,6 +63,7 @@ function answer(question: Question): Answer {
       keep(supergraph)
       return { kind: 'loaded' }
     }
+    if (question.kind === 'plans') return { kind: 'plans', answers: question.questions.map(answer) }
     const supergraph = supergraphs.get(question.hash)
     if (supergraph === undefined) return { kind: 'unknown' }
     keep(supergraph)
@@ -80,10 +86,7 @@ function keep(supergraph: Supergraph): void {
   for (const hash of supergraphs.keys()) if (supergraphs.size > SUPERGRAPHS_MAX) supergraphs.delete(hash)
 }
 
-function planOf(
-  supergraph: Supergraph,
-  { text, shape, labels, percentage }: Extract<Question, { kind: 'plan' }>,
-): OperationPlan {
+function planOf(supergraph: Supergraph, { text, shape, labels, percentage }: PlanQuestion): OperationPlan {
   const document = parse(text, { noLocation: true })
   const operation = document.definitions.find(
     (found): found is OperationDefinitionNode => found.kind === Kind.OPERATION_DEFINITION,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Fault } from '../../protocol/fault.ts'
 import type { OperationPlan, PlanElsewhere, PlanRequest } from './operation-plan.ts'
-import type { Answer } from './plan-child.ts'
+import type { Answer, PlanQuestion } from './plan-child.ts'
 import { PlannerLost, type PlanProcess, startPlanProcess } from './plan-process.ts'
 
 export interface PlanHostSettings {
@@ -30,6 +30,8 @@ const DEFAULT_SETTINGS: PlanHostSettings = {
 
 /** A supergraph was loaded by the parent already; this only bounds the wait. */
 const LOAD_MS_MAX = 30_000
+/** Urgent requests that go in one message: about 10 ms of planning, for which one that is not urgent may wait. */
+const TOGETHER_MAX = 8
 /** Processes that are lost one after another before whoever is next is refused. */
 const TRIES_MAX = 3
 /**
@@ -71,13 +73,15 @@ interface Job {
  *       └── idle: it has made its plans, or has grown
  *
  * One request is under way at a time, so that there is no doubt over which one a process was lost; the rest waits in
- * order. The process never keeps this one from ending, but for a plan that is awaited.
+ * order. Urgent ones go together, and one at a time once a process was lost over some. The process never keeps this one from ending, but for a plan that is awaited.
  */
 export class PlanHost {
   readonly #settings: PlanHostSettings
   readonly #waiting: Job[] = []
+  readonly #urgent: Job[] = []
   readonly #deadly = new Set<string>()
   #isWorking = false
+  #underWay = 0
   #process: PlanProcess | undefined
   #plansOfProcess = 0
   /** Of the process, after its first plan. */
@@ -94,7 +98,8 @@ export class PlanHost {
 
   /**
    * @param onDeath told of each operation asked for through it that cost a process.
-   * @param isUrgent goes before what waits and is never refused for it: who asks must ask for one at a time.
+   * @param isUrgent goes before what waits and is never refused for it: who asks must ask for a few at a time. They go
+   * together, and in between as many others.
    */
   planner(onDeath: (death: PlannerDeath) => void, isUrgent = false): PlanElsewhere {
     return request => this.#enqueue(request, onDeath, isUrgent)
@@ -117,7 +122,7 @@ export class PlanHost {
 
   /** Requests without an answer yet, the one under way included. */
   get pending(): number {
-    return this.#waiting.length + (this.#isWorking ? 1 : 0)
+    return this.#waiting.length + this.#urgent.length + this.#underWay
   }
 
   /** Of the process that plans, or is ready to. */
@@ -133,7 +138,7 @@ export class PlanHost {
       throw overloaded(`expected at most ${waitingMax} operations to wait for a plan, got more`)
     const outcome = Promise.withResolvers<OperationPlan>()
     const job: Job = { request, id, sinceMs: performance.now(), isUrgent, onDeath, outcome }
-    if (isUrgent) this.#waiting.unshift(job)
+    if (isUrgent) this.#urgent.push(job)
     else this.#waiting.push(job)
     if (!this.#isWorking) void this.#work()
     return await outcome.promise
@@ -143,14 +148,59 @@ export class PlanHost {
   async #work(): Promise<void> {
     this.#isWorking = true
     this.#process?.holdParent(true)
-    for (let job = this.#waiting.shift(); job !== undefined; job = this.#waiting.shift())
-      try {
-        job.outcome.resolve(await this.#planned(job))
-      } catch (error) {
-        job.outcome.reject(error)
+    while (this.#urgent.length > 0 || this.#waiting.length > 0) {
+      const urgent = this.#urgent.splice(0, TOGETHER_MAX)
+      const others = this.#waiting.splice(0, Math.max(1, urgent.length))
+      this.#underWay = urgent.length + others.length
+      if (urgent.length > 1 && (await this.#planTogether(urgent))) this.#underWay -= urgent.length
+      else others.unshift(...urgent)
+      for (const job of others) {
+        try {
+          job.outcome.resolve(await this.#planned(job))
+        } catch (error) {
+          job.outcome.reject(error)
+        }
+        this.#underWay--
       }
+    }
     this.#process?.holdParent(false)
     this.#isWorking = false
+  }
+
+  /**
+   * All of one supergraph, in one message each way: a message costs as much as a plan. False when they have to be asked
+   * for one by one: over which of them a process was lost would be in doubt.
+   */
+  async #planTogether(jobs: readonly Job[]): Promise<boolean> {
+    const [{ request: first }] = jobs as readonly [Job]
+    if (
+      jobs.some(
+        ({ request, id }) => request.supergraph.hash !== first.supergraph.hash || this.#deadly.has(id),
+      )
+    )
+      return false
+    const questions = jobs.map(({ request }) => questionOf(request))
+    try {
+      const process = await this.#ready()
+      let answer = await process.ask({ kind: 'plans', questions }, this.#settings.planMsMax)
+      if (answer.kind === 'plans' && answer.answers[0]?.kind === 'unknown') {
+        const loaded = await process.ask({ kind: 'load', sdl: first.supergraph.sdl }, LOAD_MS_MAX)
+        if (loaded.kind !== 'loaded') return false
+        answer = await process.ask({ kind: 'plans', questions }, this.#settings.planMsMax)
+      }
+      if (answer.kind !== 'plans') return false
+      for (const [i, { outcome }] of jobs.entries())
+        try {
+          outcome.resolve(this.#read(answer.answers[i]!))
+        } catch (error) {
+          outcome.reject(error)
+        }
+      return true
+    } catch (error) {
+      if (!(error instanceof PlannerLost)) throw error
+      this.#lost()
+      return false
+    }
   }
 
   async #planned(job: Job): Promise<OperationPlan> {
@@ -163,15 +213,10 @@ export class PlanHost {
       let asked = false
       try {
         const process = await this.#ready()
-        const { supergraph, text, shape, rollout } = job.request
-        const labels = [...rollout.labels]
-        const { percentage } = rollout
+        const { supergraph } = job.request
         const ask = (): Promise<Answer> => {
           asked = true
-          return process.ask(
-            { kind: 'plan', hash: supergraph.hash, text, shape, labels, percentage },
-            planMsMax,
-          )
+          return process.ask(questionOf(job.request), planMsMax)
         }
         let answer = await ask()
         if (answer.kind === 'unknown') {
@@ -242,6 +287,11 @@ export class PlanHost {
 
 /** The one that all gateways of this process share. */
 export const planHost: PlanHost = new PlanHost()
+
+function questionOf({ supergraph, text, shape, rollout }: PlanRequest): PlanQuestion {
+  const { labels, percentage } = rollout
+  return { kind: 'plan', hash: supergraph.hash, text, shape, labels: [...labels], percentage }
+}
 
 function idOf({ supergraph, text, shape, rollout }: PlanRequest): string {
   const rest = [supergraph.hash, shape, rollout.percentage, [...rollout.labels].sort()]

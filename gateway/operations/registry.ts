@@ -85,7 +85,7 @@ export interface RegistryOptions {
   readonly plan?: PlanElsewhere | undefined
   /**
    * Plans all the rest, in a process that serves already: an operation that the planner aborts over must not end it.
-   * Asked for one plan at a time. Default: threads of this process, since whoever starts a process sees it end.
+   * Asked for a few plans at a time. Default: threads of this process, since whoever starts a process sees it end.
    */
   readonly planEagerly?: PlanElsewhere | undefined
   readonly pricing?: PricingOptions | undefined
@@ -98,8 +98,8 @@ export interface RegistryOptions {
 /** From so many operations on they are checked by a thread of its own. */
 const CHECKED_ELSEWHERE_MIN = 200
 
-/** Operations that are made at the same time: while one is planned elsewhere, others are read and compiled. */
-const MAKING_MAX = 4
+/** Operations that are made at the same time: while some are planned elsewhere, others are read and compiled. */
+const MAKING_MAX = 16
 
 /** {@link createRegistry} beside other work, which has its turn within every operation. Rejects as it throws. */
 export async function createRegistryAsync(
@@ -107,11 +107,10 @@ export async function createRegistryAsync(
   manifest: readonly ManifestOperation[],
   limits: RegistryLimits,
   rollouts: readonly Rollout[] = [NO_ROLLOUT],
-  { plan, planEagerly: planOne, pricing, findsEqual = true, before }: RegistryOptions = {},
+  { plan, planEagerly, pricing, findsEqual = true, before }: RegistryOptions = {},
 ): Promise<OperationRegistry> {
   const made: Made[] = manifest.map(entry => (before && takenOver(entry, before))!)
   const news = [...manifest.keys()].filter(at => made[at] === undefined)
-  const planEagerly = planOne && oneAtATime(planOne)
   const checks =
     news.length < CHECKED_ELSEWHERE_MIN
       ? undefined
@@ -180,16 +179,6 @@ async function checkedDocument(
   const document = parseDocument(body, limits)
   if (reason === UNCHECKED) checkDocument(apiSchema, body, document, limits)
   return document
-}
-
-/** Between two plans of ours others' have their turn. */
-function oneAtATime(plan: PlanElsewhere): PlanElsewhere {
-  let last: Promise<unknown> = Promise.resolve()
-  return request => {
-    const planned = last.then(() => plan(request))
-    last = planned.catch(() => {})
-    return planned
-  }
 }
 
 /** @param made one for each entry of the manifest, in its order. */

@@ -19,7 +19,7 @@ import { hashOf } from '../../harness/tiny-graph.ts'
 const COUNT = 600
 const LIMITS = { tokensMax: 2_000, depthMax: 12, rootFieldsMax: 15 }
 /** Operations that may be finished between two turns of others: one by each that makes them. */
-const A_TURN_MAX = 4
+const A_TURN_MAX = 16
 
 const supergraph = loadSupergraph(readFileSync('schema/supergraph.graphql', 'utf8'))
 const TEXT = manyOperations(supergraph.apiSchema, COUNT)
