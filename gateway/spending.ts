@@ -134,27 +134,22 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
     if (price > 0)
       for (const bucket of buckets)
         draws.push({ reason: 'caller', subject: bucket.key, bucket, points: price, price, braked: undefined })
-    const { limits } = operation.cost
+    const limits = operation.cost.limitsFor(caller)
     if (limits === undefined) return draws
+    const ofCaller = draws.length
     for (const limited of limits) {
       const { limit, index, keyOf } = limited
       const ofField = roots[index]!
       if (ofField === 0) continue
       const key = keyOf(variables, whose)
       const bucket = fields.bucketOf(limit, key)
-      const state = fields.statusOf(limited, key, variables)
-      const braked = state !== undefined && (state.isPaused || state.remaining === 0) ? state : undefined
-      draws.push({
-        reason: 'field',
-        subject: limit.coordinate,
-        bucket,
-        points:
-          braked === undefined
-            ? ofField
-            : Math.max(ofField, Math.min(bucket.rate.burst, ofField * BRAKE_FACTOR)),
-        price: ofField,
-        braked,
-      })
+      // Asked for twice under two names it is one demand: each by itself may fit where both together never do.
+      const at = draws.findIndex((draw, i) => i >= ofCaller && draw.bucket.key === bucket.key)
+      const known = draws[at]
+      const state = known === undefined ? fields.statusOf(limited, key, variables) : known.braked
+      const draw = drawOn(bucket, limit.coordinate, ofField + (known?.price ?? 0), state)
+      if (known === undefined) draws.push(draw)
+      else draws[at] = draw
     }
     return draws
   }
@@ -250,5 +245,17 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
       return spent
     },
     refusedFor: reason => refused.get(reason as Refusal) ?? 0,
+  }
+}
+
+function drawOn(bucket: Bucket, subject: string, price: number, state: LineState | undefined): Draw {
+  const isBraked = state !== undefined && (state.isPaused || state.remaining === 0)
+  return {
+    reason: 'field',
+    subject,
+    bucket,
+    points: isBraked ? Math.max(price, Math.min(bucket.rate.burst, price * BRAKE_FACTOR)) : price,
+    price,
+    braked: isBraked ? state : undefined,
   }
 }

@@ -11,9 +11,7 @@ import {
   type ValueNode,
   valueFromAST,
 } from 'graphql'
-
-/** Coerced. */
-type Variables = Readonly<Record<string, unknown>>
+import { readVariable, type Variables } from './terms.ts'
 
 /** Reads an argument's value of one request; `undefined` or null where there is none. */
 export type ReadArgument = (variables: Variables) => unknown
@@ -61,9 +59,12 @@ function compileValue(
   if (value === undefined) return constant(at(input.defaultValue, path))
   if (value.kind === Kind.NULL) return constant(null)
   if (value.kind === Kind.VARIABLE) {
-    const name = value.name.value
+    const read = readVariable(value.name.value)
     const ifMissing = at(input.defaultValue, path)
-    return variables => (variables[name] === undefined ? ifMissing : at(variables[name], path))
+    return variables => {
+      const given = read(variables)
+      return given === undefined ? ifMissing : at(given, path)
+    }
   }
   const type = getNullableType(input.type)
   const [next, ...rest] = path
@@ -93,7 +94,7 @@ function at(value: unknown, path: readonly string[]): unknown {
   let inner = value
   for (const name of path) {
     if (typeof inner !== 'object' || inner === null) return undefined
-    inner = (inner as Readonly<Record<string, unknown>>)[name]
+    inner = Object.hasOwn(inner, name) ? (inner as Readonly<Record<string, unknown>>)[name] : undefined
   }
   return inner
 }

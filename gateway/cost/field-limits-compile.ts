@@ -34,7 +34,12 @@ const PREFIX_CHARACTERS_MAX = 45
 const VALUE = /^[\w.:/-]{1,64}$/
 const WHOSE = /^[\w.:/-]{1,72}$/
 
-/** @param roots in the order of the operation's estimate. */
+/**
+ * A caller's own limits first, then those of single lines, then those of all: what is taken before a refusal may not come
+ * back (surge/budgets.ts), and whoever is refused for what is theirs must not use up what is everybody's.
+ *
+ * @param roots in the order of the operation's estimate.
+ */
 export function compileLimits(
   { all, apiSchema }: FieldLimits,
   roots: readonly SelectedRoot[],
@@ -56,8 +61,10 @@ export function compileLimits(
         return { limit, index, keyOf: compileKey(limit, readValue), readValue }
       })
   })
-  return compiled.length === 0 ? undefined : compiled
+  return compiled.length === 0 ? undefined : compiled.sort((a, b) => reachOf(a.limit) - reachOf(b.limit))
 }
+
+const reachOf = ({ per, by }: FieldLimit): number => (per === 'CALLER' ? 0 : 2) + (by === undefined ? 1 : 0)
 
 /**
  * What a bucket's key has of its rate. A bucket is kept as the instant until which it is reserved: the points of a slow one

@@ -1,12 +1,15 @@
 import type { FragmentDefinitionNode, OperationDefinitionNode } from 'graphql'
+import type { Caller } from '../../protocol/caller.ts'
 import { type ActualCost, compileActual } from '../cost/actual.ts'
 import { type CompiledEstimate, compileEstimate } from '../cost/estimate.ts'
 import type { FieldLimits } from '../cost/field-limits.ts'
 import { type CompiledLimit, compileLimits } from '../cost/field-limits-compile.ts'
 import { compilePlanCost, type PlanCost } from '../cost/plan-cost.ts'
+import { meets } from '../execution/authorize.ts'
 import type { OperationPlan } from '../execution/operation-plan.ts'
 import { internalKey } from '../execution/response-key.ts'
 import type { Variables } from '../execution/variables.ts'
+import type { Requirement } from '../supergraph/authorization.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 
 /** How operations are priced. */
@@ -22,8 +25,8 @@ export interface PricingOptions {
 /** What an operation costs, in points. */
 export interface OperationCost {
   readonly estimate: CompiledEstimate
-  /** Of the root fields that have some. */
-  readonly limits: readonly CompiledLimit[] | undefined
+  /** Of the root fields that have some and that this caller may have; the others are not asked for. */
+  limitsFor(caller: Caller): readonly CompiledLimit[] | undefined
   /** What an answer came to, of its data under the gateway's keys. Never throws. */
   actual(data: Readonly<Record<string, unknown>> | null, variables: Variables): number
   /** What the fetches of its plan are estimated at, by subgraph. */
@@ -65,7 +68,7 @@ export function operationCost(
   let actual: ActualCost | undefined
   return {
     estimate,
-    limits: limits && compileLimits(limits, estimate.roots),
+    limitsFor: limitsFor(supergraph, estimate.roots, limits && compileLimits(limits, estimate.roots)),
     // Compiled when it is first asked for: where costs are off nothing asks.
     actual(data, variables) {
       actual ??= compileActual(supergraph, operation, fragments, {
@@ -90,6 +93,25 @@ export function operationCost(
         requestedChildrenCost: times * (total - count * weight),
       })),
   }
+}
+
+/** Whoever may not have a field must not use up its points: that would cost them next to nothing. */
+function limitsFor(
+  { authorization }: Supergraph,
+  roots: CompiledEstimate['roots'],
+  limits: readonly CompiledLimit[] | undefined,
+): OperationCost['limitsFor'] {
+  const guarded = limits?.map(limited => {
+    const { typename, name } = roots[limited.index]!
+    return { limited, requirements: authorization?.requirementsOf(typename, name) ?? [] }
+  })
+  if (!guarded?.some(({ requirements }) => requirements.length > 0)) return () => limits
+  const isFor = (caller: Caller, requirements: readonly Requirement[]): boolean =>
+    requirements.every(requirement => meets(caller, requirement))
+  return caller =>
+    guarded.every(({ requirements }) => isFor(caller, requirements))
+      ? limits
+      : guarded.flatMap(({ limited, requirements }) => (isFor(caller, requirements) ? [limited] : []))
 }
 
 /** Names that the planner keeps for itself have another in plans (execution/normalize.ts). */

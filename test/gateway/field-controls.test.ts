@@ -167,3 +167,30 @@ test('what cannot be kept is refused: at the start, and while it runs, when what
 const fail = async (): Promise<never> => {
   throw new Error('expected not to be asked')
 }
+
+test('who may not have a field does not use up its points', async () => {
+  const supergraphSdl = dropSupergraph().replace(
+    'claim(input: ClaimInput!): ClaimResult',
+    '$& @requiresScopes(scopes: [["coupon:claim"]])',
+  )
+  await using graph = await dropGraph([{ supergraphSdl }])
+  const { claim, claimed, control, gateways, token } = graph
+  for (const by of ['input.drop', null]) {
+    // One claim, and the next one in 11 days.
+    const body = { per: 'FLEET', by, perSecond: 0.001, burst: CLAIM_POINTS }
+    expect((await control(0, 'PUT', '/Mutation.claim', { body })).status).toBe(200)
+  }
+  const stranger = { authorization: `Bearer ${token({ sub: 'mallory', scope: '' })}` }
+  for (const headers of [{}, stranger]) {
+    const { body } = await gateways[0]!.app.inject({
+      method: 'POST',
+      url: '/graphql',
+      headers,
+      payload: { documentId: `sha256:${DROP_MANIFEST[0]!.id}`, variables: { input: { drop: 'spring' } } },
+    })
+    expect(body).toContain('scope coupon:claim is needed')
+  }
+  expect((await control(0, 'GET')).body.lines).toEqual([])
+  expect((await claim(0, 'alice')).status).toBe(200)
+  expect(claimed.get('spring')).toBe(1)
+})

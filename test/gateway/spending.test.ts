@@ -38,7 +38,7 @@ interface Asked {
   readonly address: string
   readonly actual: number | undefined
   readonly roots: readonly number[]
-  readonly limits: ServableOperation['cost']['limits']
+  readonly limits: ReturnType<ServableOperation['cost']['limitsFor']>
 }
 
 interface Told {
@@ -96,7 +96,7 @@ function demandOf(
       { path: ['d'], coordinate: 'Query.d', weight: 1, count: 1, arguments: 0, times: 1, total: 0 },
     ],
   }
-  const cost = { estimate, limits, actual: () => points, planned: () => new Map() }
+  const cost = { estimate, limitsFor: () => limits, actual: () => points, planned: () => new Map() }
   return {
     caller,
     address,
@@ -336,6 +336,37 @@ describe('a field’s limit', () => {
     const { ask } = stand({}, { statusOf: () => ({ isPaused: false, remaining: 5 }) })
     const limits = line({ perSecond: 5, burst: 20 })
     for (let i = 0; i < 20; i++) expect(ask(1, { limits }).code).toBeUndefined()
+  })
+})
+
+describe('a field that is asked for under two names', () => {
+  const named = (...roots: number[]): Partial<Asked> => {
+    const [limited] = line({ perSecond: 5, burst: 20 })
+    return { roots, limits: roots.map((_, index) => ({ ...limited!, index })) }
+  }
+
+  it('draws once on one budget, what all of them cost', () => {
+    const { ask } = stand()
+    expect(ask(20, named(10, 10)).code).toBeUndefined()
+    const refused = ask(6, named(3, 2, 1))
+    // 6 points are missing, 5 come back a second.
+    expect(refused).toMatchObject({
+      code: 'THROTTLED',
+      extensions: { retryAfterMs: 1_200, 'cost.estimated': 6 },
+    })
+  })
+
+  it('is told at once when no waiting helps, though each of them would fit', () => {
+    const { ask } = stand()
+    expect(ask(30, named(20, 10))).toMatchObject({
+      code: 'COST_ESTIMATED_TOO_EXPENSIVE',
+      extensions: { 'cost.estimated': 30, 'cost.max': 20 },
+    })
+  })
+
+  it('is braked once', () => {
+    const { ask } = stand({}, { statusOf: () => ({ isPaused: true }) })
+    expect(ask(2, named(1, 1)).code).toBeUndefined()
   })
 })
 

@@ -20,7 +20,7 @@ const limits = (['FLEET', 'CALLER'] as const).map(per => ({
 const roots = operation.selectionSet.selections.flatMap(field =>
   field.kind === Kind.FIELD ? [{ field, typename: 'Query', name: field.name.value }] : [],
 )
-const [fleet, caller] = compileLimits({ all: limits, apiSchema }, roots)!
+const [caller, fleet] = compileLimits({ all: limits, apiSchema }, roots)!
 
 /** Among them what keys are made of, and near misses of it. */
 const word = fc.oneof(

@@ -52,20 +52,36 @@ test('an operation without a limited field has none', () => {
   expect(compiled('{ stock }').limits).toBeUndefined()
 })
 
-test('each selection of a limited field is a demand of its own, by its place in the estimate', () => {
+test('each selection of a limited field is a demand of its own, by its place in the estimate; a caller’s come first', () => {
   const { limits, keys } = compiled(
     '{ a: stock(sku: "1") other b: stock(sku: "2") c: stock(sku: "1") }',
     limit('Query.stock', 'sku'),
     limit('Query.stock', undefined, 'CALLER'),
   )
-  expect(limits?.map(({ index }) => index)).toEqual([0, 0, 2, 2, 3, 3])
+  expect(limits?.map(({ index }) => index)).toEqual([0, 2, 3, 0, 2, 3])
   expect(keys()).toEqual([
-    'Query.stock:sku=1',
     'Query.stock@shopper:alice',
+    'Query.stock@shopper:alice',
+    'Query.stock@shopper:alice',
+    'Query.stock:sku=1',
     'Query.stock:sku=2',
+    'Query.stock:sku=1',
+  ])
+})
+
+test('who is refused for what is theirs, or for one line, has taken nothing of what is everybody’s', () => {
+  const { keys } = compiled(
+    '{ stock(sku: "1") }',
+    limit('Query.stock'),
+    limit('Query.stock', 'sku'),
+    limit('Query.stock', undefined, 'CALLER'),
+    limit('Query.stock', 'sku', 'CALLER'),
+  )
+  expect(keys()).toEqual([
+    'Query.stock:sku=1@shopper:alice',
     'Query.stock@shopper:alice',
     'Query.stock:sku=1',
-    'Query.stock@shopper:alice',
+    'Query.stock',
   ])
 })
 
@@ -140,6 +156,13 @@ describe('the value is found', () => {
       limit('Query.stock', 'sku'),
       { s: null },
       '#',
+    ],
+    [
+      'in a default though the missing variable has the name of what objects inherit',
+      'query($constructor: ID) { stock(sku: $constructor) }',
+      limit('Query.stock', 'sku'),
+      {},
+      'none',
     ],
     ['as an enum', '{ stock(kind: COLD) }', limit('Query.stock', 'kind'), {}, 'COLD'],
     ['as an enum by default', '{ stock }', limit('Query.stock', 'kind'), {}, 'HOT'],
