@@ -21,7 +21,8 @@ import {
 import { fragmentsOf } from './fragments.ts'
 import type { OperationPlan, PlanElsewhere } from './operation-plan.ts'
 import { NO_ROLLOUT, type Rollout } from './plan.ts'
-import { createShapes, type ShapeSource, type Shapes } from './shapes.ts'
+import type { ShapeSource } from './shape-plan.ts'
+import { createShapes, type Shapes } from './shapes.ts'
 import { type CoerceVariables, compileVariables, refuseBadLiterals, type Variables } from './variables.ts'
 import { type Variants, variantsOf } from './variants.ts'
 

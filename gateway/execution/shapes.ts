@@ -1,22 +1,11 @@
-import { type FragmentDefinitionNode, Kind, type OperationDefinitionNode, print } from 'graphql'
-import type { Requirement } from '../supergraph/authorization.ts'
-import type { Supergraph } from '../supergraph/supergraph.ts'
 import { compilePlan } from './compile.ts'
-import type { Conditions } from './conditions.ts'
 import type { CompiledShape } from './execute.ts'
-import { expandedOf } from './expanded.ts'
 import { compileIntrospection } from './introspection.ts'
-import { type NormalizedOperation, normalize } from './normalize.ts'
-import {
-  type OperationPlan,
-  type PlanElsewhere,
-  planOperation,
-  planOperationAsync,
-} from './operation-plan.ts'
-import { isKnownNull, type Permitted, permittedOf } from './permitted.ts'
-import type { Rollout } from './plan.ts'
+import type { OperationPlan, PlanElsewhere } from './operation-plan.ts'
+import { isKnownNull } from './permitted.ts'
 import { compileProjection } from './project.ts'
 import { compileSelectFields } from './selected-fields.ts'
+import { type Prepared, planLater, planNow, prepare, type ShapeSource } from './shape-plan.ts'
 import { withUnionMembers } from './union-members.ts'
 import type { Variables } from './variables.ts'
 import { compileWrite, type Write } from './write.ts'
@@ -26,19 +15,6 @@ const SHAPES_MAX = 32
 
 /** With up to this many condition variables every shape is compiled when the operation is. */
 const EAGER_CONDITIONS_MAX = 3
-
-/** What the shapes of an operation are made of. */
-export interface ShapeSource {
-  readonly supergraph: Supergraph
-  readonly operation: OperationDefinitionNode
-  readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>
-  readonly conditions: Conditions
-  readonly rollout: Rollout
-  /** Plans whatever is planned off this thread; `undefined`: threads of this process. */
-  readonly plan: PlanElsewhere | undefined
-  /** What those do not meet whom the shapes are for; `undefined`: they may have everything. */
-  readonly unmet: ReadonlySet<Requirement> | undefined
-}
 
 /** The shapes of an operation (conditions.ts), compiled ahead or when they are asked for. */
 export interface Shapes {
@@ -87,11 +63,7 @@ export function createShapes(source: ShapeSource): Shapes {
     compileAhead() {
       for (let shape = 0; shape < aheadCount; shape++) {
         const prepared = prepare(source, shape)
-        kept.set(
-          shape,
-          nothing(source, prepared) ??
-            compile(source, prepared, planOperation(source.supergraph, prepared.normalized, source.rollout)),
-        )
+        kept.set(shape, nothing(source, prepared) ?? compile(source, prepared, planNow(source, prepared)))
       }
     },
     async compileAheadAsync(plan) {
@@ -106,59 +78,13 @@ export function createShapes(source: ShapeSource): Shapes {
   }
 }
 
-const NO_FRAGMENTS: ReadonlyMap<string, FragmentDefinitionNode> = new Map()
-const NO_CONDITIONS: Conditions = { variables: [], shapeOf: () => 0 }
-
-/** A shape about to be planned. */
-interface Prepared {
-  /** What the response is made by. */
-  readonly answered: ShapeText
-  /** What is planned: all of it, or what the caller may have. */
-  readonly asked: ShapeText
-  /** {@link asked} */
-  readonly normalized: NormalizedOperation
-  /** `undefined`: everything is permitted. */
-  readonly permitted: Permitted | undefined
-}
-
-type ShapeText = Pick<ShapeSource, 'operation' | 'fragments' | 'conditions'> & { readonly shape: number }
-
-function prepare({ supergraph, unmet, ...source }: ShapeSource, shape: number): Prepared {
-  const { apiSchema, types, authorization } = supergraph
-  const { operation, fragments, conditions } = source
-  const normalizedOf = ({ operation, fragments, conditions, shape }: ShapeText): NormalizedOperation =>
-    normalize(apiSchema, types, operation, fragments, conditions, shape)
-  if (unmet === undefined || authorization === undefined) {
-    const answered = { operation, fragments, conditions, shape }
-    return { answered, asked: answered, normalized: normalizedOf(answered), permitted: undefined }
-  }
-  const expanded = expandedOf(operation, fragments, conditions, shape)
-  const permitted = permittedOf(apiSchema, authorization, expanded, unmet)
-  const plain = { fragments: NO_FRAGMENTS, conditions: NO_CONDITIONS, shape: 0 }
-  const answered = { operation: expanded, ...plain }
-  const asked = { operation: permitted.operation, ...plain }
-  return { answered, asked, normalized: normalizedOf(asked), permitted }
-}
-
 async function compileAsync(
   source: ShapeSource,
   shape: number,
   plan: PlanElsewhere | undefined,
 ): Promise<CompiledShape> {
   const prepared = prepare(source, shape)
-  return nothing(source, prepared) ?? compile(source, prepared, await planned(source, prepared, plan))
-}
-
-async function planned(
-  { supergraph, rollout }: ShapeSource,
-  { normalized, asked }: Prepared,
-  plan: PlanElsewhere | undefined,
-): Promise<OperationPlan> {
-  if (plan === undefined || normalized.selections.length === 0)
-    return await planOperationAsync(supergraph, normalized, rollout)
-  // Printed, so that texts that differ in blanks and comments alone are one to who remembers what cannot be planned.
-  const text = print({ kind: Kind.DOCUMENT, definitions: [asked.operation, ...asked.fragments.values()] })
-  return await plan({ supergraph, text, shape: asked.shape, rollout })
+  return nothing(source, prepared) ?? compile(source, prepared, await planLater(source, prepared, plan))
 }
 
 /** A shape whose response is null whatever there is; `undefined`: that is not known. */

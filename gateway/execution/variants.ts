@@ -1,7 +1,8 @@
 import { ANONYMOUS, type Caller } from '../../protocol/caller.ts'
 import { meets, requirementsIn } from './authorize.ts'
 import type { PlanElsewhere } from './operation-plan.ts'
-import { createShapes, type ShapeSource, type Shapes } from './shapes.ts'
+import type { ShapeSource } from './shape-plan.ts'
+import { createShapes, type Shapes } from './shapes.ts'
 
 /** Sets of unmet requirements kept per operation; the one used longest ago goes first. */
 const VARIANTS_MAX = 16

@@ -152,6 +152,14 @@ test.each<Row>([
     requests: 1,
   },
   {
+    what: 'so does one of the same subgraph, which does not know of the null',
+    text: 'mutation { itemsA(n: 1) { mustSecret } addA(n: 2) { id } ... on Mutation { addA(n: 2) { id } } }',
+    data: null,
+    errors: [['UNAUTHENTICATED', 'itemsA.mustSecret']],
+    log: ['a1'],
+    requests: 1,
+  },
+  {
     what: 'a list that turns out to be empty',
     text: 'mutation { itemsA(n: 0) { mustSecret } addB(n: 2) { id } }',
     data: { itemsA: [], addB: { id: '2' } },
