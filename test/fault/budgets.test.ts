@@ -87,7 +87,7 @@ describe('budgets of four gateways', () => {
   }
 
   it('keep the limit while Redis is stalled under load, and once it goes on', async () => {
-    const run = runLoads(gateways, 4_000)
+    const run = runLoads(gateways, 2_500)
     await loadHasBegun()
     server.stall()
     await allOn('share')
@@ -99,24 +99,24 @@ describe('budgets of four gateways', () => {
   })
 
   it('keep the limit when Redis is killed under load, without it, and when it comes back empty', async () => {
-    const run = runLoads(gateways, 3_000)
+    const run = runLoads(gateways, 2_000)
     await loadHasBegun()
     await server.kill()
     await allOn('share')
     expectKept(await run)
-    const without = await runLoads(gateways, 2_000)
+    const without = await runLoads(gateways, 1_000)
     expect(without.changes).toBe(0)
     // Four quarters are the whole: without a change there is nothing to forgive.
     expectKept(without)
-    const again = runLoads(gateways, 4_000)
+    const again = runLoads(gateways, 2_500)
     await server.restart()
     await allOn('redis')
     expectKept(await again)
-    expectKept(await runLoads(gateways, 2_000))
+    expectKept(await runLoads(gateways, 1_000))
   })
 
   it('give the burst once more, and no demand a fault, when Redis is flushed under load', async () => {
-    const run = runLoads(gateways, 2_000)
+    const run = runLoads(gateways, 1_000)
     await loadHasBegun()
     await server.ask('FLUSHALL')
     expectKept(await run, 1)
@@ -128,7 +128,7 @@ describe('budgets of four gateways', () => {
     await server.kill()
     await allOn('share')
     // The one that died asks for nothing, so its load is missing; there are still 7.5 times the rate.
-    expectKept(await runLoads(gateways, 2_000))
+    expectKept(await runLoads(gateways, 1_000))
   })
 })
 
@@ -142,12 +142,12 @@ describe('budgets of four gateways on a Redis Cluster', () => {
       )
     }
     await allOn('redis')
-    const run = runLoads(gateways, 3_000)
+    const run = runLoads(gateways, 2_000)
     await cluster.nodes[0]!.kill()
     await allOn('share')
     expectKept(await run)
     await cluster.nodes[0]!.restart()
     await allOn('redis')
-    expectKept(await runLoads(gateways, 2_000))
+    expectKept(await runLoads(gateways, 1_000))
   })
 })
