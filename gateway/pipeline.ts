@@ -155,6 +155,7 @@ export async function run(
   if (variables instanceof Refused) return settle(stages, state, operation, refusal(stages, variables.reason))
   const reserving = reserve(stages, state, operation, variables)
   const reserved = reserving instanceof Promise ? await reserving : reserving
+  if (reserved instanceof Refused) return settle(stages, state, operation, refusal(stages, reserved.reason))
   if (reserved?.fault !== undefined) {
     const extensions = costOf(stages, state, operation, variables, reserved, undefined)
     return settle(stages, state, operation, { ...refusal(stages, reserved.fault), ...extensions })
@@ -203,14 +204,17 @@ function reserve(
   state: RequestState,
   operation: ServableOperation,
   variables: Variables,
-): Reservation | Promise<Reservation> | undefined {
-  return spending?.reserve({
-    caller: state.caller,
-    address: state.address,
-    operation,
-    variables,
-    planned: async () => operation.cost.planned(await variantOf(operation, state).plan(variables), variables),
-  })
+): Reservation | Refused | Promise<Reservation | Refused> | undefined {
+  const { caller, address } = state
+  const variant = variantOf(operation, state)
+  const planned = async () => operation.cost.planned(await variant.plan(variables, caller), variables)
+  try {
+    const reserving = spending?.reserve({ caller, address, operation, variables, planned })
+    if (!(reserving instanceof Promise)) return reserving
+    return reserving.catch((reason: unknown) => new Refused(reason))
+  } catch (reason) {
+    return new Refused(reason)
+  }
 }
 
 /** A query by itself or, where that is on, with those that ask the same meanwhile. */
@@ -296,9 +300,19 @@ function costOf(
   actual: number | undefined,
 ): Pick<Outcome, 'extensions'> | undefined {
   const cost = spending!.settle(reserved, actual)
-  if (state.wantsCost) return { extensions: { cost: { ...cost, fields: operation.cost.explain(variables) } } }
+  if (state.wantsCost) return { extensions: { cost: { ...cost, ...explained(operation, variables) } } }
   const isShared = operation.compiled.scope === 'PUBLIC' && reserved.fault === undefined
   return isShared ? undefined : { extensions: { cost } }
+}
+
+/** What cannot be estimated has been refused for it, or only measured. */
+function explained({ cost }: ServableOperation, variables: Variables): object {
+  try {
+    return { fields: cost.explain(variables) }
+  } catch (reason) {
+    if (reason instanceof Fault) return {}
+    throw reason
+  }
 }
 
 function withCost(outcome: Outcome, cost: Pick<Outcome, 'extensions'> | undefined): Outcome {

@@ -61,7 +61,7 @@ async function serve(options: Partial<GatewayOptions> = {}): Promise<Served> {
         const { representations } = variables as { representations: readonly unknown[] }
         return { data: { _entities: representations.map(() => ({ __typename: 'Book', price: 7 })) } }
       }
-      const key = /_a_\w+/.exec(operation)?.[0] ?? 'books'
+      const key = /_a_\w+/.exec(operation)?.[0] ?? /books|either/.exec(operation)![0]
       return { data: { [key]: key.endsWith('buy') ? books[0] : books } }
     },
     ready: async () => {},
@@ -223,6 +223,22 @@ describe.each(DOORS)('an operation that is asked for %s', (_, named) => {
       { path: ['books', 'id'], definedCost: 0, requestedTotalCost: 0, requestedChildrenCost: 0 },
       { path: ['books', 'price'], definedCost: 3, requestedTotalCost: 30, requestedChildrenCost: 0 },
     ])
+  })
+
+  it('without a size for its lists is explained to nobody, and refused or answered all the same', async () => {
+    const request = { ...named(EITHER), variables: { first: 1, last: 1 } }
+    const explained = { 'spillway-cost-debug': '1' }
+    const enforcing = await serve()
+    const refused = await ask(enforcing.url, request, explained)
+    expect(refused.status).toBe(400)
+    expect(refused.body.errors[0].extensions.code).toBe('COST_INVALID_SLICING_ARGUMENTS')
+    expect(refused.body.extensions.cost).toEqual({ requestedQueryCost: 0, actualQueryCost: null })
+    const measuring = await serve({ cost: { mode: 'measure' } })
+    const { status, body } = await ask(measuring.url, request, explained)
+    expect(status).toBe(200)
+    expect(body.errors).toBeUndefined()
+    expect(body.data.either).toHaveLength(2)
+    expect(body.extensions.cost).toEqual({ requestedQueryCost: 0, actualQueryCost: 2 })
   })
 
   it('is only measured where costs are not enforced', async () => {
