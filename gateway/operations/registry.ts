@@ -98,8 +98,12 @@ export interface RegistryOptions {
 /** From so many operations on they are checked by a thread of its own. */
 const CHECKED_ELSEWHERE_MIN = 200
 
-/** Operations that are made at the same time: while some are planned elsewhere, others are read and compiled. */
-const MAKING_MAX = 16
+/**
+ * Operations that are made at the same time: while some are planned elsewhere, others are read and compiled. Those whose
+ * plans come together are compiled together: what is asked of another process comes several at a time.
+ */
+const MAKING_MAX = 4
+const MAKING_ELSEWHERE_MAX = 16
 
 /** {@link createRegistry} beside other work, which has its turn within every operation. Rejects as it throws. */
 export async function createRegistryAsync(
@@ -149,7 +153,8 @@ export async function createRegistryAsync(
   }
 
   try {
-    await Promise.all(Array.from({ length: MAKING_MAX }, makeOneByOne))
+    const makers = planEagerly === undefined ? MAKING_MAX : MAKING_ELSEWHERE_MAX
+    await Promise.all(Array.from({ length: makers }, makeOneByOne))
   } finally {
     await checks?.close()
   }
