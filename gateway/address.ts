@@ -55,7 +55,9 @@ function network64(address: string): string {
   const after = tail === undefined || tail === '' ? [] : tail.split(':')
   const zeros =
     tail === undefined ? [] : new Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0')
-  return `${[...before, ...zeros, ...after].slice(0, 4).join(':')}::/64`
+  // Proxies may write the same group in other letters, or with zeros before it.
+  const groups = [...before, ...zeros, ...after].slice(0, 4).map(group => Number.parseInt(group, 16))
+  return `${groups.map(group => group.toString(16)).join(':')}::/64`
 }
 
 function blockListOf(networks: readonly string[]): BlockList {

@@ -1,13 +1,19 @@
+import { hash } from 'node:crypto'
 import { ANONYMOUS, type Caller } from '../protocol/caller.ts'
 import type { CostSettings } from './cost-settings.ts'
 import type { Bucket } from './surge/budgets.ts'
 
-/** How a caller is known, and what it draws on. */
+/** What a caller draws on. */
 export interface Purse {
+  /** How limits of fields know the caller. */
   readonly key: string
   /** Its own first. */
   readonly buckets: readonly Bucket[]
 }
+
+/** Names that are part of a key as they are; a hashed one begins with what these never begin with. */
+const PLAIN = /^(?!#)[\x20-\x7e]*$/
+const hashed = (name: string): string => `#${hash('sha256', name, 'base64url')}`
 
 const NONE: readonly Bucket[] = Object.freeze([])
 
@@ -19,19 +25,17 @@ const NONE: readonly Bucket[] = Object.freeze([])
 export function pursesOf(tiers: CostSettings['tiers']): (caller: Caller, address: string) => Purse {
   const known = new WeakMap<Caller, Purse>()
   const purseOf = ({ kind, shopperId, client, tier }: Caller): Purse => {
-    const ofClient = { key: `client:${client}`, rate: tiers[tier] }
+    const ofClient = { key: `client:${PLAIN.test(client) ? client : hashed(client)}`, rate: tiers[tier] }
     if (kind === 'operator') return { key: ofClient.key, buckets: NONE }
     if (shopperId === undefined) return { key: ofClient.key, buckets: [ofClient] }
-    if (tier === 'developer') {
-      const key = `developer:${shopperId}`
-      return { key, buckets: [{ key, rate: tiers.developer }] }
-    }
     const key = `shopper:${shopperId}`
+    if (tier === 'developer')
+      return { key, buckets: [{ key: `developer:${shopperId}`, rate: tiers.developer }] }
     const own = { key, rate: tiers.shopper }
     return { key, buckets: tier === 'shopper' ? [own] : [own, ofClient] }
   }
   return (caller, address) => {
-    if (caller.kind === 'anonymous' && caller.client === ANONYMOUS.client) {
+    if (caller === ANONYMOUS) {
       const key = `address:${address}`
       return { key, buckets: [{ key, rate: tiers[caller.tier] }] }
     }
