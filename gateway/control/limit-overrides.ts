@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { nowMs } from '../../protocol/deadline.ts'
-import type { FieldLimit, LimitRate } from '../cost/field-limits.ts'
+import { type FieldLimit, type LimitRate, problemOfRate } from '../cost/field-limits.ts'
 import { rateTag } from '../cost/field-limits-compile.ts'
 import type { Bucket } from '../surge/budgets.ts'
 
@@ -17,9 +17,12 @@ export type OverrideScope = 'process' | 'fleet'
 
 /** Where all gateways keep overrides, by the limit's id. Rejects when it cannot be reached. */
 export interface OverrideStore {
-  read(): Promise<ReadonlyMap<string, LimitOverride>>
+  /** All that have ever been written; undefined: it was taken back, or is none. */
+  read(): Promise<ReadonlyMap<string, LimitOverride | undefined>>
   /** @param override undefined: it is taken back. */
   write(id: string, override: LimitOverride | undefined): Promise<void>
+  /** Writes it unless there is another by now. */
+  restore(id: string, override: LimitOverride): Promise<void>
 }
 
 export interface LimitOverrides {
@@ -52,7 +55,8 @@ const CONNECT_MS_MAX = 3_000
 
 /**
  * Overrides of limits, by the limit's id: they outlive the supergraph that they were made on, as long as the next one has
- * the limit and its field fits into them. What could not be written is kept and written first when the store is back.
+ * the limit and its field fits into them. What could not be written is kept and written first when the store is back, and
+ * a store that comes back empty is told again what holds.
  */
 export function createLimitOverrides(options: LimitOverridesOptions): LimitOverrides {
   const { store, logger, readEveryMs = READ_EVERY_MS } = options
@@ -71,7 +75,15 @@ export function createLimitOverrides(options: LimitOverridesOptions): LimitOverr
         await inTime(from.write(id, override))
         if (unwritten.get(id) === override) unwritten.delete(id)
       }
-      const read = new Map(await inTime(from.read()))
+      const stored = await inTime(from.read())
+      const read = new Map<string, LimitOverride>()
+      for (const [id, override] of stored) put(read, id, override)
+      // A store that was emptied has not heard an operator take them back.
+      for (const [id, override] of known) {
+        if (stored.has(id)) continue
+        await inTime(from.restore(id, override))
+        read.set(id, override)
+      }
       for (const [id, override] of unwritten) put(read, id, override)
       if (isClosed) return
       if (fleet === 'lost') logger.info('overrides of limits are shared with the fleet again')
@@ -98,7 +110,10 @@ export function createLimitOverrides(options: LimitOverridesOptions): LimitOverr
 
   const overrideOf = (limit: FieldLimit): LimitOverride | undefined => {
     const override = known.get(limit.id)
-    return override !== undefined && override.burst >= limit.pointsMin ? override : undefined
+    // Of another gateway's making, or from before the field was dearer.
+    return override !== undefined && problemOfRate(override, limit.pointsMin) === undefined
+      ? override
+      : undefined
   }
 
   return {

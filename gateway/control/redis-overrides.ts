@@ -5,11 +5,13 @@ import type { LimitOverride, OverrideStore } from './limit-overrides.ts'
 export interface OverrideRedis {
   hgetall(key: string): Promise<Record<string, string>>
   hset(key: string, field: string, value: string): Promise<number>
-  hdel(key: string, field: string): Promise<number>
+  hsetnx(key: string, field: string, value: string): Promise<number>
 }
 
 /** One hash, one field a limit. */
 const KEY = 'spillway:limit-overrides'
+/** In the place of one that was taken back, so that nobody who has not heard of it puts it there again. */
+const TAKEN_BACK = 'null'
 /** Others may write there too. */
 const OVERRIDES_MAX = 1_000
 
@@ -24,16 +26,16 @@ const overrideSchema = z.object({
 export function redisOverrides(redis: OverrideRedis): OverrideStore {
   return {
     async read() {
-      const overrides = new Map<string, LimitOverride>()
-      for (const [id, text] of Object.entries(await redis.hgetall(KEY)).slice(0, OVERRIDES_MAX)) {
-        const override = parse(text)
-        if (override !== undefined) overrides.set(id, override)
-      }
+      const overrides = new Map<string, LimitOverride | undefined>()
+      for (const [id, text] of Object.entries(await redis.hgetall(KEY)).slice(0, OVERRIDES_MAX))
+        overrides.set(id, parse(text))
       return overrides
     },
     async write(id, override) {
-      if (override === undefined) await redis.hdel(KEY, id)
-      else await redis.hset(KEY, id, JSON.stringify(override))
+      await redis.hset(KEY, id, override === undefined ? TAKEN_BACK : JSON.stringify(override))
+    },
+    async restore(id, override) {
+      await redis.hsetnx(KEY, id, JSON.stringify(override))
     },
   }
 }

@@ -25,6 +25,9 @@ const LIMIT: FieldLimit = {
 }
 const OTHER: FieldLimit = { ...LIMIT, id: 'Mutation.claim@', per: 'CALLER' }
 
+const TINY: FieldLimit = { ...LIMIT, id: 'Mutation.tiny' }
+const HUGE: FieldLimit = { ...LIMIT, id: 'Mutation.huge' }
+
 const rateOf = (perSecond: number, burst = 50): LimitOverride => ({
   perSecond,
   burst,
@@ -122,9 +125,27 @@ describe('of a fleet', () => {
     await until('the other has it too', () => other.rateOf(LIMIT).perSecond === 7)
     expect(one.rateOf(LIMIT).perSecond).toBe(7)
     expect(one.scope).toBe('fleet')
+    // It came back empty, and nobody has taken that one back.
+    await until('Redis has what held before', async () =>
+      (await redis.ask('HGET', 'spillway:limit-overrides', OTHER.id)).includes('"perSecond":5'),
+    )
+    for (const overrides of [one, other]) expect(overrides.rateOf(OTHER).perSecond).toBe(5)
     const said = (words: string) => lines.filter(line => line.includes(words)).length
     expect(said('not shared with the fleet now')).toBe(1)
     expect(said('shared with the fleet again')).toBe(1)
+  })
+
+  test('what is taken back stays so at a gateway that has not heard of it', async () => {
+    await using redis = await startRedis()
+    const store = storeAt(redis.url)
+    const [one, other] = [overridesWith(store), overridesWith(storeAt(redis.url))]
+    await until('it is set for the fleet', async () => (await one.set(LIMIT, rateOf(7))) === 'fleet')
+    await until('the other has it', () => other.rateOf(LIMIT).perSecond === 7)
+    expect(await one.set(LIMIT, undefined)).toBe('fleet')
+    // As the other would, had it found nothing there.
+    await store.restore(LIMIT.id, rateOf(7))
+    await until('the other has heard of it', () => other.rateOf(LIMIT).perSecond === 100)
+    expect((await store.read()).get(LIMIT.id)).toBeUndefined()
   })
 
   test('a stalled Redis keeps an operator waiting for a moment only', async () => {
@@ -150,11 +171,17 @@ describe('of a fleet', () => {
       [LIMIT.id, 'no JSON'],
       ['a', '{"perSecond":-1,"burst":5,"setBy":"x","setAt":"y"}'],
       ['b', '{"perSecond":null}'],
+      [TINY.id, JSON.stringify(rateOf(1e-300))],
+      [HUGE.id, JSON.stringify(rateOf(1, 1e300))],
       [OTHER.id, JSON.stringify(rateOf(9))],
     ] as const)
       await redis.ask('HSET', key, id, text)
     const overrides = overridesWith(storeAt(redis.url))
     await until('the right one is read', () => overrides.rateOf(OTHER).perSecond === 9)
-    expect(overrides.rateOf(LIMIT)).toEqual(LIMIT.rate)
+    // Within no schedule's numbers, these would never be full: nobody would ever be refused.
+    for (const limit of [LIMIT, TINY, HUGE]) {
+      expect(overrides.rateOf(limit)).toEqual(LIMIT.rate)
+      expect(overrides.bucketOf(limit, 'key').rate).toEqual(LIMIT.rate)
+    }
   })
 })
