@@ -53,7 +53,7 @@ const ASK_EVERY_MS = 750
 const ASK_MS_MAX = 1_000
 /** A line that nobody has asked for so long is forgotten. */
 const LIVE_MS = 10_000
-/** The one that was asked for longest ago makes room. */
+/** Of those of which nothing is known, if there are any, the one that was asked for longest ago makes room. */
 const LINES_MAX = 100
 const VALUE_CHARACTERS_MAX = 256
 
@@ -83,7 +83,7 @@ export function createLineStatuses(options: LineStatusOptions): LineStatuses {
 
   function begin({ limit }: CompiledLimit, key: string, value: unknown): LiveLine {
     const isFull = lines.size >= linesMax
-    if (isFull) lines.delete(longestUnseen(lines.values()))
+    if (isFull) lines.delete(mostIdle(lines.values()))
     const line: LiveLine = {
       key,
       coordinate: limit.coordinate,
@@ -185,8 +185,14 @@ export function createLineStatuses(options: LineStatusOptions): LineStatuses {
 const isAskable = (value: unknown): boolean =>
   typeof value === 'string' ? value.length <= VALUE_CHARACTERS_MAX : typeof value === 'number'
 
-function longestUnseen(lines: Iterable<LiveLine>): string {
+/** Values that somebody made up have no status: they make room for one another, never those lines that are braked. */
+function mostIdle(lines: Iterable<LiveLine>): string {
   let found: LiveLine | undefined
-  for (const line of lines) if (found === undefined || line.seenMs < found.seenMs) found = line
+  for (const line of lines) if (found === undefined || isIdler(line, found)) found = line
   return found?.key ?? ''
+}
+
+function isIdler(line: LiveLine, than: LiveLine): boolean {
+  const isUnknown = line.status === undefined
+  return isUnknown === (than.status === undefined) ? line.seenMs < than.seenMs : isUnknown
 }

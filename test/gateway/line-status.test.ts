@@ -179,6 +179,15 @@ test('there are so many lines at most: the one looked at longest ago makes room'
   expect(statuses.asked).toBe(3)
 })
 
+test('made-up values do not drive out a line of which something is known', async () => {
+  const { statuses, look, stocks } = linesOf({ linesMax: 3 })
+  stocks.set('spring', { remaining: 5, state: 'PAUSED' })
+  await until('the pause is known', () => look('spring')?.isPaused)
+  for (let i = 0; i < 20; i++) look(`made up ${i}`)
+  expect(look('spring')?.isPaused).toBe(true)
+  expect(statuses.lines).toHaveLength(3)
+})
+
 test('a limit without a status, or a request without a value that could be asked for, makes no line', () => {
   const { statuses, look } = linesOf()
   expect(look('a', { ...LIMITED, limit: { ...limit, status: undefined } })).toBeUndefined()
