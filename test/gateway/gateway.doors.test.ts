@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/gateway.ts'
 import { mintToken } from '../../gateway/identity/mint.ts'
 import type { SubgraphAnswer, SubgraphClient, SubgraphRequest } from '../../protocol/subgraph-client.ts'
@@ -193,4 +193,40 @@ describe('the plan', () => {
       expect(await ask(shown, asked)).toHaveProperty('extensions.queryPlan.node')
     }
   })
+})
+
+test('who is throttled is told the same at every door, and over HTTP by status and Retry-After', async () => {
+  // A point comes back in 1,000 s: while this runs nothing does.
+  const rate = { perSecond: 0.001, burst: 5 }
+  const tiers = { shopper: rate, developer: rate, partner: rate, chatbot: rate }
+  const url = await serve({ cost: { mode: 'enforce', max: 5, tiers } })
+  for (const [, ask] of DOORS) for (let i = 0; i < 2; i++) await ask(url, {})
+  const fetches = vi.spyOn(globalThis, 'fetch')
+  try {
+    for (const [door, ask] of DOORS) {
+      const { errors, ...rest } = await ask(url, {})
+      const { retryAfterMs, ...extensions } = errors[0].extensions
+      expect([door, extensions]).toEqual([door, { code: 'THROTTLED', 'cost.estimated': 1 }])
+      expect(retryAfterMs).toBeGreaterThan(900_000)
+      expect(rest).toEqual({
+        extensions: {
+          cost: {
+            requestedQueryCost: 1,
+            actualQueryCost: null,
+            throttleStatus: { maximumAvailable: 5, currentlyAvailable: 0, restoreRate: 0.001 },
+          },
+        },
+      })
+      const { status, headers } = await (fetches.mock.results.at(-1)!.value as Promise<Response>)
+      // A tool's refusal is an answer of its protocol.
+      const retryAfter = door === 'MCP' ? null : String(Math.ceil(retryAfterMs / 1_000))
+      expect([door, status, headers.get('retry-after')]).toEqual([
+        door,
+        door === 'MCP' ? 200 : 429,
+        retryAfter,
+      ])
+    }
+  } finally {
+    fetches.mockRestore()
+  }
 })
