@@ -33,8 +33,16 @@ export const ERRORS: Readonly<Record<string, ErrorEntry>> = Object.freeze({
   SHUTTING_DOWN: entry(503, true, 'This process is stopping; another one answers where there are several.'),
 
   // Who calls.
-  UNAUTHENTICATED: entry(401, false, 'A token is needed, or the one sent is malformed, forged or expired.'),
-  FORBIDDEN: entry(403, false, 'The caller is known and may not do this; the message names the scope.'),
+  UNAUTHENTICATED: entry(
+    401,
+    false,
+    'A token is needed, or the token or key sent is malformed, unknown, forged or expired.',
+  ),
+  FORBIDDEN: entry(
+    403,
+    false,
+    'The caller is known and may not do or see this; the message names the scope or policy.',
+  ),
   TOKEN_KEYS_UNREACHABLE: entry(
     503,
     true,
