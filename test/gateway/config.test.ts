@@ -133,6 +133,23 @@ describe('what is wrong is named in our own words, and no secret shown', () => {
     ],
     ['{"cost": {"tiers": {"guest": {}}}}', /cost.tiers: expected the members shopper, .*, got guest$/],
     ['{"cost": {"subgraphs": {"a": {"max": -1}}}}', /cost.subgraphs.a.max: expected a positive integer/],
+    ['{"partners": {}}', /partners: expected a list of keys, got \{\}$/],
+    [
+      '{"partners": [{"client": "acme", "keySha256": "spk_secret", "tier": "partner"}]}',
+      /is not right: partners.0.keySha256: expected 64 lower-case hex digits: the SHA-256 of a key, not the key$/,
+    ],
+    [
+      `{"partners": [{"client": "", "keySha256": "${'a'.repeat(64)}", "tier": "king"}]}`,
+      /partners.0.client: expected a name of visible ASCII, got ""; partners.0.tier: expected one of partner, .*, got "king"$/,
+    ],
+    [
+      `{"partners": [{"client": "a", "keySha256": "${'a'.repeat(64)}", "tier": "partner", "expiresAt": "soon"}]}`,
+      /partners.0.expiresAt: expected an instant such as 2027-03-01T00:00:00\+08:00, got "soon"$/,
+    ],
+    [
+      `{"partners": [${['a', 'b'].map(client => JSON.stringify({ client, keySha256: 'a'.repeat(64), tier: 'partner' })).join()}]}`,
+      /partners: expected every key once$/,
+    ],
     ['{"compression": true}', /compression: expected false, or an object with the member bytesMin/],
     [
       '{"subgraphs": {"a": {"requestMsMax": 0}}}',
