@@ -1,7 +1,7 @@
-import { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createSharedTexts, type SharedTexts } from '../../../gateway/operations/apq-redis.ts'
+import { connectRedis, type RedisClient } from '../../../gateway/surge/redis-connection.ts'
 import { until } from '../../harness/postgres.ts'
 import { startRedis, type TestRedis } from '../../harness/redis.ts'
 import { hashOf, type TinyGraph, tinyGraph } from '../../harness/tiny-graph.ts'
@@ -16,14 +16,9 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-const clients: Redis[] = []
-function connect(): Redis {
-  const client = new Redis(server.url, {
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => 20,
-  })
-  client.on('error', () => {})
+const clients: RedisClient[] = []
+function connect(): RedisClient {
+  const client = connectRedis(server.url)
   clients.push(client)
   return client
 }
@@ -37,7 +32,7 @@ beforeEach(async () => {
 
 interface Sharing {
   readonly texts: SharedTexts
-  readonly redis: Redis
+  readonly redis: RedisClient
   readonly lines: string[]
 }
 
