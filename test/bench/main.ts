@@ -1,6 +1,7 @@
 import { run as claims } from './claims.ts'
 import { run as cost } from './cost.ts'
 import { run as gateway } from './gateway.ts'
+import { run as manifest } from './manifest.ts'
 import { run as pause } from './pause.ts'
 
 /** `npm run bench [-- name [options]]`: side-by-side figures; raw results under test/bench/results/. */
@@ -17,6 +18,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   },
   claims: { run: claims, what: 'durable claims and paid orders over HTTP, beside the bare SQL function' },
   cost: { run: cost, what: 'what an estimate takes, and a budget, in memory and in Redis' },
+  manifest: {
+    run: manifest,
+    what: 'a manifest of 5,000 operations: how long it takes, and how long others wait meanwhile',
+  },
   pause: { run: pause, what: 'how long a pause takes to be acknowledged under 512 claimers' },
 }
 
