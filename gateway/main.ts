@@ -49,7 +49,7 @@ async function reload(gateway: Gateway, config: GatewayConfig, logger: Logger): 
 
 function warnOfMissing(
   gateway: Gateway,
-  { identityKey, operationsPath, overrideLabels }: GatewayConfig,
+  { identityKey, operationsPath, overrideLabels, safelist }: GatewayConfig,
   tokens: TokenSettings | undefined,
   logger: Logger,
 ): void {
@@ -57,7 +57,9 @@ function warnOfMissing(
     logger.warn(
       'IDENTITY_KEY is not set: subgraphs that have one refuse every request; those without treat every caller as anonymous',
     )
-  if (operationsPath === undefined)
+  if (operationsPath === undefined && (safelist === 'enforce' || safelist === 'require-id'))
+    logger.warn({ safelist }, 'OPERATIONS is not set: SAFELIST refuses everything but introspection')
+  else if (operationsPath === undefined)
     logger.info(
       'OPERATIONS is not set, and the supergraph is not our own: no operation is persisted, each is planned when its text first comes',
     )

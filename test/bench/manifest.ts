@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import { createGateway } from '../../gateway/gateway.ts'
 import { loadSupergraph } from '../../gateway/supergraph/supergraph.ts'
 import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
@@ -71,6 +72,8 @@ async function measured<Value>(
   work: () => Promise<Value>,
 ): Promise<readonly [value: Value, figures: Figures]> {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  // What went before ends with its turn.
+  await othersTurn()
   let isDone = false
   let stretchMsMax = 0
   let lastMs = threadMs()
