@@ -100,7 +100,7 @@ export const PARTS: readonly Part[] = [
   {
     name: 'gateway/control',
     files: /^gateway\/control\//,
-    may: [...GATEWAY, 'gateway/pipeline', 'gateway/surge', 'gateway/cost'],
+    may: [...GATEWAY, 'gateway/pipeline', 'gateway/surge', 'gateway/cost', 'gateway/config'],
   },
   {
     name: 'gateway/config',
