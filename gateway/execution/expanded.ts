@@ -8,7 +8,7 @@ import {
 } from 'graphql'
 import { Fault } from '../../protocol/fault.ts'
 import { type Conditions, isIncluded } from './conditions.ts'
-import { SELECTIONS_MAX } from './normalize.ts'
+import { SELECTIONS_MAX, tooLarge } from './normalize.ts'
 
 /**
  * One shape of an operation with every fragment where it is spread and without conditions: each selection is an object
@@ -28,11 +28,7 @@ export function expandedOf(
     return {
       kind: Kind.SELECTION_SET,
       selections: selections.flatMap((selection): SelectionNode[] => {
-        if (--selectionsLeft < 0)
-          throw new Fault(
-            'OPERATION_TOO_LARGE',
-            `Expected at most ${SELECTIONS_MAX} selections once fragments are expanded, got more`,
-          )
+        if (--selectionsLeft < 0) throw tooLarge()
         if (!isIncluded(selection.directives, conditions, shape)) return []
         const directives = withoutConditions(selection.directives)
         if (selection.kind === Kind.FIELD) {

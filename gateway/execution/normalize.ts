@@ -74,11 +74,7 @@ export function normalize(
     const spread = new Set<string>()
     const collect = (set: SelectionSetNode): void => {
       for (const selection of set.selections) {
-        if (--selectionsLeft < 0)
-          throw new Fault(
-            'OPERATION_TOO_LARGE',
-            `Expected at most ${SELECTIONS_MAX} selections once fragments are expanded, got more`,
-          )
+        if (--selectionsLeft < 0) throw tooLarge()
         refuseDefer(selection)
         if (!isIncluded(selection.directives, conditions, shape)) continue
         if (selection.kind === Kind.FIELD) {
@@ -189,6 +185,14 @@ export function clientVariables(operation: OperationDefinitionNode): (name: stri
   const renamed = renamedVariables(operation.variableDefinitions ?? [])
   const clientNames = new Map([...renamed].map(([client, ours]) => [ours, client]))
   return name => clientNames.get(name) ?? name
+}
+
+/** More than {@link SELECTIONS_MAX}. */
+export function tooLarge(): Fault {
+  return new Fault(
+    'OPERATION_TOO_LARGE',
+    `Expected at most ${SELECTIONS_MAX} selections once fragments are expanded, got more`,
+  )
 }
 
 const TYPENAME: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }

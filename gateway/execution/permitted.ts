@@ -14,6 +14,7 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 import type { Authorization, Requirement } from '../supergraph/authorization.ts'
+import { SELECTIONS_MAX, tooLarge } from './normalize.ts'
 import { isSubType, type SelectFields } from './selected-fields.ts'
 import { onType } from './selections.ts'
 
@@ -47,6 +48,8 @@ const REFUSALS_MAX = 50
  *
  * @param operation with every selection in one place only: no fragments with names.
  * @param unmet the requirements that the caller does not meet.
+ * @throws Fault OPERATION_TOO_LARGE: selected of each object instead, of several interfaces below one another, it grows
+ * exponentially.
  */
 export function permittedOf(
   schema: GraphQLSchema,
@@ -57,6 +60,7 @@ export function permittedOf(
   const refusals = new Map<string, Refusal>()
   /** Refused for every object, with all that stands below them. */
   const taken = new Set<FieldNode>()
+  let selectionsLeft = SELECTIONS_MAX
   const unmetOf = (type: GraphQLCompositeType, field: string): Requirement | undefined =>
     authorization.requirementsOf(type.name, field).find(requirement => unmet.has(requirement))
 
@@ -68,6 +72,7 @@ export function permittedOf(
     path: readonly string[],
   ): SelectionNode[] {
     return set.selections.flatMap((selection): SelectionNode[] => {
+      if (--selectionsLeft < 0) throw tooLarge()
       if (selection.kind === Kind.FIELD) return fieldsFor(selection, parent, objects, path)
       if (selection.kind === Kind.FRAGMENT_SPREAD) throw new Error('Expected fragments without names')
       const condition = selection.typeCondition?.name.value ?? parent.name

@@ -563,6 +563,24 @@ test('more places than an answer tells of are null all the same', async () => {
   expect(errors).toHaveLength(50)
 })
 
+test('interfaces below one another, of which some objects are refused, are too much at some depth', async () => {
+  const members = ['A', 'B', 'C', 'D', 'E']
+  const nodes = world(
+    {
+      one: {
+        sdl: `type Query { node: Node }  interface Node { id: ID!  next: Node }
+          ${members.map(name => `type ${name} implements Node { id: ID!  next: Node${name === 'A' ? ' @authenticated' : ''} }`).join('  ')}`,
+        resolvers: { Query: { node: () => null } },
+      },
+    },
+    sdl => print(visit(parse(sdl), { InterfaceTypeDefinition: unguarded })),
+  )
+  const deep = (depth: number): string => (depth === 0 ? '{ id }' : `{ next ${deep(depth - 1)} }`)
+  expect((await nodes.query(`{ node ${deep(3)} }`)).data).toEqual({ node: null })
+  await expect(nodes.query(`{ node ${deep(11)} }`)).rejects.toMatchObject({ code: 'OPERATION_TOO_LARGE' })
+  expect((await nodes.query(`{ node ${deep(11)} }`, {}, { caller: shopper() })).data).toEqual({ node: null })
+})
+
 test("a subgraph's failure that left nothing is told first: it decides what becomes of the answer", async () => {
   const failing = world({
     shop: {
