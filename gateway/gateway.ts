@@ -247,6 +247,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   limitsRoutes(app, {
     stages,
     overrides: fields.overrides,
+    mode: cost.mode,
     lines: () => fields.statuses.lines,
     send: (reply, outcome) => sendOutcome(reply, outcome, 'application/json'),
   })

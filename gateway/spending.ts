@@ -60,7 +60,7 @@ export interface Spending {
    * @param actual undefined: nothing was executed.
    */
   settle(reservation: Reservation, actual: number | undefined): CostExtension
-  /** Points, since the start. */
+  /** Points, since the start; of those that are refused for the maximum none. */
   readonly estimated: number
   readonly actual: number
   refusedFor(reason: string): number
@@ -202,12 +202,13 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
         refuse(open, 'slicing', () => reason)
         return open
       }
-      estimated += open.estimated
       if (open.estimated > settings.max) {
         const explained = (): Fault =>
           tooDear(open.estimated, settings.max, operation.cost.estimate.explain(variables))
         if (refuse(open, 'maximum', explained)) return open
       }
+      // Those that are refused above may be estimated at anything: a few of them, and no other would show in the sum.
+      estimated += open.estimated
       const draw = (): Open | Promise<Open> => take(open, drawsOf(demand, open, roots), 0)
       if (ceilings.length === 0) return draw()
       return withinCeilings(demand, open).then(isWithin => (isWithin ? draw() : open))

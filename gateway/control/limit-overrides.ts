@@ -47,7 +47,8 @@ export interface LimitOverridesOptions {
   readonly readEveryMs?: number
 }
 
-const READ_EVERY_MS = 1_000
+/** Less than a second by what an answer takes: what one gateway sets is to hold at all within a second. */
+const READ_EVERY_MS = 750
 /** What a store that does not answer keeps an operator waiting for. */
 const STORE_MS_MAX = 1_000
 /** A store that has not answered so long after the start is not just being connected to. */

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Caller } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
 import { type FieldLimit, problemOfRate } from '../cost/field-limits.ts'
+import type { CostMode } from '../cost-settings.ts'
 import { refuse, type Stages } from '../pipeline.ts'
 import type { Outcome } from '../request.ts'
 import type { LimitOverrides, OverrideScope } from './limit-overrides.ts'
@@ -10,6 +11,8 @@ import type { LimitOverrides, OverrideScope } from './limit-overrides.ts'
 export interface LimitsRoutesOptions {
   readonly stages: Stages
   readonly overrides: LimitOverrides
+  /** Limits hold where costs are enforced only: an operator who sets one is told. */
+  readonly mode: CostMode
   /** What is known of lines that are live, each a JSON object. */
   readonly lines: () => readonly object[]
   send(reply: FastifyReply, outcome: Outcome): FastifyReply
@@ -36,7 +39,7 @@ const whichSchema = rateSchema.pick({ per: true, by: true }).partial()
  * Of a field with several limits for FLEET, or for CALLER, `by` says which one is meant.
  */
 export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions): void {
-  const { stages, overrides, lines, send } = options
+  const { stages, overrides, mode, lines, send } = options
   const limits = (): readonly FieldLimit[] => stages.graph.current.fieldLimits.all
 
   app.get('/control/limits', async (request, reply) => {
@@ -44,6 +47,7 @@ export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions)
     if (caller instanceof Fault) return refused(request, reply, caller)
     reply.header('cache-control', 'no-store')
     return {
+      mode,
       scope: overrides.scope,
       limits: limits().map(limit => shown(limit, overrides)),
       lines: lines(),
@@ -83,18 +87,19 @@ export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions)
     changed: readonly FieldLimit[],
     override: Parameters<LimitOverrides['set']>[1],
   ): Promise<object> {
-    let scope: OverrideScope = 'fleet'
-    for (const limit of changed) {
-      const before = overrides.rateOf(limit)
-      if ((await overrides.set(limit, override)) === 'process') scope = 'process'
+    const before = changed.map(overrides.rateOf)
+    // All of them hold here before the fleet's store is waited for.
+    const scopes = await Promise.all(changed.map(limit => overrides.set(limit, override)))
+    const scope: OverrideScope = scopes.includes('process') ? 'process' : 'fleet'
+    for (const [i, limit] of changed.entries()) {
       const { perSecond, burst } = overrides.rateOf(limit)
       stages.logger.warn(
-        { limit: limit.id, by: caller.client, from: before, to: { perSecond, burst }, scope },
+        { limit: limit.id, by: caller.client, from: before[i], to: { perSecond, burst }, scope, mode },
         override === undefined ? 'limit as declared again' : 'limit overridden',
       )
     }
     reply.header('cache-control', 'no-store')
-    return { scope, limits: changed.map(limit => shown(limit, overrides)) }
+    return { mode, scope, limits: changed.map(limit => shown(limit, overrides)) }
   }
 
   async function operator({ headers }: FastifyRequest): Promise<Caller | Fault> {

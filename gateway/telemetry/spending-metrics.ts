@@ -22,7 +22,7 @@ export function addSpendingMetrics(
 ): void {
   metrics.expose(
     'spillway_cost_estimated_points_total',
-    'Points that requests were estimated at.',
+    'Points that requests were estimated at, those apart that are refused for the maximum.',
     () => spending.estimated,
   )
   metrics.expose('spillway_cost_actual_points_total', 'Points that answers came to.', () => spending.actual)

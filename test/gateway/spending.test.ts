@@ -254,6 +254,13 @@ describe('the maximum', () => {
     expect(ask(100).code).toBeUndefined()
   })
 
+  it('keeps what is beyond it out of the sum of all estimates', () => {
+    const { ask, spending } = stand()
+    ask(Number.MAX_SAFE_INTEGER)
+    ask(50)
+    expect(spending.estimated).toBe(50)
+  })
+
   it('is not waited for where the whole budget is smaller', () => {
     const { ask } = stand({ tiers: { ...tiers, shopper: { perSecond: 1, burst: 50 } } })
     expect(ask(51)).toMatchObject({

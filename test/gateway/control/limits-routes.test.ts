@@ -14,6 +14,7 @@ test('limits are shown as declared and as they hold, and lines with their status
   const before = await control(0, 'GET')
   expect(before.status).toBe(200)
   expect(before.body).toEqual({
+    mode: 'enforce',
     scope: 'process',
     limits: [
       {
@@ -98,6 +99,14 @@ test('an operator sets a limit and takes it back; it holds from the next request
     ...DROP_RATE,
     overridden: false,
   })
+})
+
+test('an operator is told where limits are only measured', async () => {
+  await using graph = await dropGraph([{ cost: { mode: 'measure' } }])
+  const { control } = graph
+  const set = await control(0, 'PUT', CLAIM, { body: { ...BY_DROP, perSecond: 7, burst: 77 } })
+  expect(set.body).toMatchObject({ mode: 'measure', limits: [{ inForce: { perSecond: 7, burst: 77 } }] })
+  expect((await control(0, 'GET')).body.mode).toBe('measure')
 })
 
 test('without per and by, all limits of a field are taken back', async () => {
