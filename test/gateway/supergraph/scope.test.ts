@@ -12,6 +12,7 @@ const { scopeOf } = scopesOf(
       node: Node @cacheControl(maxAge: 60, scope: PUBLIC)
       me: Shopper
       guarded: Int @cacheControl(scope: PUBLIC) @authenticated
+      sealed: Sealed @cacheControl(scope: PUBLIC)
       disputed: Int @cacheControl(scope: PUBLIC) @cacheControl(scope: PRIVATE)
     }
     interface Node @cacheControl(scope: PUBLIC) @join__type(graph: A) { id: ID!  mark: Int }
@@ -38,9 +39,10 @@ const { scopeOf } = scopesOf(
       b: Int @join__field(graph: B)
     }
     type Secret implements Node @join__type(graph: A) { id: ID!  mark: Int }
+    type Sealed @cacheControl(scope: PUBLIC) @policy(policies: [["opens"]]) @join__type(graph: A) { id: ID! }
     type Shopper { name: String }
     union Pick @cacheControl(scope: PUBLIC) = Product | Secret
-    union _Entity = Product | Both | Shopper
+    union _Entity = Product | Both | Shopper | Sealed
   `),
 )
 
@@ -59,6 +61,8 @@ test.each([
   ['the only owner of a type that others merely refer to', '{ product { stub { sku title } } }', 'PUBLIC'],
   ['a type that both owners call public', '{ product { both { a b } } }', 'PUBLIC'],
   ['a field under a guard', '{ guarded }', 'PRIVATE'],
+  ['a field that returns a guarded type', '{ sealed { __typename } }', 'PRIVATE'],
+  ['a field of a guarded type', '{ _entities { ... on Sealed { id } } }', 'PRIVATE'],
   ['a field that two subgraphs disagree on', '{ disputed }', 'PRIVATE'],
   ['through a fragment', '{ product { ...F } } fragment F on Product { ... on Product { name } }', 'PUBLIC'],
   ['through a fragment that is PRIVATE', '{ product { ...F } } fragment F on Product { ours }', 'PRIVATE'],
