@@ -106,7 +106,7 @@ export async function startRedisCluster(): Promise<TestRedisCluster> {
 const GUARD = `
 trap '' INT TERM
 exec 3<&0
-"$@" </dev/null 3<&- & server=$!
+"$@" </dev/null 3<&- >&2 & server=$!
 echo $server
 { cat >/dev/null; kill -9 $server; } <&3 2>/dev/null & watch=$!
 wait $server
@@ -119,18 +119,24 @@ interface Server {
 }
 
 async function launch(command: readonly string[], port: number): Promise<Server> {
-  const guard = spawn('sh', ['-c', GUARD, 'redis', ...command], { stdio: ['pipe', 'pipe', 'ignore'] })
+  const guard = spawn('sh', ['-c', GUARD, 'redis', ...command], { stdio: 'pipe' })
   guard.stdin.on('error', () => {})
-  let output = ''
+  let said = ''
   guard.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    said += chunk
+  })
+  let output = ''
+  guard.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     output = `${output}${chunk}`.slice(-10_000)
   })
   const exited = once(guard, 'close')
-  const pid = Number(await until('the process of a new redis-server', () => /^\d+(?=\n)/.exec(output)?.[0]))
+  const pid = Number(await until('the process of a new redis-server', () => /^\d+(?=\n)/.exec(said)?.[0]))
   try {
     await until(`an answer of redis-server on port ${port}`, async () => {
       if (isOver(guard)) throw new Error(`redis-server ended:\n${output}`)
-      return await ask(port, ['PING']).then(isAwake, error => isAwake(error.message))
+      const answer = await ask(port, ['INFO', 'server']).catch((error: Error) => error.message)
+      // Another process may have been given the same port in the meantime; one that wants a password does not say.
+      return answer.includes(`process_id:${pid}\r\n`) || answer.startsWith('NOAUTH')
     })
   } catch (error) {
     guard.stdin.end()
@@ -149,9 +155,6 @@ async function launch(command: readonly string[], port: number): Promise<Server>
     },
   }
 }
-
-/** One that wants a password refuses in words. */
-const isAwake = (answer: string): boolean => /^(PONG|NOAUTH)/.test(answer)
 
 const isOver = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { BudgetStore, Rate, Taken } from '../../../gateway/surge/budgets.ts'
 import { createMemoryBudgets } from '../../../gateway/surge/memory-budgets.ts'
 import { createRedisBudgets } from '../../../gateway/surge/redis-budgets.ts'
-import { connectRedis } from '../../../gateway/surge/redis-connection.ts'
 import { startRedis, type TestRedis } from '../../harness/redis.ts'
+import { connectedRedis } from './connected-redis.ts'
 import { ObviousBucket } from './obvious-bucket.ts'
 
 type Kind = 'callers' | 'fields'
@@ -117,8 +117,7 @@ describe('budgets in Redis, against an obvious bucket', () => {
   let store: BudgetStore
   beforeAll(async () => {
     server = await startRedis()
-    const redis = connectRedis(server.url)
-    await redis.connect()
+    const redis = await connectedRedis(server.url)
     store = createRedisBudgets({ redis, clock })
   })
   afterAll(async () => {

@@ -6,6 +6,7 @@ import { createRedisBudgets } from '../../../gateway/surge/redis-budgets.ts'
 import { connectRedis } from '../../../gateway/surge/redis-connection.ts'
 import { silent } from '../../harness/postgres.ts'
 import { startRedis, startRedisCluster, type TestRedis, type TestRedisCluster } from '../../harness/redis.ts'
+import { connectedRedis } from './connected-redis.ts'
 
 let single: TestRedis
 let cluster: TestRedisCluster
@@ -24,8 +25,7 @@ const clock = (): number => nowMs
 let tests = 0
 
 const onRedis = async (url: string): Promise<BudgetStore> => {
-  const redis = connectRedis(url)
-  await redis.connect()
+  const redis = await connectedRedis(url)
   return createRedisBudgets({ redis, clock, prefix: `test-${++tests}:` })
 }
 

@@ -1,14 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createRedisBudgets, type RedisBudgetStore } from '../../../gateway/surge/redis-budgets.ts'
-import { connectRedis } from '../../../gateway/surge/redis-connection.ts'
 import { until } from '../../harness/postgres.ts'
 import { startRedis, startRedisCluster, type TestRedis } from '../../harness/redis.ts'
+import { connectedRedis } from './connected-redis.ts'
 
 const rate = { perSecond: 1_000, burst: 100_000 }
 
 async function open(url: string): Promise<RedisBudgetStore> {
-  const redis = connectRedis(url)
-  await redis.connect()
+  const redis = await connectedRedis(url)
   return createRedisBudgets({ redis })
 }
 
@@ -125,7 +124,9 @@ describe('budgets in a Redis Cluster', () => {
     const slot = await cluster.nodes[0]!.ask('CLUSTER', 'KEYSLOT', key)
     const owner = cluster.nodes[Math.floor((Number(slot) * 3) / 16_384)]!
     const other = cluster.nodes.find(node => node !== owner)!
-    const id = await other.ask('CLUSTER', 'MYID')
+    const [from, id] = [await owner.ask('CLUSTER', 'MYID'), await other.ask('CLUSTER', 'MYID')]
+    await other.ask('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from)
+    await owner.ask('CLUSTER', 'SETSLOT', slot, 'MIGRATING', id)
     await owner.ask('DEL', key)
     for (const node of [other, owner]) await node.ask('CLUSTER', 'SETSLOT', slot, 'NODE', id)
     const asked = Array.from({ length: 50 }, (_, i) =>
