@@ -5,9 +5,11 @@ import {
   Kind,
   type NonNullTypeNode,
   typeFromAST,
+  visit,
 } from 'graphql'
 import type { FieldLimit, FieldLimits } from './cost/field-limits.ts'
 import { leafAt } from './cost/field-limits-argument.ts'
+import { requirementsIn } from './execution/authorize.ts'
 import type { ServableOperation } from './operations/registry.ts'
 
 /** The persisted query that tells how a line stands. */
@@ -19,7 +21,8 @@ export interface StatusOperation {
 
 /**
  * What each limit's `status` names, by the limit's id.
- * @throws Error naming the limit whose status is no persisted query that its value alone is enough for.
+ * @throws Error naming the limit whose status is no persisted query that its value alone is enough for, that says how much
+ * is `remaining`, and that anybody may ask: the gateway asks for nobody, and would otherwise never brake.
  */
 export function statusOperationsOf(
   { all, apiSchema }: FieldLimits,
@@ -43,7 +46,7 @@ function statusOperation(
   operation: ServableOperation,
   schema: GraphQLSchema,
 ): StatusOperation[] {
-  if (operation.kind !== 'query') return []
+  if (operation.kind !== 'query' || !tellsAnybody(operation)) return []
   const required = (operation.definition.variableDefinitions ?? []).filter(
     ({ type, defaultValue }) => type.kind === Kind.NON_NULL_TYPE && defaultValue === undefined,
   )
@@ -56,6 +59,19 @@ function statusOperation(
   return isTaken ? [{ operation, variable: variable.variable.name.value }] : []
 }
 
+/** As far as its text says (status-answer.ts). */
+function tellsAnybody({ compiled: { supergraph, operation, fragments } }: ServableOperation): boolean {
+  if (requirementsIn(supergraph, operation, fragments).length > 0) return false
+  let isTold = false
+  for (const definition of [operation, ...fragments.values()])
+    visit(definition, {
+      Field({ alias, name }) {
+        if ((alias ?? name).value === 'remaining') isTold = true
+      },
+    })
+  return isTold
+}
+
 function leafOf({ coordinate, by = '' }: FieldLimit, schema: GraphQLSchema): unknown {
   const [typename, field = ''] = coordinate.split('.')
   const root = [schema.getQueryType(), schema.getMutationType()].find(type => type?.name === typename)
@@ -66,5 +82,5 @@ function misfit({ coordinate, by, status }: FieldLimit, named: readonly Servable
   const where = `${coordinate} @costLimit(status: "${status}")`
   if (named.length === 0) return `${where}: expected a persisted query of this name, got none`
   const only = by === undefined ? 'no required variable' : `one required variable, of the type of ${by}`
-  return `${where}: expected a persisted query with ${only}, got another`
+  return `${where}: expected a persisted query that tells anybody what is remaining, with ${only}, got another`
 }

@@ -13,7 +13,7 @@ function supergraphWith(limit: string) {
       name: 'drops',
       url: 'http://drops',
       typeDefs: parse(`
-        extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@composeDirective"])
+        extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@composeDirective", "@authenticated"])
           @link(url: "https://spillway.dev/costLimit/v1.0", import: ["@costLimit"]) @composeDirective(name: "@costLimit")
         directive @costLimit(perSecond: Float!, burst: Float!, per: costLimit__Per, over: costLimit__Over, by: String,
           status: String) repeatable on FIELD_DEFINITION
@@ -22,7 +22,7 @@ function supergraphWith(limit: string) {
         type Query { drop(id: ID!, shop: ID): Drop, drops: [Drop!]!, named(name: String!): Drop }
         type Mutation { claim(input: Claim!): Int ${limit} }
         input Claim { drop: ID! }
-        type Drop { id: ID! remaining: Int }`),
+        type Drop { id: ID! remaining: Int secret: Int @authenticated }`),
     },
   ])
   if (composed.errors) throw new Error(composed.errors.map(error => error.message).join('\n'))
@@ -69,7 +69,11 @@ describe('statusOperationsOf', () => {
 
   it.each([
     [BY_DROP, 'query Other { drops { id } }', 'expected a persisted query of this name, got none'],
-    [BY_DROP, 'mutation Status($i: Claim!) { claim(input: $i) }', 'expected a persisted query with'],
+    [
+      BY_DROP,
+      'mutation Status($i: Claim!) { claim(input: $i) }',
+      'expected a persisted query that tells anybody',
+    ],
     [
       BY_DROP,
       'query Status { drops { id } }',
@@ -86,6 +90,22 @@ describe('statusOperationsOf', () => {
       'one required variable, of the type of',
     ],
     [OF_ALL, 'query Status($id: ID!) { drop(id: $id) { id } }', 'no required variable, got another'],
+    // The gateway asks for nobody: it would never be told.
+    [
+      OF_ALL,
+      'query Status { drops { remaining secret } }',
+      'expected a persisted query that tells anybody what is remaining',
+    ],
+    [
+      OF_ALL,
+      'query Status { drops { ...Some } } fragment Some on Drop { secret remaining }',
+      'expected a persisted query that tells anybody what is remaining',
+    ],
+    [
+      OF_ALL,
+      'query Status { drops { left: remaining } }',
+      'expected a persisted query that tells anybody what is remaining',
+    ],
   ])('refuses %s with %s', (limit, text, problem) => {
     expect(() => found(limit, text)).toThrow('Mutation.claim @costLimit(status: "Status"): ')
     expect(() => found(limit, text)).toThrow(problem)
