@@ -1,4 +1,11 @@
-import { type GraphQLField, type GraphQLSchema, getNamedType, isUnionType } from 'graphql'
+import {
+  type GraphQLField,
+  type GraphQLSchema,
+  getNamedType,
+  getNullableType,
+  isLeafType,
+  isUnionType,
+} from 'graphql'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { leafAt } from './field-limits-argument.ts'
 import { type DeclaredLimit, declaredLimits } from './field-limits-declared.ts'
@@ -60,7 +67,7 @@ const KEPT_PLACE = 'KeptPlace'
  * `by`, which subgraphs that share a field may give, the strictest holds. A field that no client can ask for has none.
  *
  * @throws Error naming every limit that is wrong, with what was expected and got: on a field that is no root field, of
- * rates that are not positive, with a burst that the field alone exceeds, with `over: PLACE` where the field's union has
+ * rates that are not positive, with a burst that the field alone exceeds, of a value that costs nothing, with `over: PLACE` where the field's union has
  * no KeptPlace, `by` what is no argument, with a `status` of a caller's.
  */
 export function readFieldLimits(
@@ -129,6 +136,10 @@ function problemsOf(
     ['FLEET', 'CALLER'].includes(per) ? undefined : `expected per to be FLEET or CALLER, got ${per}`,
     ['PLACE', 'REFUSE'].includes(over) ? undefined : `expected over to be PLACE or REFUSE, got ${over}`,
     over === 'PLACE' ? problemOfPlace(definition) : undefined,
+    // A list may be asked for with no members; a value that is free would be free however often it is asked for.
+    pointsMin === 0 && isLeafType(getNullableType(definition.type))
+      ? 'expected a field that costs points however it is asked for, such as by @cost, got one that may cost none'
+      : undefined,
     typeof leaf === 'string' ? leaf : undefined,
     // A line is the whole fleet's.
     status !== undefined && per === 'CALLER' ? 'expected status beside per: FLEET, got CALLER' : undefined,

@@ -162,6 +162,16 @@ describe('refused, with what was expected and got', () => {
     )
   })
 
+  it.each(['a: Int', 'a(in: In): Int!'])(
+    'a field whose points never run out, since it has none: %s',
+    field => {
+      const sdl = `type Query { ${field} @costLimit(perSecond: 1, burst: 10) } input In { b: Int }`
+      expect(() => readFieldLimits(compose([sdl]))).toThrow(
+        'Query.a @costLimit(perSecond: 1, burst: 10): expected a field that costs points however it is asked for',
+      )
+    },
+  )
+
   it('any field that is no root field, of objects and interfaces', () => {
     const sdl = `
       type Query { a: A }
@@ -198,7 +208,6 @@ describe('the least that a field costs', () => {
     ).all[0]?.pointsMin
 
   it.each([
-    ['f: Int', 0],
     ['f: Int @cost(weight: 7)', 7],
     ['f: Product', 3],
     // 100 products of 3.
@@ -209,7 +218,7 @@ describe('the least that a field costs', () => {
     ['f(n: Int): [Product] @listSize(slicingArguments: ["n"])', 0],
     // The field 0, the input 1, its `a` 4, `inner` 1.
     ['f(in: In!): Int', 6],
-    ['f(in: In): Int', 0],
+    ['f(in: In): Int @cost(weight: 1)', 1],
     ['f(kind: Kind!, kinds: [Kind!]!): Int', 4],
   ])('%s is %d', (field, points) => expect(least(field)).toBe(points))
 })
