@@ -101,8 +101,15 @@ function rememberLast(make: (value: unknown) => string): (value: unknown) => str
 /** No two values give the same part: what is hashed begins with a character that plain ones never have. */
 function partOf(value: unknown, plain: RegExp): string {
   if (value === undefined || value === null) return '#'
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
+  const text = typeof value === 'object' ? JSON.stringify(value, sorted) : String(value)
   return plain.test(text) ? text : hashed(text)
+}
+
+/** Members in one order: who writes them in another asks for the same. */
+function sorted(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  const members = Object.entries(value)
+  return Object.fromEntries(members.sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 const hashed = (text: string): string => `#${digestOf(text).slice(0, 22)}`

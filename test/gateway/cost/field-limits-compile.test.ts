@@ -183,6 +183,14 @@ describe('the value is found', () => {
   })
 })
 
+test('the members of a custom scalar are the same in any order', () => {
+  const { keys } = compiled('query($at: JSON) { stock(at: $at) }', limit('Query.stock', 'at'))
+  const key = keys({ at: { a: 1, b: [{ c: 2, d: null }] } })
+  expect(keys({ at: { b: [{ d: null, c: 2 }], a: 1 } })).toEqual(key)
+  expect(keys({ at: { a: 1, b: [{ c: 2 }] } })).not.toEqual(key)
+  expect(keys({ at: { a: 1, b: { 0: { c: 2, d: null } } } })).not.toEqual(key)
+})
+
 describe('a key', () => {
   const bySku = compiled('query($s: ID) { stock(sku: $s) }', limit('Query.stock', 'sku', 'CALLER'))
   const key = (sku: string, whose?: string) => bySku.keys({ s: sku }, whose)?.[0]
