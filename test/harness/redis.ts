@@ -72,7 +72,7 @@ export async function startRedisCluster(): Promise<TestRedisCluster> {
         await startRedis([
           ...['--cluster-enabled', 'yes'],
           ...['--cluster-port', `${busPort}`],
-          ...['--cluster-node-timeout', '1000'],
+          ...['--cluster-node-timeout', '3000'],
         ]),
       )
     }

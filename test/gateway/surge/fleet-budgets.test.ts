@@ -27,20 +27,25 @@ afterEach(async () => {
 const logger: Logger = pino({ level: 'info' }, { write: (line: string) => lines.push(JSON.parse(line)) })
 
 /** Beats often, so that a test need not wait for it, and is patient: this machine is busy with other tests. */
-async function open(
-  options: Partial<Pick<FleetBudgetsOptions, 'gatewaysAtStart' | 'waitMsMax' | 'beatMs'>> & {
-    readonly url?: string
-  } = {},
+async function openAlone(
+  options: Partial<Pick<FleetBudgetsOptions, 'gatewaysAtStart' | 'waitMsMax' | 'beatMs'>> = {},
+  url = server.url,
 ): Promise<FleetBudgetStore> {
-  const { url = server.url, ...rest } = options
   const store = await openFleetBudgets({
     redis: connectRedis(url),
     logger,
     beatMs: 20,
     waitMsMax: 500,
-    ...rest,
+    ...options,
   })
   stores.push(store)
+  return store
+}
+
+/** The same on a Redis that is there. */
+async function open(...args: Parameters<typeof openAlone>): Promise<FleetBudgetStore> {
+  const store = await openAlone(...args)
+  await isOn(store, 'redis')
   return store
 }
 
@@ -82,7 +87,7 @@ describe('budgets of a fleet', () => {
 
   it('start without Redis, on a share of the fleet that is expected, and change when Redis comes', async () => {
     await server.kill()
-    const store = await open({ gatewaysAtStart: 4 })
+    const store = await openAlone({ gatewaysAtStart: 4 })
     expect(store.source).toBe('share')
     expect(store.gateways).toBe(4)
     expect(await take(store, 20)).toBe(5)
@@ -97,7 +102,7 @@ describe('budgets of a fleet', () => {
 
   it('start with a Redis that does not answer', async () => {
     server.stall()
-    const store = await open()
+    const store = await openAlone()
     expect(store.source).toBe('share')
     expect(await take(store, 20)).toBe(80)
     server.resume()
@@ -211,8 +216,7 @@ describe('budgets of a fleet', () => {
 
   it('lose their place to the share when one master of a cluster is gone, for it keeps some of the keys', async () => {
     await using cluster = await startRedisCluster()
-    const store = await open({ url: cluster.url })
-    expect(store.source).toBe('redis')
+    const store = await open({}, cluster.url)
     await cluster.nodes[2]!.kill()
     await isOn(store, 'share')
     await cluster.nodes[2]!.restart()
