@@ -81,7 +81,7 @@ function anonymised(steps: readonly Step[]): readonly Step[] {
     })
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '<instant>')
     .replace(/"(endCursor|startCursor|cursor)":"[^"]*"/g, '"$1":"<cursor>"')
-    .replace(/"(issued|remaining)":\d+/g, '"$1":"<count>"')
+    .replace(/"(issued|remaining|currentlyAvailable)":\d+/g, '"$1":"<count>"')
     .replace(/"(sha256)":"[0-9a-f]{64}"/g, '"$1":"<hash>"')
     .replace(/trip-[a-z0-9-]+/g, '<shopper>')
   return JSON.parse(text)
