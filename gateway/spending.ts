@@ -90,6 +90,8 @@ export interface SpendingOptions {
 
 class Open implements Reservation {
   estimated = 0
+  /** Taken of each of the caller's budgets. */
+  charged = 0
   fault: Fault | undefined
   /** By the budgets that they are of. */
   readonly ofCaller: Taken[] = []
@@ -128,9 +130,11 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
     roots: readonly number[],
   ): Draw[] {
     const draws: Draw[] = []
-    const price = open.estimated
+    // A list of no members costs nothing, and its subgraph is asked for it all the same.
+    const price = Math.max(open.estimated, operation.cost.pointsMin)
     const { key: whose, buckets } = purseOf(caller, address)
     open.bucket = buckets[0]
+    open.charged = price
     if (price > 0)
       for (const bucket of buckets)
         draws.push({ reason: 'caller', subject: bucket.key, bucket, points: price, price, braked: undefined })
@@ -215,28 +219,28 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
     },
     settle(reservation, actual) {
       const open = reservation as Open
-      const { bucket, ofCaller, estimated: points } = open
-      let returned = points
+      const { bucket, ofCaller, charged } = open
+      let returned = charged
       if (open.fault === undefined) {
         if (actual === undefined) giveBackAll(open)
         else {
           spent += actual
           // Asking is never free: what failed has had its work done.
-          const rest = points - Math.min(points, Math.max(1, actual))
+          const rest = charged - Math.min(charged, Math.max(1, actual))
           if (rest > 0) for (const taken of ofCaller) budgets.callers.giveBack(taken, rest)
           returned = rest
         }
       }
       const available = open.availablePoints + (ofCaller[0]?.bucket === bucket ? returned : 0)
       const status =
-        bucket === undefined || points === 0
+        bucket === undefined || charged === 0
           ? undefined
           : {
               maximumAvailable: bucket.rate.burst,
               currentlyAvailable: Math.floor(Math.min(bucket.rate.burst, available + ROUNDING)),
               restoreRate: bucket.rate.perSecond,
             }
-      const told = { requestedQueryCost: points, actualQueryCost: actual ?? null }
+      const told = { requestedQueryCost: open.estimated, actualQueryCost: actual ?? null }
       return status === undefined ? told : { ...told, throttleStatus: status }
     },
     get estimated() {

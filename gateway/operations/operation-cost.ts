@@ -25,6 +25,8 @@ export interface PricingOptions {
 /** What an operation costs, in points. */
 export interface OperationCost {
   readonly estimate: CompiledEstimate
+  /** The least that its caller pays for it: 1, or nothing for what no subgraph is asked for. */
+  readonly pointsMin: 0 | 1
   /** Of the root fields that have some and that this caller may have; the others are not asked for. */
   limitsFor(caller: Caller): readonly CompiledLimit[] | undefined
   /** What an answer came to, of its data under the gateway's keys. Never throws. */
@@ -68,6 +70,7 @@ export function operationCost(
   let actual: ActualCost | undefined
   return {
     estimate,
+    pointsMin: estimate.roots.every(({ name }) => name.startsWith('__')) ? 0 : 1,
     limitsFor: limitsFor(supergraph, estimate.roots, limits && compileLimits(limits, estimate.roots)),
     // Compiled when it is first asked for: where costs are off nothing asks.
     actual(data, variables) {

@@ -267,6 +267,16 @@ describe.each(DOORS)('an operation that is asked for %s', (_, named) => {
   })
 })
 
+describe('a list of no members', () => {
+  it('is paid for by a point: its subgraph is asked all the same', async () => {
+    const { url, asked } = await serve({ cost: { mode: 'enforce', max: 3, tiers: tiersOf(0.001, 3) } })
+    const none = { query: BOOKS, variables: { first: 0 } }
+    for (let i = 0; i < 3; i++) expect((await ask(url, none)).status).toBe(200)
+    expect((await ask(url, none)).status).toBe(429)
+    expect(asked).toHaveLength(3)
+  })
+})
+
 describe('introspection', () => {
   it('costs nothing', async () => {
     const { url } = await serve({ cost: { mode: 'enforce', max: 1 } })

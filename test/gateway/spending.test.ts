@@ -38,6 +38,7 @@ interface Asked {
   readonly address: string
   readonly actual: number | undefined
   readonly roots: readonly number[]
+  readonly pointsMin: 0 | 1
   readonly limits: ReturnType<ServableOperation['cost']['limitsFor']>
 }
 
@@ -84,7 +85,7 @@ function told(spending: Spending, reservation: Reservation, actual: number | und
 
 function demandOf(
   points: number,
-  { caller = ALICE, address = '10.0.0.1', roots = [points], limits }: Partial<Asked>,
+  { caller = ALICE, address = '10.0.0.1', roots = [points], limits, pointsMin = 1 }: Partial<Asked>,
 ): Demand {
   const estimate = {
     roots: [],
@@ -96,7 +97,13 @@ function demandOf(
       { path: ['d'], coordinate: 'Query.d', weight: 1, count: 1, arguments: 0, times: 1, total: 0 },
     ],
   }
-  const cost = { estimate, limitsFor: () => limits, actual: () => points, planned: () => new Map() }
+  const cost = {
+    estimate,
+    pointsMin,
+    limitsFor: () => limits,
+    actual: () => points,
+    planned: () => new Map(),
+  }
   return {
     caller,
     address,
@@ -230,7 +237,14 @@ describe('a caller’s budget', () => {
   it('is not asked about what costs nothing', () => {
     const { ask } = stand()
     ask(100)
-    expect(ask(0).cost).toEqual({ requestedQueryCost: 0, actualQueryCost: 0 })
+    expect(ask(0, { pointsMin: 0 }).cost).toEqual({ requestedQueryCost: 0, actualQueryCost: 0 })
+  })
+
+  it('pays a point for what is estimated at none and has a subgraph asked', () => {
+    const { ask } = stand()
+    expect(ask(0).cost).toEqual({ requestedQueryCost: 0, actualQueryCost: 0, throttleStatus: status(99) })
+    expect(ask(99).code).toBeUndefined()
+    expect(ask(0)).toMatchObject({ code: 'THROTTLED', cost: { throttleStatus: status(0) } })
   })
 })
 
@@ -483,7 +497,8 @@ describe('whatever is asked, in whatever order it ends', () => {
             if (ended === undefined) continue
             const { points, actual, shopper, ofField, reservation } = ended
             spending.settle(reservation, actual)
-            spent[shopper] -= points - (actual === undefined ? 0 : Math.min(points, Math.max(1, actual)))
+            const charged = Math.max(1, points)
+            spent[shopper] -= charged - (actual === undefined ? 0 : Math.min(charged, Math.max(1, actual)))
             if (actual === undefined && ended.end === end) end -= ofField
             continue
           }
@@ -494,7 +509,7 @@ describe('whatever is asked, in whatever order it ends', () => {
             demandOf(points, { caller, limits, roots: [ofField] }),
           ) as Reservation
           const code =
-            spent[shopper] + points > 100 && points > 0
+            spent[shopper] + Math.max(1, points) > 100
               ? 'THROTTLED'
               : end + ofField > 20 && ofField > 0
                 ? 'THROTTLED'
@@ -504,7 +519,7 @@ describe('whatever is asked, in whatever order it ends', () => {
             spending.settle(reservation, undefined)
             continue
           }
-          spent[shopper] += points
+          spent[shopper] += Math.max(1, points)
           end += ofField
           underWay.push({ points, actual, shopper, ofField, end, reservation })
         }
