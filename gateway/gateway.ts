@@ -256,6 +256,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     graph,
     lifecycle,
     metrics,
+    budgets,
     limits: () => shownInHealth(graph.current.fieldLimits.all, fields.overrides),
     showsSchema: introspection,
     showsReasons: !production,

@@ -2,12 +2,15 @@ import type { FastifyInstance } from 'fastify'
 import { createReadiness } from './health.ts'
 import type { ServedGraph } from './served-graph.ts'
 import { printApiSchema } from './supergraph/api-schema.ts'
+import type { BudgetStore } from './surge/budgets.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
 export interface StatusOptions {
   readonly graph: Pick<ServedGraph, 'current' | 'refused'>
   readonly lifecycle: { readonly isClosing: boolean }
   readonly metrics: Metrics
+  /** Where budgets are kept now; said where gateways share them. */
+  readonly budgets: Pick<BudgetStore, 'source'>
   /** Limits of fields as they hold now, each a JSON object. */
   readonly limits: () => readonly object[]
   /** Whether anybody may read the schema. */
@@ -21,7 +24,7 @@ const REFUSED = 'the newest supergraph or manifest cannot serve, the one before 
 
 /** `/health/live`, `/health/ready`, `/metrics` and `/schema.graphql`: how the process is, and what it serves. */
 export function statusRoutes(app: FastifyInstance, options: StatusOptions): void {
-  const { graph, lifecycle, metrics, limits, showsSchema, showsReasons } = options
+  const { graph, lifecycle, metrics, budgets, limits, showsSchema, showsReasons } = options
   const readiness = createReadiness(() => graph.current.clients)
   app.get('/health/live', async () => ({ status: 'live' }))
   app.get('/health/ready', async (_, reply) => {
@@ -29,7 +32,11 @@ export function statusRoutes(app: FastifyInstance, options: StatusOptions): void
     // The graph before goes on: nothing that asks should be sent elsewhere for it.
     const refusal = graph.refused === undefined ? {} : { refused: showsReasons ? graph.refused : REFUSED }
     const limited = limits()
-    const shown = limited.length === 0 ? refusal : { ...refusal, limits: limited }
+    const shown = {
+      ...refusal,
+      ...(budgets.source === 'memory' ? {} : { budgets: budgets.source }),
+      ...(limited.length === 0 ? {} : { limits: limited }),
+    }
     if (Object.keys(reasons).length === 0) return { status: 'ready', ...shown }
     return reply.code(503).send({ status: 'unready', reasons, ...shown })
   })

@@ -79,6 +79,8 @@ async function ask(url: string, shopper: string, first: number): Promise<Answer>
 
 const shared = async (url: string): Promise<number> =>
   Number(/^spillway_budget_share (\d)$/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1])
+const healthy = async (url: string): Promise<{ status: string; budgets?: string }> =>
+  (await (await fetch(`${url}/health/ready`)).json()) as { status: string; budgets?: string }
 const fleet = async (url: string): Promise<number> =>
   Number(/^spillway_budget_gateways (\d+)$/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1])
 
@@ -89,6 +91,7 @@ describe('two gateways on one Redis', () => {
     expect(await ask(one, 'alice', 1)).toEqual({ status: 200, available: 99 })
     await until('the refund to be in Redis', async () => (await ask(two, 'alice', 1)).status === 429)
     expect(await ask(one, 'bob', 1)).toMatchObject({ status: 200 })
+    await until('health to say where it is', async () => (await healthy(one)).budgets === 'redis')
   })
 
   test('go on with a share each when Redis is killed, and are back when it is', async () => {
@@ -101,6 +104,8 @@ describe('two gateways on one Redis', () => {
     await until('both to have noticed', async () => (await shared(one)) + (await shared(two)) === 2)
     // Neither open nor closed: half of a hundred is each one's to give, and a demand above it waits until that is full.
     for (const url of [one, two]) {
+      // It serves: nobody should be sent elsewhere for it.
+      expect(await healthy(url)).toMatchObject({ status: 'ready', budgets: 'share' })
       expect(await ask(url, 'alice', 1)).toMatchObject({ status: 200 })
       expect(await ask(url, 'alice', 1)).toMatchObject({ status: 429 })
     }
