@@ -85,16 +85,20 @@ function compileKey(
     : (variables, whose) => `${lineOf(readValue(variables))}@${partOf(whose, WHOSE)}`
 }
 
-/** A crowd asks for one value: the same string is found in a Map without its characters being looked at. */
+/**
+ * A crowd asks for one value: the same string is found in a Map without its characters being looked at. What would take
+ * room is not remembered: it would stay for as long as the operation is kept.
+ */
 function rememberLast(make: (value: unknown) => string): (value: unknown) => string {
   let last: unknown
   let made = make(last)
   return value => {
-    if (value !== last) {
-      made = make(value)
-      last = value
-    }
-    return made
+    if (value === last) return made
+    const key = make(value)
+    if (typeof value === 'object' || (typeof value === 'string' && !VALUE.test(value))) return key
+    last = value
+    made = key
+    return key
   }
 }
 
