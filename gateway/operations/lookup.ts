@@ -120,6 +120,7 @@ function closedLookup({ mode, introspection, tokensMax, onUnknown }: LookupOptio
     const hash = sha256(text)
     const same = mode === 'enforce' ? registry.find(hash, client) : undefined
     if (same !== undefined) return same
+    if (mode === 'require-id' && !introspection) return ID_REQUIRED
     const { normalHash, isIntrospection } = formOf(text, hash)
     if (isIntrospection && introspection) return undefined
     if (mode === 'require-id') return ID_REQUIRED

@@ -8,7 +8,7 @@ import {
 } from '../../../gateway/operations/text-form.ts'
 
 const formOf = (text: string): TextForm => createTextForms(2_000)(text, sha256(text))
-const hash = (text: string): string => normalHashOf(parse(text))
+const hash = (text: string): string => normalHashOf(parse(text, { noLocation: true }))
 
 describe('the normal hash', () => {
   test.each([
@@ -32,6 +32,12 @@ describe('the normal hash', () => {
     ['a kind', 'query A { a }', 'mutation A { a }'],
     ['a default', 'query ($a: Int = 1) { a(b: $a) }', 'query ($a: Int = 2) { a(b: $a) }'],
     ['a directive', '{ a }', '{ a @include(if: true) }'],
+    ['the order of arguments', '{ a(b: 1, c: 2) }', '{ a(c: 2, b: 1) }'],
+    ['the form of a number', '{ a(b: 1.0) }', '{ a(b: 1.00) }'],
+    ['blanks in a string', '{ a(b: "x y") }', '{ a(b: "x  y") }'],
+    ['a line of a block string', '{ a(b: """x\n  y""") }', '{ a(b: """x\n  y\n   z""") }'],
+    ['blanks within a block string', '{ a(b: """\nx\n  y\n""") }', '{ a(b: """\nx\n   y\n""") }'],
+    ['blanks at the end of its lines', '{ a(b: """\nx \ny\n""") }', '{ a(b: """\nx\ny\n""") }'],
   ])('is another one for texts that differ in %s', (_, one, other) => {
     expect(hash(other)).not.toBe(hash(one))
   })
@@ -67,6 +73,21 @@ describe('introspection', () => {
 test('a text of too many tokens has no form', () => {
   expect(createTextForms(3)('{ a }', sha256('{ a }')).normalHash).toBeDefined()
   expect(createTextForms(3)('{ a b }', sha256('{ a b }')).normalHash).toBeUndefined()
+})
+
+test('a text is read by the tree, not as it prints: lines under many braces have the form that they have under none', () => {
+  const lines = `a(b: """${'\nx'.repeat(10_000)}""")`
+  const nested = `${'{a'.repeat(600)} { ${lines} } ${'}'.repeat(600)}`
+  const { normalHash } = formOf(nested)
+  expect(normalHash).toBeDefined()
+  expect(normalHash).toBe(hash(`# a comment\n${nested}`))
+  expect(JSON.stringify(parse(nested, { noLocation: true })).length).toBeLessThan(10 * nested.length)
+})
+
+test('a text of more characters than any operation needs is not read', () => {
+  const of = (chars: number): TextForm => formOf(`{ a } #${'x'.repeat(chars - 7)}`)
+  expect(of(32 * 1024).normalHash).toBe(hash('{ a }'))
+  expect(of(32 * 1024 + 1).normalHash).toBeUndefined()
 })
 
 test('each text is read once while it is among the last ones asked for', () => {
