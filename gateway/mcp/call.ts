@@ -4,7 +4,7 @@ import { admit, type Incoming, refuse, run, type Stages } from '../pipeline.ts'
 import type { Outcome } from '../request.ts'
 import { wrongArguments } from './arguments.ts'
 import { sentenceOf } from './sentences.ts'
-import { toolsOf } from './tools.ts'
+import { isFor, toolsOf } from './tools.ts'
 
 /** What a tool answers: one text, since some clients read nothing else. */
 export interface ToolAnswer {
@@ -17,7 +17,7 @@ export interface ToolAnswer {
 /**
  * Calls a tool through the same pipeline as every door. The text is the whole GraphQL answer on one line, then one
  * sentence in Chinese and one in English. An answer that something went other than hoped (paused, sold out, a place
- * kept) is an answer; an error is one only when nothing of it came back. `undefined`: there is no such tool.
+ * kept) is an answer; an error is one only when nothing of it came back. `undefined`: the client has no such tool.
  */
 export async function callTool(
   stages: Stages,
@@ -28,7 +28,7 @@ export async function callTool(
   const admitted = await admit(stages, incoming)
   if (admitted instanceof Fault) return answer(refuse(stages, admitted, { id: incoming.id }), ANONYMOUS)
   const tool = toolsOf(admitted.graph).get(name)
-  if (tool === undefined) return undefined
+  if (tool === undefined || !isFor(incoming.clientName, tool)) return undefined
   const state = { ...admitted, operation: tool.operation }
   const wrong = wrongArguments(tool.inputSchema, args)
   if (wrong !== undefined) {

@@ -12,7 +12,7 @@ import { Fault } from '../../protocol/fault.ts'
 import { type Incoming, refuse, type Stages } from '../pipeline.ts'
 import { clientNameOf, clientVersionOf, type Outcome, traceparentOf } from '../request.ts'
 import { callTool } from './call.ts'
-import { functionTools, toolsOf } from './tools.ts'
+import { functionTools, isFor, type Tool, toolsOf } from './tools.ts'
 
 export interface McpOptions {
   readonly stages: Stages
@@ -36,10 +36,10 @@ const VALIDATOR = new AjvJsonSchemaValidator()
 export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
   const { stages, send } = options
 
-  app.get('/tools.json', async (_, reply) =>
+  app.get('/tools.json', async ({ headers }, reply) =>
     reply
       .type('application/json; charset=utf-8')
-      .send(JSON.stringify(functionTools(toolsOf(stages.graph.current)))),
+      .send(JSON.stringify(functionTools(toolsFor(clientNameOf(headers))))),
   )
 
   app.post('/mcp', async (request, reply) => {
@@ -97,7 +97,7 @@ export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
       { name: 'spillway', version: options.version },
       { capabilities: { tools: {} }, instructions: INSTRUCTIONS, jsonSchemaValidator: VALIDATOR },
     )
-    server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed() }))
+    server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed(incoming.clientName) }))
     server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
       const answer = await callTool(stages, params.name, params.arguments ?? {}, incoming)
       if (answer !== undefined) return answer
@@ -109,16 +109,18 @@ export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
     return server
   }
 
-  function listed(): object[] {
-    return [...toolsOf(stages.graph.current).values()].map(
-      ({ name, description, inputSchema, annotations }) => ({
-        name,
-        title: annotations.title,
-        description,
-        inputSchema: { ...inputSchema, required: [...inputSchema.required] },
-        annotations,
-      }),
-    )
+  function toolsFor(clientName: string | undefined): Tool[] {
+    return [...toolsOf(stages.graph.current).values()].filter(tool => isFor(clientName, tool))
+  }
+
+  function listed(clientName: string | undefined): object[] {
+    return toolsFor(clientName).map(({ name, description, inputSchema, annotations }) => ({
+      name,
+      title: annotations.title,
+      description,
+      inputSchema: { ...inputSchema, required: [...inputSchema.required] },
+      annotations,
+    }))
   }
 }
 

@@ -49,7 +49,11 @@ interface Source {
 
 const TOOLS = new WeakMap<Source, ReadonlyMap<string, Tool>>()
 
-/** A graph's tools by name, made once. */
+/** Of an operation that is another client's, nobody is told and nobody runs it, as at the other doors. */
+export const isFor = (clientName: string | undefined, { operation }: Tool): boolean =>
+  operation.clientName === undefined || operation.clientName === clientName
+
+/** A graph's tools by name, made once; whose they are, {@link isFor} says. */
 export function toolsOf(graph: Source): ReadonlyMap<string, Tool> {
   let tools = TOOLS.get(graph)
   if (tools === undefined) {
@@ -95,8 +99,8 @@ function* createTools(
   return tools
 }
 
-export function functionTools(tools: ReadonlyMap<string, Tool>): readonly FunctionTool[] {
-  return [...tools.values()].map(({ name, description, inputSchema }) => ({
+export function functionTools(tools: Iterable<Tool>): readonly FunctionTool[] {
+  return [...tools].map(({ name, description, inputSchema }) => ({
     type: 'function',
     function: { name, description, parameters: inputSchema },
   }))

@@ -153,6 +153,7 @@ function servable(compiled: CompiledOperation, pricing: PricingOptions | undefin
     name: 'adhoc',
     kind: compiled.kind,
     priority: 'ADHOC',
+    clientName: undefined,
     tool: undefined,
     description: undefined,
     definition: compiled.operation,

@@ -19,6 +19,8 @@ export interface ServableOperation {
   readonly name: string
   readonly kind: 'query' | 'mutation'
   readonly priority: Priority
+  /** The only client that it is for; `undefined`: it is everybody's. */
+  readonly clientName: string | undefined
   readonly tool: string | undefined
   readonly description: string | undefined
   readonly definition: OperationDefinitionNode
@@ -165,11 +167,11 @@ export async function createRegistryAsync(
 
 /** The same text is the same operation; its entry may say something else of it. */
 function takenOver(
-  { id, priority, tool, description }: ManifestOperation,
+  { id, priority, clientName, tool, description }: ManifestOperation,
   before: OperationRegistry,
 ): Made | undefined {
   const known = before.madeOf(id)
-  return known && { ...known, operation: { ...known.operation, priority, tool, description } }
+  return known && { ...known, operation: { ...known.operation, priority, clientName, tool, description } }
 }
 
 /** @param checking what a thread says of it; `undefined`: this one looks. */
@@ -219,7 +221,7 @@ const keyOf = (hash: string, clientName: string | undefined): string =>
 
 /** @param variants one a rollout. */
 function servable(
-  { id, priority, tool, description }: ManifestOperation,
+  { id, priority, clientName, tool, description }: ManifestOperation,
   document: DocumentNode,
   variants: readonly CompiledOperation[],
   pricing: PricingOptions | undefined,
@@ -231,6 +233,7 @@ function servable(
     name: compiled.name ?? id.slice(0, 12),
     kind: compiled.kind,
     priority,
+    clientName,
     tool,
     description,
     definition: onlyOperation(document),

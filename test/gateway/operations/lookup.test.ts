@@ -12,6 +12,7 @@ const KNOWN = OPERATIONS.Who!
 const REFORMATTED = '# a comment\nquery  Who {,,\n  who\n}\n'
 const UNKNOWN = '{ who, me { id } }'
 const IOS = 'query OfIos { who }'
+const IOS_TOOL = 'query ToolOfIos { who }'
 const CLAIM = OPERATIONS.Claim!
 const FRAGMENTS = 'query Ordered { ...A ...B } fragment A on Query { who } fragment B on Query { me { id } }'
 const REORDERED = 'fragment B on Query { me { id } } fragment A on Query { who } query Ordered { ...A ...B }'
@@ -19,6 +20,7 @@ const MANIFEST_HERE: readonly ManifestOperation[] = [
   ...MANIFEST,
   { id: hashOf(IOS), body: IOS, priority: 'PAY', clientName: 'ios' },
   { id: hashOf(FRAGMENTS), body: FRAGMENTS, priority: 'BROWSE' },
+  { id: hashOf(IOS_TOOL), body: IOS_TOOL, priority: 'BROWSE', clientName: 'ios', tool: 'of_ios' },
 ]
 
 const id = (text: string): object => ({
@@ -224,6 +226,27 @@ for (const mode of SAFELIST_MODES) {
         },
       })
       expect(called.json().result.content[0].text).toContain('"nameZh":"奶茶1"')
+    })
+
+    test("a tool that is another client's is neither shown nor run", async () => {
+      const { app } = door.graph.gateway
+      const ask = async (method: string, params: object, client: string): Promise<string> =>
+        (
+          await app.inject({
+            method: 'POST',
+            url: '/mcp',
+            headers: { accept: 'application/json, text/event-stream', 'graphql-client-name': client },
+            payload: { jsonrpc: '2.0', id: 1, method, params },
+          })
+        ).body
+      const called = { name: 'of_ios', arguments: {} }
+      expect(await ask('tools/call', called, 'ios')).toContain('anonymous')
+      expect(await ask('tools/list', {}, 'ios')).toContain('of_ios')
+      const before = door.graph.executed.length
+      expect(await ask('tools/call', called, 'web')).toContain('expected one of the tools listed')
+      expect(await ask('tools/list', {}, 'web')).not.toContain('of_ios')
+      expect((await app.inject({ url: '/tools.json' })).body).not.toContain('of_ios')
+      expect(door.graph.executed.length).toBe(before)
     })
 
     if (mode === 'enforce') {
