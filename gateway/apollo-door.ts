@@ -19,6 +19,7 @@ import { Fault } from '../protocol/fault.ts'
 import { presentError } from './errors.ts'
 import { headOf, type ResponseHead } from './http.ts'
 import { adhocRules } from './operations/adhoc-rules.ts'
+import { tooManyAlike } from './operations/alike-fields.ts'
 import type { PersistedTexts } from './operations/apq.ts'
 import type { RegistryLimits, ServableOperation } from './operations/registry.ts'
 import { type Graph, onGraph, type RequestState, refuse, run, type Stages } from './pipeline.ts'
@@ -37,6 +38,8 @@ export interface ApolloDoorOptions {
 /** Apollo Server behind Fastify: it parses and validates text; what it executes is the pipeline's `run`. */
 export interface ApolloDoor {
   readonly hasLandingPage: boolean
+  /** Why a text is not even to be validated; `undefined`: it may be. */
+  refusalOf(text: string): Fault | undefined
   /** Answers with the body; status and headers are set on the reply. `request.admitted` must be set, but for the page. */
   handle(request: FastifyRequest, reply: FastifyReply): Promise<string>
   /** Parses and validates against this graph from now on; throws when its schema is not one that Apollo Server takes. */
@@ -95,6 +98,7 @@ export async function createApolloDoor(options: ApolloDoorOptions): Promise<Apol
   const handler = fastifyApolloHandler(server, { context: async request => ({ state: request.admitted }) })
   return {
     hasLandingPage: landingPage,
+    refusalOf: text => tooManyAlike(text, limits.tokensMax),
     serve,
     handle: async (request, reply) => (await handler.call(request.server, request, reply)) as string,
     stop: () => server.stop(),

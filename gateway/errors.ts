@@ -76,7 +76,7 @@ export const ERRORS: Readonly<Record<string, ErrorEntry>> = Object.freeze({
   OPERATION_TOO_LARGE: entry(
     400,
     false,
-    'The operation has too many selections once its fragments are expanded, or too many conditions.',
+    'The operation has too many selections once its fragments are expanded, too many fields of one name, or too many conditions.',
   ),
   MAX_TOKENS_LIMIT: entry(400, false, 'The text has too many tokens.'),
   MAX_DEPTH_LIMIT: entry(400, false, 'The operation nests too deep.'),

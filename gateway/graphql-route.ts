@@ -84,7 +84,9 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
     params: GraphqlParams,
     state: RequestState,
     type: AnswerType,
-  ): Promise<string> {
+  ): Promise<string | FastifyReply> {
+    const refusal = state.text === undefined ? undefined : apollo.refusalOf(state.text)
+    if (refusal !== undefined) return sendOutcome(reply, refuse(stages, refusal, state), type)
     request.admitted = state
     rewriteForApollo(request, params)
     reply.header('cache-control', 'no-store')

@@ -33,6 +33,9 @@ const INTROSPECTION_LISTS: ReadonlySet<string> = new Set([
 /** Tools select 9 of them. Twice a hundred under aliases, a text of 4 kB, took a second and wrote 2.7 MB. */
 const INTROSPECTION_LISTS_MAX = 32
 
+/** Selection sets within one another, fragments among them, beyond {@link OperationLimits.depthMax}. */
+const NESTING_BEYOND_DEPTH_MAX = 100
+
 /** What is wrong with an operation's size, or `undefined`. Fragments are measured once, not once a spread. */
 export function checkLimits(
   document: DocumentNode,
@@ -53,6 +56,14 @@ export function checkLimits(
   const depth = depthOf(operation.selectionSet, fragments)
   if (depth > limits.depthMax) {
     return new Fault('MAX_DEPTH_LIMIT', `expected at most ${limits.depthMax} levels of fields, got ${depth}`)
+  }
+  const nestingMax = limits.depthMax + NESTING_BEYOND_DEPTH_MAX
+  const nesting = nestingOf(operation.selectionSet, fragments)
+  if (nesting > nestingMax) {
+    return new Fault(
+      'MAX_DEPTH_LIMIT',
+      `expected at most ${nestingMax} levels of fields and fragments, got ${nesting}`,
+    )
   }
   const lists = introspectionListsOf(operation.selectionSet, fragments)
   if (lists > INTROSPECTION_LISTS_MAX) {
@@ -113,6 +124,25 @@ function depthOf(
     if (depth > deepest) deepest = depth
   }
   return deepest
+}
+
+/** As {@link depthOf}, fragments counted: what is printed, planned and walked through is as deep. */
+function nestingOf(
+  set: SelectionSetNode,
+  fragments: Fragments,
+  known: Map<string, number> = new Map(),
+): number {
+  let deepest = 0
+  for (const selection of set.selections) {
+    const inner =
+      selection.kind === Kind.FRAGMENT_SPREAD
+        ? inFragment(selection.name.value, fragments, known, within => nestingOf(within, fragments, known))
+        : selection.selectionSet === undefined
+          ? 0
+          : nestingOf(selection.selectionSet, fragments, known)
+    if (inner > deepest) deepest = inner
+  }
+  return 1 + deepest
 }
 
 /** @param set at the root, or below `__schema` or `__type`. */

@@ -28,6 +28,21 @@ test.each([
   }
 })
 
+test('fragments within one another are bounded too: inline, spread, and both', () => {
+  const inline = (levels: number): string => `{ ${'... { '.repeat(levels)} a ${'}'.repeat(levels)} }`
+  const spread = (levels: number): string =>
+    Array.from(
+      { length: levels },
+      (_, i) => `fragment f${i} on A { ${i + 1 < levels ? `...f${i + 1}` : 'a'} }`,
+    ).join(' ')
+  // The operation's own set is a level.
+  for (const nested of [inline, (levels: number) => `{ ...f0 } ${spread(levels)}`]) {
+    expect(check(nested(111), 12, 1)).toBeUndefined()
+    expect(check(nested(112), 12, 1)).toBe('expected at most 112 levels of fields and fragments, got 113')
+  }
+  expect(check(`{ ${'... { '.repeat(60)} ...f0 ${'}'.repeat(60)} } ${spread(60)}`, 12, 1)).toMatch(/got 121$/)
+})
+
 test('introspection is neither deep nor many', () => {
   const text =
     '{ __typename __schema { types { fields { type { ofType { name } } } } } t: __type(name: "A") { name } a }'
