@@ -27,7 +27,7 @@ export function createAddressOf(trustedProxies: readonly string[] = []): Address
     if (address === undefined || forwardedFor === undefined || !isTrusted(address)) return networkOf(remote)
     const hops = (Array.isArray(forwardedFor) ? forwardedFor.join(',') : forwardedFor).split(',')
     for (const hop of hops.slice(-HOPS_MAX).reverse()) {
-      const before = plain(hop.trim())
+      const before = plain(withoutPort(hop.trim()))
       // Not an address: what the trusted proxy has not written.
       if (before === undefined || isIP(before) === 0) break
       address = before
@@ -35,6 +35,12 @@ export function createAddressOf(trustedProxies: readonly string[] = []): Address
     }
     return networkOf(address)
   }
+}
+
+/** Some balancers write `203.0.113.9:4711` and `[2001:db8::9]:4711`. */
+function withoutPort(hop: string): string {
+  const [, ipv6, ipv4] = /^\[([^\]]+)\](?::\d+)?$|^([\d.]+):\d+$/.exec(hop) ?? []
+  return ipv6 ?? ipv4 ?? hop
 }
 
 /** IPv4 as it is, mapped into IPv6 too. */

@@ -42,6 +42,9 @@ export const DEFAULT_COST: CostSettings = Object.freeze({
   tiers: DEFAULT_TIERS,
 })
 
+const RATE_MIN = 0.001
+const RATE_MAX = 1e9
+
 /** Settings where they differ from {@link DEFAULT_COST}. */
 export interface CostOptions {
   readonly mode?: CostMode | undefined
@@ -74,6 +77,11 @@ function assertCostSettings({ mode, max, listSize, subgraphs, tiers }: CostSetti
     if (Number.isFinite(value) && value > 0) return
     throw new RangeError(`expected cost.${name} to be a positive number, got ${value}`)
   }
+  // Beyond these a schedule of milliseconds is no exact number any more.
+  const within = (name: string, value: number): void => {
+    if (value >= RATE_MIN && value <= RATE_MAX) return
+    throw new RangeError(`expected cost.${name} to be a number from ${RATE_MIN} to ${RATE_MAX}, got ${value}`)
+  }
   positive('max', max)
   positive('listSize', listSize)
   for (const [name, { max: most, listSize: size }] of Object.entries(subgraphs)) {
@@ -81,8 +89,8 @@ function assertCostSettings({ mode, max, listSize, subgraphs, tiers }: CostSetti
     if (size !== undefined) positive(`subgraphs.${name}.listSize`, size)
   }
   for (const [tier, { perSecond, burst }] of Object.entries(tiers)) {
-    positive(`tiers.${tier}.perSecond`, perSecond)
-    positive(`tiers.${tier}.burst`, burst)
+    within(`tiers.${tier}.perSecond`, perSecond)
+    within(`tiers.${tier}.burst`, burst)
     // Otherwise an operation within the maximum would be refused as too dear to whoever has that tier.
     if (mode === 'enforce' && burst < max)
       throw new RangeError(`expected cost.tiers.${tier}.burst to be at least cost.max ${max}, got ${burst}`)

@@ -1,13 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { GraphQLFormattedError } from 'graphql'
-import type { Logger } from 'pino'
 import type { Caller } from '../protocol/caller.ts'
 import { type DeadlineMs, deadlineIn, nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import type { AddressOf } from './address.ts'
 import type { FieldLimits } from './cost/field-limits.ts'
-import { codeOf, presentError, type RawError } from './errors.ts'
 import { describePlan, type PlanDescription } from './execution/describe-plan.ts'
 import type { ExecuteOptions, ExecutionOutcome, JsonOutcome } from './execution/execute.ts'
 import type { InFlight } from './execution/in-flight.ts'
@@ -20,11 +17,11 @@ import type { AdhocOperations } from './operations/adhoc.ts'
 import type { OperationLookup } from './operations/lookup.ts'
 import type { OperationRegistry, ServableOperation } from './operations/registry.ts'
 import type { Rollouts } from './operations/rollout.ts'
-import { type OperationNamed, type Outcome, outcomeCode } from './request.ts'
+import { outcomeOf, record, refusalOf, type Telling } from './outcome.ts'
+import type { OperationNamed, Outcome } from './request.ts'
 import type { Reservation, Spending } from './spending.ts'
 import type { StatusOperation } from './status-operation.ts'
 import type { Supergraph } from './supergraph/supergraph.ts'
-import type { Metrics } from './telemetry/metrics.ts'
 
 /**
  * Everything that depends on the supergraph: immutable, replaced whole when a new one is swapped in. A request keeps to
@@ -42,7 +39,7 @@ export interface Graph {
 }
 
 /** What the steps work with; one a gateway. */
-export interface Stages {
+export interface Stages extends Telling {
   readonly identify: Identify
   readonly addressOf: AddressOf
   /** Read once a request, by {@link admit}. */
@@ -56,9 +53,6 @@ export interface Stages {
   readonly inFlight: InFlight<Executed | Refused> | undefined
   /** What requests may spend; `undefined`: nothing is counted. */
   readonly spending: Spending | undefined
-  readonly metrics: Metrics
-  readonly logger: Logger
-  readonly production: boolean
   readonly limits: { readonly requestMsMax: number; readonly fetchesMax: number }
 }
 
@@ -152,26 +146,27 @@ export async function run(
   form: 'data' | 'json' = 'data',
 ): Promise<Outcome> {
   const variables = coerce(operation, given)
-  if (variables instanceof Refused) return settle(stages, state, operation, refusal(stages, variables.reason))
+  if (variables instanceof Refused)
+    return record(stages, state, operation, refusalOf(stages, variables.reason))
   const reserving = reserve(stages, state, operation, variables)
   const reserved = reserving instanceof Promise ? await reserving : reserving
-  if (reserved instanceof Refused) return settle(stages, state, operation, refusal(stages, reserved.reason))
+  if (reserved instanceof Refused) return record(stages, state, operation, refusalOf(stages, reserved.reason))
   if (reserved?.fault !== undefined) {
     const extensions = costOf(stages, state, operation, variables, reserved, undefined)
-    return settle(stages, state, operation, { ...refusal(stages, reserved.fault), ...extensions })
+    return record(stages, state, operation, { ...refusalOf(stages, reserved.fault), ...extensions })
   }
   const executed = await execute(stages, state, operation, variables, form)
   const isRefused = executed instanceof Refused
-  const outcome = isRefused ? refusal(stages, executed.reason) : outcomeOf(stages, executed)
-  if (reserved === undefined) return settle(stages, state, operation, outcome)
+  const outcome = isRefused ? refusalOf(stages, executed.reason) : outcomeOf(stages, executed)
+  if (reserved === undefined) return record(stages, state, operation, outcome)
   const actual = isRefused ? undefined : executed.actualCost
   const priced = withCost(outcome, costOf(stages, state, operation, variables, reserved, actual))
-  return settle(stages, state, operation, priced)
+  return record(stages, state, operation, priced)
 }
 
 /** The answer to a request that a step, or its door, has refused; `state` is what is known of it by then. */
 export function refuse(stages: Stages, reason: unknown, state: Partial<RequestState>): Outcome {
-  return settle(stages, state, state.operation, refusal(stages, reason))
+  return record(stages, state, state.operation, refusalOf(stages, reason))
 }
 
 // The steps
@@ -281,15 +276,6 @@ async function executeAlone(
 const variantOf = ({ variants, compiled }: ServableOperation, { bucket }: RequestState): CompiledOperation =>
   variants?.[bucket] ?? compiled
 
-function outcomeOf(stages: Stages, executed: Executed): Outcome {
-  const { errors, queryPlan } = executed
-  const data = 'json' in executed ? { json: executed.json } : { data: executed.data }
-  if (errors.length === 0 && queryPlan === undefined) return data
-  const extensions = queryPlan === undefined ? {} : { extensions: { queryPlan } }
-  if (errors.length === 0) return { ...data, ...extensions }
-  return { errors: errors.map(error => present(stages, error)), ...data, ...extensions }
-}
-
 /** What the client is told of the price, and the caller's points settled. Nothing where answers are everybody's. */
 function costOf(
   { spending }: Stages,
@@ -319,48 +305,3 @@ function withCost(outcome: Outcome, cost: Pick<Outcome, 'extensions'> | undefine
   if (cost === undefined) return outcome
   return { ...outcome, extensions: { ...outcome.extensions, ...cost.extensions } }
 }
-
-function refusal(stages: Stages, reason: unknown): Outcome {
-  if (reason instanceof Fault) return { errors: [present(stages, reason)] }
-  stages.logger.error({ err: reason }, 'request failed')
-  return { errors: [presentError({ message: '' }, stages.production)] }
-}
-
-function present({ logger, production }: Stages, error: RawError): GraphQLFormattedError {
-  const presented = presentError(error, production)
-  if (codeOf(presented) === 'INTERNAL_SERVER_ERROR') {
-    logger.error(
-      { reason: error.message, service: error.extensions?.service, path: error.path },
-      'service failed',
-    )
-  }
-  return presented
-}
-
-function settle(
-  { metrics, logger }: Stages,
-  state: Partial<RequestState>,
-  operation: ServableOperation | undefined,
-  outcome: Outcome,
-): Outcome {
-  const { id, caller, startedMs, clientName, clientVersion } = state
-  const code = outcomeCode(outcome)
-  const sample = {
-    door: caller === undefined ? 'none' : doorOf(state),
-    operation: operation?.name ?? (caller === undefined ? 'none' : 'adhoc'),
-    code,
-    durationMs: startedMs === undefined ? 0 : nowMs() - startedMs,
-    clientName,
-    clientVersion,
-  }
-  metrics.observe(sample)
-  const level = code === 'OK' ? 'debug' : 'info'
-  if (logger.isLevelEnabled(level)) {
-    // `client` is proved by the token, `clientName` by nothing: they may differ.
-    logger[level]({ requestId: id, ...sample, kind: caller?.kind, client: caller?.client }, 'request')
-  }
-  return outcome
-}
-
-const doorOf = ({ door, operation }: Partial<RequestState>): string =>
-  door === 'mcp' ? 'mcp' : operation === undefined ? 'apollo' : 'express'

@@ -6,6 +6,7 @@ import type { FieldLimits } from '../cost/field-limits.ts'
 import { type CompiledLimit, compileLimits } from '../cost/field-limits-compile.ts'
 import { compilePlanCost, type PlanCost } from '../cost/plan-cost.ts'
 import { meets } from '../execution/authorize.ts'
+import { clientVariables } from '../execution/normalize.ts'
 import type { OperationPlan } from '../execution/operation-plan.ts'
 import { internalKey } from '../execution/response-key.ts'
 import type { Variables } from '../execution/variables.ts'
@@ -46,8 +47,6 @@ export interface ExplainedField {
   readonly requestedChildrenCost: number
 }
 
-const RENAMED = 'client_'
-
 export const DEFAULT_PRICING: PricingOptions = Object.freeze({ listSize: 100 })
 
 /**
@@ -82,7 +81,7 @@ export function operationCost(
     planned(plan, variables) {
       let planCost = plans.get(plan)
       if (planCost === undefined) {
-        const clientVariable = clientVariableIn(operation)
+        const clientVariable = clientVariables(operation)
         planCost = compilePlanCost(supergraph, plan, { listSizeDefault: listSize, listSizes, clientVariable })
         plans.set(plan, planCost)
       }
@@ -115,14 +114,4 @@ function limitsFor(
     guarded.every(({ requirements }) => isFor(caller, requirements))
       ? limits
       : guarded.flatMap(({ limited, requirements }) => (isFor(caller, requirements) ? [limited] : []))
-}
-
-/** Names that the planner keeps for itself have another in plans (execution/normalize.ts). */
-function clientVariableIn({ variableDefinitions = [] }: OperationDefinitionNode): (name: string) => string {
-  const names = new Set(variableDefinitions.map(({ variable }) => variable.name.value))
-  return name => {
-    let own = name
-    while (!names.has(own) && own.startsWith(RENAMED)) own = own.slice(RENAMED.length)
-    return own
-  }
 }

@@ -52,6 +52,17 @@ export interface Budgets {
 /** Where budgets are kept now: by this process alone, by Redis for all gateways, or by this process for its share of Redis's. */
 export type BudgetSource = 'memory' | 'redis' | 'share'
 
+export interface BudgetCounts {
+  /** Calls to Redis that carried demands or refunds. */
+  readonly redisCalls: number
+  /** Calls and heartbeats that failed or came too late. */
+  readonly redisErrors: number
+  /** Changes from Redis to the share. */
+  readonly fallbacks: number
+  /** Demands answered by the share. */
+  readonly shareAnswers: number
+}
+
 /** The budgets that a gateway keeps, or shares with its fleet. */
 export interface BudgetStore {
   /** Of callers: refunds always count. */
@@ -61,5 +72,7 @@ export interface BudgetStore {
   readonly source: BudgetSource
   /** Gateways that share the budgets now, this one among them; 1 without Redis. */
   readonly gateways: number
+  /** Totals since the start; absent where there is no Redis to count. */
+  readonly counts?: BudgetCounts
   close(): Promise<void>
 }

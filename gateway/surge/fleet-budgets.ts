@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { nowMs } from '../../protocol/deadline.ts'
-import type { Bucket, BudgetStore, Budgets, NotNow, Taken } from './budgets.ts'
+import type { Bucket, BudgetCounts, BudgetStore, Budgets, NotNow, Taken } from './budgets.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { createMemoryBudgets, LocalTaken, type MemoryBudgetStore } from './memory-budgets.ts'
 import { type BucketKind, createRedisBudgets, type RedisBudgetStore } from './redis-budgets.ts'
@@ -28,17 +28,7 @@ export interface FleetBudgetsOptions {
 
 export interface FleetBudgetStore extends BudgetStore {
   readonly source: 'redis' | 'share'
-  /** Totals since the start. */
-  readonly counts: {
-    /** Calls to Redis that carried demands or refunds. */
-    readonly redisCalls: number
-    /** Calls and heartbeats that failed or came too late. */
-    readonly redisErrors: number
-    /** Changes from Redis to the share. */
-    readonly fallbacks: number
-    /** Demands answered by the share. */
-    readonly shareAnswers: number
-  }
+  readonly counts: BudgetCounts
   /** The same as `counts.redisCalls`. */
   readonly redisCalls: number
 }
@@ -122,7 +112,7 @@ class FleetBudgets implements FleetBudgetStore {
     return this.#remote.calls
   }
 
-  get counts(): FleetBudgetStore['counts'] {
+  get counts(): BudgetCounts {
     return {
       redisCalls: this.#remote.calls,
       redisErrors: this.#redisErrors,

@@ -11,6 +11,15 @@ export interface SpendingCounts {
 export interface BudgetCounts {
   readonly source: 'memory' | 'redis' | 'share'
   readonly gateways: number
+  /** Totals since the start, of budgets that are in Redis. */
+  readonly counts?:
+    | {
+        readonly redisCalls: number
+        readonly redisErrors: number
+        readonly fallbacks: number
+        readonly shareAnswers: number
+      }
+    | undefined
 }
 
 /** Adds what requests cost, whom it stopped, and where the budgets are kept. */
@@ -38,4 +47,22 @@ export function addSpendingMetrics(
     () => Number(budgets.source === 'share'),
   )
   metrics.exposeLevel('spillway_budget_gateways', 'Gateways that share the budgets.', () => budgets.gateways)
+  if (budgets.counts === undefined) return
+  const counts = (): NonNullable<BudgetCounts['counts']> => budgets.counts!
+  metrics.expose('spillway_redis_calls_total', 'Calls to Redis for budgets.', () => counts().redisCalls)
+  metrics.expose(
+    'spillway_redis_errors_total',
+    'Calls and heartbeats to Redis that failed or came too late.',
+    () => counts().redisErrors,
+  )
+  metrics.expose(
+    'spillway_budget_fallbacks_total',
+    'Changes from Redis to the share.',
+    () => counts().fallbacks,
+  )
+  metrics.expose(
+    'spillway_budget_share_answers_total',
+    'Demands on budgets that the share has answered.',
+    () => counts().shareAnswers,
+  )
 }

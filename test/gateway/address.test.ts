@@ -26,6 +26,8 @@ describe('the address that asks', () => {
       '1.1.1.1, 203.0.113.9, 10.0.0.7',
       '203.0.113.9',
     ],
+    ['its client with a port', '203.0.113.9:4711', '203.0.113.9'],
+    ['IPv6 with a port', '[2001:db8:1:2::9]:4711', '2001:db8:1:2::/64'],
     ['IPv6 by network', '2001:db8:1:2::9', '2001:db8:1:2::/64'],
     ['the first proxy when all are trusted', '10.0.0.9, 10.0.0.8', '10.0.0.9'],
     ['the last known hop before what is no address', '1.1.1.1, nonsense, 10.0.0.9', '10.0.0.9'],

@@ -317,6 +317,11 @@ describe('settings', () => {
       { mode: 'enforce', max: 500, tiers: tiersOf(1, 499) },
       'expected cost.tiers.shopper.burst to be at least cost.max 500, got 499',
     ],
+    [
+      'a tier that is no limit',
+      { tiers: tiersOf(1e-310, 5_000) },
+      'expected cost.tiers.shopper.perSecond to be a number from 0.001 to 1000000000, got 1e-310',
+    ],
     ['a subgraph', { subgraphs: { shelves: { max: 5 } } }, 'shelves'],
   ])('refuse to start with %s', async (_, cost, message) => {
     await expect(serve({ cost: cost! })).rejects.toThrow(message)

@@ -113,6 +113,9 @@ describe('two gateways on one Redis', () => {
     await until('both to be back', async () => (await shared(one)) + (await shared(two)) === 0)
     expect(await ask(two, 'alice', 1)).toEqual({ status: 200, available: 99 })
     for (const gateway of gateways) expect(gateway.output.match(/Redis is gone/g)).toHaveLength(1)
+    const metrics = await (await fetch(`${one}/metrics`)).text()
+    expect(metrics).toMatch(/^spillway_budget_fallbacks_total 1$/m)
+    expect(metrics).toMatch(/^spillway_budget_share_answers_total [1-9]/m)
   })
 
   test('start without it', async () => {

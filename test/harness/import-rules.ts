@@ -79,7 +79,7 @@ export const PARTS: readonly Part[] = [
   },
   {
     name: 'gateway/pipeline',
-    files: /^gateway\/(pipeline|spending|purse|cost-refusals|address|status-operation)\.ts$/,
+    files: /^gateway\/(pipeline|outcome|spending|purse|cost-refusals|address|status-operation)\.ts$/,
     may: [
       ...GATEWAY,
       'gateway/operations',
