@@ -2,16 +2,15 @@ import type { AddressInfo, Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { FastifyInstance } from 'fastify'
-import { type Logger, pino } from 'pino'
+import { pino } from 'pino'
 import { SharingClient } from '../protocol/sharing-client.ts'
-import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { createAddressOf } from './address.ts'
 import { createApolloDoor } from './apollo-door.ts'
-import { type CompressionSettings, createCompress } from './compression.ts'
-import type { PropagationRules, ShareSettings } from './config-file.ts'
+import { createCompress } from './compression.ts'
 import { limitsRoutes, shownInHealth } from './control/limits-routes.ts'
-import { type OverrideRedis, redisOverrides } from './control/redis-overrides.ts'
-import { type CostOptions, type CostSettings, costSettingsOf } from './cost-settings.ts'
+import { redisOverrides } from './control/redis-overrides.ts'
+import { type CostSettings, costSettingsOf } from './cost-settings.ts'
+import { exposeCounts } from './counts.ts'
 import { InFlight } from './execution/in-flight.ts'
 import { type PlannerDeath, planHost } from './execution/plan-host.ts'
 import { explorerRoutes } from './explorer.ts'
@@ -19,79 +18,29 @@ import { expressLane } from './express-lane.ts'
 import { createFieldControls } from './field-controls.ts'
 import { buildGraph, type CreateClient, type GraphSource } from './graph.ts'
 import { graphqlRoute } from './graphql-route.ts'
-import { createApiKeys, type PartnerKey } from './identity/api-keys.ts'
+import { createApiKeys } from './identity/api-keys.ts'
 import { createIdentify } from './identity/identify.ts'
-import { createTokenVerifier, type TokenSettings } from './identity/tokens.ts'
+import { createTokenVerifier } from './identity/tokens.ts'
 import { assertLimits, DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
 import { mcpRoutes } from './mcp/server.ts'
 import { createPersistedTexts } from './operations/apq.ts'
-import { createSharedTexts, type TextRedis } from './operations/apq-redis.ts'
+import { createSharedTexts } from './operations/apq-redis.ts'
 import { createLookup } from './operations/lookup.ts'
-import type { ManifestOperation } from './operations/manifest.ts'
 import { createUnknownTexts } from './operations/unknown-texts.ts'
+import type { GatewayOptions } from './options.ts'
 import type { Stages } from './pipeline.ts'
 import { assertSubgraphs, compilePropagation } from './propagation.ts'
 import { sendOutcome } from './reply.ts'
-import type { SafelistMode } from './request.ts'
 import { serveGraph } from './served-graph.ts'
 import { createApp, laneHeaders, requestIds } from './server.ts'
 import { createSpending, REFUSALS } from './spending.ts'
 import { statusRoutes } from './status-routes.ts'
 import type { Subgraph, Supergraph } from './supergraph/supergraph.ts'
-import type { BudgetStore } from './surge/budgets.ts'
 import { createMemoryBudgets } from './surge/memory-budgets.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { addSpendingMetrics } from './telemetry/spending-metrics.ts'
 
-export type { CreateClient }
-
-export interface GatewayOptions {
-  /** A composed Federation 2 supergraph. */
-  readonly supergraphSdl: string
-  /** One client a subgraph of the supergraph, or how to make one. The gateway closes them. */
-  readonly clients: ReadonlyMap<string, SubgraphClient> | CreateClient
-  /** Where a subgraph is. Default: where the supergraph says. */
-  readonly urlOf?: (subgraph: Subgraph) => string
-  /** Persisted operations: a manifest's text, or its entries. Default: none. */
-  readonly manifest?: string | readonly ManifestOperation[]
-  /** What of clients' own texts is served. Default `off`: all. */
-  readonly safelist?: SafelistMode
-  /** Where all gateways keep texts that clients have registered; not closed here. Default: each has its own. */
-  readonly textRedis?: TextRedis | undefined
-  /** Without them only anonymous callers are served, and whoever sends a token is told so. */
-  readonly tokens?: TokenSettings
-  /** Whose keys are believed in the header `x-api-key`. Default: the header is not looked at. */
-  readonly partners?: readonly PartnerKey[]
-  /** Masks what others say of their errors, and turns off by default what only developers need. Default true. */
-  readonly production?: boolean
-  /** Default: outside production. */
-  readonly introspection?: boolean
-  /** Apollo Sandbox at `/graphql` in a browser, GraphiQL at `/explorer`. Default: outside production. */
-  readonly explorers?: boolean
-  /** Origins whose pages may read answers. Default: none. */
-  readonly corsOrigins?: readonly string[]
-  readonly limits?: Partial<GatewayLimits>
-  /** What requests may spend. Default: nothing is counted. */
-  readonly cost?: CostOptions
-  /** Budgets shared with other gateways; the gateway closes them. Default: its own, in memory. */
-  readonly budgets?: BudgetStore
-  /** Where all gateways keep what operators make of limits; not closed here. Default: each has its own. */
-  readonly overrideRedis?: OverrideRedis | undefined
-  /** Addresses and networks whose `x-forwarded-for` is believed. Default: none. */
-  readonly trustedProxies?: readonly string[]
-  /** Labels of progressive `@override` that hold for every caller. Default: none. */
-  readonly overrideLabels?: Iterable<string>
-  /** What subgraphs get of a client's headers. Default: nothing. */
-  readonly headers?: PropagationRules
-  /** `false`: answers are never compressed. */
-  readonly compression?: false | CompressionSettings
-  /** Whether a client that asks gets the plan in `extensions.queryPlan`. Default: outside production. */
-  readonly queryPlans?: boolean
-  /** Whether what is asked twice at the same time is answered once. Default: both. */
-  readonly share?: ShareSettings
-  /** Default: none is kept. */
-  readonly logger?: Logger
-}
+export type { CreateClient, GatewayOptions }
 
 export interface Gateway {
   /** Fastify, ready and not listening; `inject` works. */
@@ -165,38 +114,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   assertSubgraphs('cost.subgraphs', options.cost?.subgraphs, graph.current.supergraph.subgraphs)
   const texts = createPersistedTexts(textRedis && createSharedTexts({ redis: textRedis, logger }))
   const unknownTexts = createUnknownTexts(logger)
-  metrics.expose(
-    'spillway_unknown_texts_total',
-    'Requests with a text that is of no persisted operation; counted where `SAFELIST` is audit or enforce.',
-    () => unknownTexts.count,
-  )
-  metrics.exposeLevel(
-    'spillway_texts_registered',
-    'Texts that clients have registered under their hash, in memory.',
-    () => texts.kept,
-  )
   const inFlight: Stages['inFlight'] = share.queries === false ? undefined : new InFlight()
-  metrics.expose(
-    'spillway_queries_shared_total',
-    "Queries answered by another's execution.",
-    () => inFlight?.shared ?? 0,
-  )
-  metrics.expose('spillway_plans_total', "Plans made in the planner's process.", () => planHost.plans)
-  metrics.expose(
-    'spillway_planner_deaths_total',
-    "Planner's processes that ended by themselves or took too long.",
-    () => planHost.deaths,
-  )
-  metrics.exposeLevel(
-    'spillway_plans_pending',
-    "Plans that are awaited of the planner's process.",
-    () => planHost.pending,
-  )
-  metrics.exposeLevel(
-    'spillway_texts_kept',
-    'Texts of clients that are compiled.',
-    () => graph.current.adhoc.kept,
-  )
+  exposeCounts(metrics, { texts, unknownTexts, inFlight, graph })
   const budgets = options.budgets ?? createMemoryBudgets()
   const { overrideRedis } = options
   const store = overrideRedis && redisOverrides(overrideRedis)
