@@ -181,3 +181,39 @@ describe('a text that a client registers', () => {
     expect(await metric('spillway_texts_registered')).toBe(before)
   })
 })
+
+test('what a flood of texts puts where all gateways keep theirs is bounded; what is there already may be put again', () => {
+  let now = 0
+  const put: string[] = []
+  const shared = {
+    isUsable: true,
+    get: async () => undefined,
+    set: (hash: string) => void put.push(hash),
+  }
+  const texts = createPersistedTexts(shared, { sharedCharsMax: 3 * (10 + 256) }, () => now)
+  const flood = (from: number): void => {
+    for (let i = from; i < from + 10; i++) texts.keep(`${i}`, '{ ten___ }')
+  }
+  flood(0)
+  expect(put).toEqual(['0', '1', '2'])
+  flood(0)
+  expect(put).toEqual(['0', '1', '2', '0', '1', '2'])
+  expect(texts.kept).toBe(10)
+  // A third of a day gives a third back.
+  now = 8 * 60 * 60 * 1_000
+  flood(3)
+  expect(put.slice(6)).toEqual(['3'])
+  now += 1_000 * 24 * 60 * 60 * 1_000
+  flood(4)
+  expect(put.slice(7)).toEqual(['4', '5', '6'])
+})
+
+test('while the others cannot be reached nothing of the allowance goes', () => {
+  const put: string[] = []
+  const shared = { isUsable: false, get: async () => undefined, set: (hash: string) => void put.push(hash) }
+  const texts = createPersistedTexts(shared, { sharedCharsMax: 10 + 256 }, () => 0)
+  texts.keep('1', '{ ten___ }')
+  shared.isUsable = true
+  texts.keep('2', '{ ten___ }')
+  expect(put).toEqual(['2'])
+})
