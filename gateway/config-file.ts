@@ -251,6 +251,8 @@ export function parsed<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  const wrong = result.error.issues.map(issue => `${issue.path.join('.') || source}: ${issue.message}`)
+  const wrong = result.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.join('.')}: ${message}`,
+  )
   throw new Error(`${source} is not right: ${wrong.join('; ')}`)
 }

@@ -83,13 +83,21 @@ function defined<Members extends object>(
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never
 }
 
-/** The files as they are now. Rejects when one cannot be read. */
+/** The files as they are now. Rejects with an Error that names the variable when one cannot be read. */
 export async function readGraphSource({
   supergraphPath,
   operationsPath,
 }: GatewayConfig): Promise<GraphSource> {
   return {
-    supergraphSdl: await readFile(supergraphPath, 'utf8'),
-    manifest: operationsPath === undefined ? '{}' : await readFile(operationsPath, 'utf8'),
+    supergraphSdl: await readNamed('SUPERGRAPH', supergraphPath),
+    manifest: operationsPath === undefined ? '{}' : await readNamed('OPERATIONS', operationsPath),
+  }
+}
+
+async function readNamed(variable: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new Error(`${variable}: cannot read ${path}: ${(error as Error).message}`)
   }
 }

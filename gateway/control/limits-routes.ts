@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Caller } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
+import { expecting } from '../config-file.ts'
 import { type FieldLimit, problemOfRate } from '../cost/field-limits.ts'
 import type { CostMode } from '../cost-settings.ts'
 import { refuse, type Stages } from '../pipeline.ts'
@@ -20,14 +21,23 @@ export interface LimitsRoutesOptions {
 
 const SCOPE = 'campaign:operate'
 
-const number = z.number('expected a number')
-const rateSchema = z.strictObject({
-  per: z.enum(['FLEET', 'CALLER'], 'expected per to be FLEET or CALLER'),
-  by: z.string().nullish(),
-  perSecond: number,
-  burst: number,
-})
-const whichSchema = rateSchema.pick({ per: true, by: true }).partial()
+const number = z.number(expecting('a number'))
+const rateSchema = z.strictObject(
+  {
+    per: z.enum(['FLEET', 'CALLER'], expecting('FLEET or CALLER')),
+    by: z.string(expecting('the path of an argument, or null')).nullish(),
+    perSecond: number,
+    burst: number,
+  },
+  {
+    error: ({ code, input, keys }) =>
+      `expected an object of per, by, perSecond and burst, got ${code === 'unrecognized_keys' ? keys.join(', ') : JSON.stringify(input)}`.slice(
+        0,
+        200,
+      ),
+  },
+)
+const whichSchema = z.object(rateSchema.shape).pick({ per: true, by: true }).partial().strict()
 
 /**
  * `/control/limits`: limits as declared and as they hold, and how lines stand; for operators.
@@ -73,6 +83,8 @@ export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions)
   app.delete<{ Params: { field: string } }>('/control/limits/:field', async (request, reply) => {
     const caller = await operator(request)
     if (caller instanceof Fault) return refused(request, reply, caller)
+    if (request.body !== undefined && request.body !== null)
+      return refused(request, reply, new Fault('BAD_INPUT', `expected per and by after a "?", got a body`))
     const given = read(whichSchema, request.query)
     if (given instanceof Fault) return refused(request, reply, given)
     const found = find(limits(), request.params.field, given.per, given.by)
@@ -165,7 +177,13 @@ function find(
   )
   return found.length > 0
     ? found
-    : new Fault('BAD_INPUT', `expected one of the field's limits (${ofField.map(named).join('; ')})`)
+    : new Fault(
+        'BAD_INPUT',
+        `expected one of the field's limits (${ofField.map(named).join('; ')}), got per ${per}, by ${by}`.slice(
+          0,
+          500,
+        ),
+      )
 }
 
 const ambiguous = (found: readonly FieldLimit[]): Fault =>

@@ -46,8 +46,14 @@ export interface OperationLookup {
   note(known: KnownOperations, named: OperationNamed, client: Client, found: Found): void
 }
 
-const NOT_IN_LIST = new Fault('PERSISTED_QUERY_NOT_IN_LIST', 'expected the id of a persisted operation')
-const NOT_IN_SAFELIST = new Fault('QUERY_NOT_IN_SAFELIST', 'expected the text of a persisted operation')
+const NOT_IN_LIST = new Fault(
+  'PERSISTED_QUERY_NOT_IN_LIST',
+  'expected the id of a persisted operation of this client, got another',
+)
+const NOT_IN_SAFELIST = new Fault(
+  'QUERY_NOT_IN_SAFELIST',
+  'expected the text of a persisted operation of this client, got another',
+)
 const ID_REQUIRED = new Fault(
   'PERSISTED_QUERY_ID_REQUIRED',
   'expected the id of a persisted operation, got a text',

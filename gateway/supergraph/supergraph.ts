@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto'
 import { setImmediate as othersTurn } from 'node:timers/promises'
-import { type ConstDirectiveNode, type DocumentNode, type GraphQLSchema, Kind, parse, print } from 'graphql'
+import {
+  type ConstDirectiveNode,
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  parse,
+  print,
+} from 'graphql'
 import { createPlanner, type Planner } from '../execution/plan.ts'
 import { apiSchemaInSteps } from './api-schema.ts'
 import { type Authorization, authorizationOf } from './authorization.ts'
@@ -63,7 +71,7 @@ export async function loadSupergraphAsync(sdl: string): Promise<Supergraph> {
 }
 
 function* loading(sdl: string): Generator<undefined, Supergraph> {
-  const composed = parse(sdl, { noLocation: true })
+  const composed = parsed(sdl)
   yield
   const links = linksOf(composed)
   refuseContext(composed, links)
@@ -160,4 +168,14 @@ function refuseContext(document: DocumentNode, links: Links): void {
 function takesContext(directive: ConstDirectiveNode): boolean {
   const given = directive.arguments?.find(argument => argument.name.value === 'contextArguments')?.value
   return directive.name.value === 'join__field' && given?.kind === Kind.LIST && given.values.length > 0
+}
+
+function parsed(sdl: string): DocumentNode {
+  try {
+    return parse(sdl, { noLocation: true })
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error
+    const [at] = error.locations ?? []
+    throw new Error(`supergraph: ${error.message}${at === undefined ? '' : ` (line ${at.line})`}`)
+  }
 }

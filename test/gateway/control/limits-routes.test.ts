@@ -161,7 +161,7 @@ test('what is no rate, no limit or no certain one is refused, and nothing change
       CLAIM,
       { ...BY_DROP, ...rate, by: 'input.shop' },
       400,
-      "expected one of the field's limits (per FLEET, by input.drop; per FLEET, by null; per CALLER, by input.drop)",
+      "expected one of the field's limits (per FLEET, by input.drop; per FLEET, by null; per CALLER, by input.drop), got per FLEET, by input.shop",
     ],
     [
       CLAIM,
@@ -169,14 +169,14 @@ test('what is no rate, no limit or no certain one is refused, and nothing change
       400,
       'expected by to tell which limit is meant (per FLEET, by input.drop; per FLEET, by null)',
     ],
-    [CLAIM, { per: 'SHOP', ...rate }, 400, 'per: expected per to be FLEET or CALLER'],
+    [CLAIM, { per: 'SHOP', ...rate }, 400, 'per: expected FLEET or CALLER, got "SHOP"'],
     [
       CLAIM,
       { ...BY_DROP, ...rate, perSecond: 0 },
       400,
       'expected perSecond to be a number from 0.001 to 1000000000, got 0',
     ],
-    [CLAIM, { ...BY_DROP, ...rate, perSecond: '5' }, 400, 'perSecond: expected a number'],
+    [CLAIM, { ...BY_DROP, ...rate, perSecond: '5' }, 400, 'perSecond: expected a number, got "5"'],
     [
       CLAIM,
       { ...BY_DROP, ...rate, burst: 10 },
@@ -189,9 +189,9 @@ test('what is no rate, no limit or no certain one is refused, and nothing change
       400,
       'expected burst to be a positive number up to 1000000000',
     ],
-    [CLAIM, { ...BY_DROP, ...rate, forHowLong: 5 }, 400, 'forHowLong'],
-    [CLAIM, { ...BY_DROP, perSecond: 5 }, 400, 'burst: expected a number'],
-    [CLAIM, [], 400, 'body: '],
+    [CLAIM, { ...BY_DROP, ...rate, forHowLong: 5 }, 400, 'perSecond and burst, got forHowLong'],
+    [CLAIM, { ...BY_DROP, perSecond: 5 }, 400, 'burst: expected a number, got undefined'],
+    [CLAIM, [], 400, 'body: expected an object of per, by, perSecond and burst, got []'],
   ] as const) {
     const answer = await control(0, 'PUT', path, { body })
     expect(answer.body.errors[0].message).toContain(message)
@@ -199,6 +199,13 @@ test('what is no rate, no limit or no certain one is refused, and nothing change
     expect(answer.body.errors[0].extensions.code).toBe(status === 404 ? 'NOT_FOUND' : 'BAD_INPUT')
   }
   expect((await control(0, 'DELETE', `${CLAIM}?per=SHOP`)).status).toBe(400)
+  expect((await control(0, 'DELETE', `${CLAIM}?of=FLEET`)).status).toBe(400)
+  // As PUT has it: without `?per=`, it would take all limits of the field back.
+  const withBody = await control(0, 'DELETE', CLAIM, { body: { per: 'FLEET' } })
+  expect([withBody.status, withBody.body.errors[0].message]).toEqual([
+    400,
+    'expected per and by after a "?", got a body',
+  ])
   expect((await control(0, 'GET')).body.limits[0].inForce).toEqual(DROP_RATE)
 })
 
