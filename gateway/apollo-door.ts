@@ -1,4 +1,5 @@
 import { ApolloServer, type ApolloServerOptions, type ApolloServerPlugin, HeaderMap } from '@apollo/server'
+import { ApolloServerValidationErrorCode } from '@apollo/server/errors'
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -201,7 +202,15 @@ function formatError(
   const fault =
     error instanceof GraphQLError && error.originalError instanceof Fault ? error.originalError : undefined
   const code = fault?.code ?? codeOf(formatted, error)
-  return presentError({ ...formatted, extensions: { ...fault?.extensions, code } }, production)
+  const message = messageOf(formatted)
+  return presentError({ ...formatted, message, extensions: { ...fault?.extensions, code } }, production)
+}
+
+/** Apollo's message, but for what speaks of settings that this gateway does not have. */
+function messageOf({ message, extensions }: GraphQLFormattedError): string {
+  return extensions?.validationErrorCode === ApolloServerValidationErrorCode.INTROSPECTION_DISABLED
+    ? 'expected no __schema and no __type: introspection is off here'
+    : message
 }
 
 /** Apollo's code, but for what this gateway tells apart. */

@@ -69,13 +69,16 @@ export async function createConfiguredGateway(
 }
 
 function urlOf({ name, url }: Parameters<CreateClient>[0], { subgraphUrls }: GatewayConfig): string {
-  const variable = name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
+  const variable = variableOf(name)
   const address = subgraphUrls.get(variable) ?? url
   if (address !== '') return address
   throw new Error(
     `SUBGRAPH_URL_${variable}: expected, since the supergraph gives no address for the subgraph ${name}`,
   )
 }
+
+/** What follows `SUBGRAPH_URL_` for a subgraph of this name. */
+export const variableOf = (name: string): string => name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
 
 function defined<Members extends object>(
   members: Members,

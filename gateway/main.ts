@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { GATEWAY_VARIABLES, type GatewayConfig, readConfig } from './config.ts'
-import { createConfiguredGateway, readGraphSource } from './configured.ts'
+import { createConfiguredGateway, readGraphSource, variableOf } from './configured.ts'
 import type { Gateway } from './gateway.ts'
 import type { GraphSource } from './graph.ts'
 import { readTokenSettings } from './identity/settings.ts'
@@ -49,7 +49,7 @@ async function reload(gateway: Gateway, config: GatewayConfig, logger: Logger): 
 
 function warnOfMissing(
   gateway: Gateway,
-  { identityKey, operationsPath, overrideLabels, safelist }: GatewayConfig,
+  { identityKey, operationsPath, overrideLabels, safelist, subgraphUrls }: GatewayConfig,
   tokens: TokenSettings | undefined,
   logger: Logger,
 ): void {
@@ -65,6 +65,10 @@ function warnOfMissing(
     )
   const unknown = overrideLabels.filter(label => !gateway.supergraph.overrideLabels.includes(label))
   if (unknown.length > 0) logger.warn({ labels: unknown }, 'OVERRIDE_LABELS has labels that no field names')
+  const subgraphs = gateway.supergraph.subgraphs.map(({ name }) => variableOf(name))
+  for (const name of subgraphUrls.keys())
+    if (!subgraphs.includes(name))
+      logger.warn({ subgraphs }, `SUBGRAPH_URL_${name} names no subgraph of the supergraph`)
   if (tokens === undefined)
     logger.warn(
       'no token settings: only anonymous callers are served; set TOKEN_SECRET, TOKEN_JWKS_URL or DATA_DIR',

@@ -316,7 +316,9 @@ test('in production introspection is refused unless asked for, and suggests noth
   const graph = await tinyGraph({ production: true })
   const ask = async (query: string): Promise<string> =>
     (await graph.gateway.app.inject({ method: 'POST', url: '/graphql', payload: { query } })).body
-  expect(await ask('{ __schema { types { name } } }')).toContain('GRAPHQL_VALIDATION_FAILED')
+  const refused = JSON.parse(await ask('{ __schema { types { name } } }')).errors[0]
+  expect(refused.extensions.code).toBe('GRAPHQL_VALIDATION_FAILED')
+  expect(refused.message).toBe('expected no __schema and no __type: introspection is off here')
   expect(await ask('{ produc { id } }')).not.toContain('product')
   expect((await graph.gateway.app.inject('/schema.graphql')).statusCode).toBe(404)
   expect((await graph.gateway.app.inject('/explorer')).statusCode).toBe(404)
