@@ -23,9 +23,20 @@ export function requirementsIn(
 ): readonly Requirement[] {
   if (authorization === undefined) return []
   const found = new Set<Requirement>()
+  /** Fields that have been looked up, by the type that they are selected of: some interfaces have hundreds of objects. */
+  const seen = new Map<GraphQLCompositeType, Set<string>>()
+
+  function note(parent: GraphQLCompositeType, name: string): void {
+    let names = seen.get(parent)
+    if (names === undefined) seen.set(parent, (names = new Set()))
+    if (names.has(name)) return
+    names.add(name)
+    const types = isAbstractType(parent) ? [parent, ...apiSchema.getPossibleTypes(parent)] : [parent]
+    for (const type of types)
+      for (const requirement of authorization!.requirementsOf(type.name, name)) found.add(requirement)
+  }
 
   function collect(set: SelectionSetNode, parent: GraphQLCompositeType): void {
-    const types = isAbstractType(parent) ? [parent, ...apiSchema.getPossibleTypes(parent)] : [parent]
     for (const selection of set.selections) {
       if (selection.kind === Kind.FRAGMENT_SPREAD) continue
       if (selection.kind === Kind.INLINE_FRAGMENT) {
@@ -34,8 +45,7 @@ export function requirementsIn(
         continue
       }
       const name = selection.name.value
-      for (const type of types)
-        for (const requirement of authorization!.requirementsOf(type.name, name)) found.add(requirement)
+      note(parent, name)
       if (!selection.selectionSet) continue
       // An object's own field may lead to a narrower type than the interface's: of that, all are possible types too.
       const inner = 'getFields' in parent ? getNamedType(parent.getFields()[name]?.type) : undefined

@@ -15,7 +15,7 @@ import {
 } from 'graphql'
 import type { Authorization, Requirement } from '../supergraph/authorization.ts'
 import { SELECTIONS_MAX, tooLarge } from './normalize.ts'
-import { isSubType, type SelectFields } from './selected-fields.ts'
+import type { SelectFields } from './selected-fields.ts'
 import { onType } from './selections.ts'
 
 /** Whether those for whom a shape is made may not have a field of an object, or of one known by its interface alone. */
@@ -35,6 +35,16 @@ export interface Permitted {
   /** Each place once. */
   readonly refusals: readonly Refusal[]
   readonly isRefused: IsRefused
+}
+
+/** What is to be known of a field of some objects: looked up once, since some interfaces have hundreds of them. */
+interface OfObjects {
+  /** Those whose field the caller may have. */
+  readonly allowed: readonly GraphQLObjectType[]
+  /** What the first of the others needs. */
+  readonly unmet: Requirement | undefined
+  /** The types that an object in the field can have. */
+  readonly reached: readonly GraphQLObjectType[]
 }
 
 /** Refusals that one answer tells of; the places of others are null all the same. */
@@ -60,9 +70,45 @@ export function permittedOf(
   const refusals = new Map<string, Refusal>()
   /** Refused for every object, with all that stands below them. */
   const taken = new Set<FieldNode>()
+  const known = new Map<readonly GraphQLObjectType[], Map<string, OfObjects>>()
+  const possible = new Map<GraphQLCompositeType, ReadonlySet<GraphQLObjectType>>()
   let selectionsLeft = SELECTIONS_MAX
   const unmetOf = (type: GraphQLCompositeType, field: string): Requirement | undefined =>
     authorization.requirementsOf(type.name, field).find(requirement => unmet.has(requirement))
+
+  function ofObjects(objects: readonly GraphQLObjectType[], name: string): OfObjects {
+    let fields = known.get(objects)
+    if (fields === undefined) known.set(objects, (fields = new Map()))
+    let found = fields.get(name)
+    if (found === undefined) {
+      const requirements = objects.map(object => unmetOf(object, name))
+      found = {
+        allowed: objects.filter((_, i) => requirements[i] === undefined),
+        unmet: requirements.find(requirement => requirement !== undefined),
+        reached: reachedBy(objects, name),
+      }
+      fields.set(name, found)
+    }
+    return found
+  }
+
+  /** An object's own field may lead to fewer types than its interface's. */
+  function reachedBy(objects: readonly GraphQLObjectType[], name: string): readonly GraphQLObjectType[] {
+    const types = new Set(objects.map(object => typeOfField(object, name)))
+    const reached = [...types].map(type => (type ? possibleTypes(schema, type) : []))
+    return reached.length === 1 ? reached[0]! : [...new Set(reached.flat())]
+  }
+
+  function possibleOf(type: GraphQLCompositeType): ReadonlySet<GraphQLObjectType> {
+    let types = possible.get(type)
+    if (types === undefined) possible.set(type, (types = new Set(possibleTypes(schema, type))))
+    return types
+  }
+
+  function count(selections = 1): void {
+    selectionsLeft -= selections
+    if (selectionsLeft < 0) throw tooLarge()
+  }
 
   /** @param objects the types that an object at this place can have; none: no object is known to be. */
   function selectionsOf(
@@ -72,12 +118,13 @@ export function permittedOf(
     path: readonly string[],
   ): SelectionNode[] {
     return set.selections.flatMap((selection): SelectionNode[] => {
-      if (--selectionsLeft < 0) throw tooLarge()
+      count()
       if (selection.kind === Kind.FIELD) return fieldsFor(selection, parent, objects, path)
       if (selection.kind === Kind.FRAGMENT_SPREAD) throw new Error('Expected fragments without names')
       const condition = selection.typeCondition?.name.value ?? parent.name
       const type = schema.getType(condition) as GraphQLCompositeType
-      const narrowed = objects.filter(object => object === type || isSubType(schema, condition, object))
+      const own = objects.filter(object => possibleOf(type).has(object))
+      const narrowed = own.length === objects.length ? objects : own
       if (narrowed.length === 0 && objects.length > 0) return []
       const selections = selectionsOf(selection.selectionSet, type, narrowed, path)
       return selections.length === 0 ? [] : [onType(condition, selections)]
@@ -99,12 +146,10 @@ export function permittedOf(
       take(node)
       return []
     }
-    const allowed = objects.filter(object => {
-      const own = unmetOf(object, name)
-      if (own !== undefined) refuse(at, own)
-      return own === undefined
-    })
+    const { allowed, unmet: own } = ofObjects(objects, name)
+    if (own !== undefined) refuse(at, own)
     if (allowed.length === objects.length) return [fieldOf(node, parent, objects, at)]
+    count(allowed.length)
     return allowed.map(object => onType(object.name, [fieldOf(node, object, [object], at)]))
   }
 
@@ -117,11 +162,8 @@ export function permittedOf(
     const name = node.name.value
     const type = typeOfField(parent, name)
     if (!node.selectionSet || !type) return node
-    // An object's own field may lead to fewer types than its interface's.
-    const reached = new Set<GraphQLObjectType>()
-    for (const object of objects.length === 0 ? [parent] : objects)
-      for (const possible of possibleTypes(schema, typeOfField(object, name) ?? type)) reached.add(possible)
-    const selections = selectionsOf(node.selectionSet, type, [...reached], path)
+    const reached = objects.length === 0 ? possibleTypes(schema, type) : ofObjects(objects, name).reached
+    const selections = selectionsOf(node.selectionSet, type, reached, path)
     // Whether there is an object at all is not a secret.
     const selectionSet: SelectionSetNode = {
       kind: Kind.SELECTION_SET,
