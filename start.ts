@@ -17,12 +17,17 @@ import { createInProcessSubgraphs, type InProcessSubgraphs } from './subgraphs/i
 
 const DATA_DIR_DEFAULT = '.data'
 
+const PORT = 'expected 0 to 65535'
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const oneOf = <const Words extends readonly string[]>(words: Words) =>
+  z.enum(words, `expected one of ${words.join(', ')}`)
+
 const VARIABLES = z.object({
   PORT: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(65_535)
+    .number(PORT)
+    .int(PORT)
+    .min(0, PORT)
+    .max(65_535, PORT)
     .default(4000)
     .describe('port to listen on, default 4000; 0 takes a free one'),
   HOST: z.string().min(1).default('127.0.0.1').describe('address to listen on, default 127.0.0.1'),
@@ -32,20 +37,15 @@ const VARIABLES = z.object({
     .default(DATA_DIR_DEFAULT)
     .describe('where the database and the token secret are kept, default .data'),
   NODE_ENV: z.string().default('development').describe('`production` turns explorers and introspection off'),
-  COST_MODE: z
-    .enum(COST_MODES)
+  COST_MODE: oneOf(COST_MODES)
     .default('enforce')
     .describe(
       '`enforce` (default) refuses what costs more than allowed, `measure` only says so, `off` counts nothing',
     ),
-  SEED: z
-    .enum(['true', 'false'])
+  SEED: oneOf(['true', 'false'])
     .default('true')
     .describe('fill an empty database with the demonstration data, default true'),
-  LOG_LEVEL: z
-    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
-    .default('warn')
-    .describe('JSON lines on standard error, default warn'),
+  LOG_LEVEL: oneOf(LOG_LEVELS).default('warn').describe('JSON lines on standard error, default warn'),
 })
 
 /** Four pools of eight, a migrating session each, the owner's, and room for a look inside. */
@@ -140,7 +140,10 @@ function read(environment: Readonly<Record<string, string | undefined>>): z.infe
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
   const parsed = VARIABLES.safeParse(given)
   if (parsed.success) return parsed.data
-  const wrong = parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`)
+  const wrong = parsed.error.issues.map(({ path, message }) => {
+    const name = path.join('.')
+    return `${name}: ${message}, got ${JSON.stringify(given[name])}`
+  })
   throw new Error(`the settings do not hold:\n  ${wrong.join('\n  ')}`)
 }
 
