@@ -1,4 +1,4 @@
-import { type OperationDefinitionNode, parse } from 'graphql'
+import { getIntrospectionQuery, type OperationDefinitionNode, parse } from 'graphql'
 import { expect, test } from 'vitest'
 import { checkLimits } from '../../../gateway/operations/limits.ts'
 
@@ -53,4 +53,19 @@ test('fragments are measured once each, and circles end', () => {
   const doubling = Array.from({ length: 60 }, (_, i) => `fragment f${i} on A { ...f${i + 1} ...f${i + 1} }`)
   expect(check(`{ ...f0 } ${doubling.join(' ')} fragment f60 on A { a }`, 1, 2 ** 60)).toBeUndefined()
   expect(check('{ ...F } fragment F on A { a { ...F } }', 5, 5)).toBeUndefined()
+})
+
+test('introspection is bounded by its fields too, and what tools send passes', () => {
+  const aliases = (count: number): string =>
+    `{ __schema { types { ${Array.from({ length: count }, (_, i) => `a${i}: name`).join(' ')} } } }`
+  expect(check(aliases(399), 1, 1)).toBeUndefined()
+  expect(check(aliases(400), 1, 1)).toBe('expected introspection to select at most 400 fields, got 401')
+  const all = {
+    specifiedByUrl: true,
+    directiveIsRepeatable: true,
+    schemaDescription: true,
+    inputValueDeprecation: true,
+    oneOf: true,
+  }
+  expect(check(getIntrospectionQuery(all), 1, 1)).toBeUndefined()
 })
