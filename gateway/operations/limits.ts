@@ -172,9 +172,11 @@ function introspectedIn(
     if (selection.kind === Kind.FRAGMENT_SPREAD)
       count += inFragment(selection.name.value, fragments, known, inner => within(inner))
     else if (selection.kind === Kind.INLINE_FRAGMENT) count += within(selection.selectionSet)
-    else if (isBelow || isIntrospection(selection.name.value)) {
-      if (isBelow && counts(selection.name.value)) count++
-      if (selection.selectionSet !== undefined) count += within(selection.selectionSet, true)
+    else {
+      const name = selection.name.value
+      if (isBelow && counts(name)) count++
+      // A field of any object may return the query type, and that is introspected as the root is.
+      if (selection.selectionSet) count += within(selection.selectionSet, isBelow || isIntrospection(name))
     }
   }
   return count

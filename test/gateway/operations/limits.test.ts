@@ -60,6 +60,7 @@ test('introspection is bounded by its fields too, and what tools send passes', (
     `{ __schema { types { ${Array.from({ length: count }, (_, i) => `a${i}: name`).join(' ')} } } }`
   expect(check(aliases(399), 1, 1)).toBeUndefined()
   expect(check(aliases(400), 1, 1)).toBe('expected introspection to select at most 400 fields, got 401')
+  expect(check(`{ a { query ${aliases(400)} } }`, 3, 1)).toMatch(/got 401$/)
   const all = {
     specifiedByUrl: true,
     directiveIsRepeatable: true,
