@@ -18,10 +18,18 @@ export function wrongArguments(
     return `expected the argument${missing.length === 1 ? '' : 's'} ${missing.join(', ')}`
   for (const [name, value] of Object.entries(args)) {
     const wanted = value === null ? undefined : mismatchOf(properties[name]!, value)
-    if (wanted !== undefined)
-      return `expected the argument ${name} to be ${wanted}, got ${JSON.stringify(value).slice(0, 64)}`
+    if (wanted !== undefined) return `expected the argument ${name} to be ${wanted}, got ${shown(value)}`
   }
   return undefined
+}
+
+/** What nests deeper than can be written is named by its kind. */
+function shown(value: unknown): string {
+  try {
+    return JSON.stringify(value).slice(0, 64)
+  } catch {
+    return Array.isArray(value) ? 'an array' : 'an object'
+  }
 }
 
 /** What was wanted in place of `value`; `undefined` when it may be right. */

@@ -37,6 +37,13 @@ test.each([
   expect(wrongArguments(SCHEMA, args)).toBe(message)
 })
 
+test('what nests deeper than can be written is refused in the same words', () => {
+  const id = JSON.parse('['.repeat(60_000) + ']'.repeat(60_000))
+  expect(wrongArguments(SCHEMA, { id, count: 1 })).toBe(
+    'expected the argument id to be a string, got an array',
+  )
+})
+
 test.each([
   [{ id: 'a', count: 1, share: 1.5, now: false, sort: 'UP', items: ['a'], place: {}, open: 1 }],
   [{ id: 1, count: 1, items: 'a', sort: null }],
