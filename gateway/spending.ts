@@ -151,7 +151,7 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
       const at = draws.findIndex((draw, i) => i >= ofCaller && draw.bucket.key === bucket.key)
       const known = draws[at]
       const state = known === undefined ? fields.statusOf(limited, key, variables) : known.braked
-      const draw = drawOn(bucket, limit.coordinate, ofField + (known?.price ?? 0), state)
+      const draw = drawOn(bucket, limit, ofField + (known?.price ?? 0), state)
       if (known === undefined) draws.push(draw)
       else draws[at] = draw
     }
@@ -253,11 +253,16 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
   }
 }
 
-function drawOn(bucket: Bucket, subject: string, price: number, state: LineState | undefined): Draw {
+function drawOn(
+  bucket: Bucket,
+  { coordinate, per }: FieldLimit,
+  price: number,
+  state: LineState | undefined,
+): Draw {
   const isBraked = state !== undefined && (state.isPaused || state.remaining === 0)
   return {
     reason: 'field',
-    subject,
+    subject: per === 'CALLER' ? `${coordinate} for each caller` : coordinate,
     bucket,
     points: isBraked ? Math.max(price, Math.min(bucket.rate.burst, price * BRAKE_FACTOR)) : price,
     price,
