@@ -136,3 +136,16 @@ test('what only one subgraph knows of an input or an enum is refused before any 
     errors: [],
   })
 })
+
+test('a block string arrives as it is, blanks and lines, and is on one line on its way', async () => {
+  const w = world(echo)
+  const block = '"""\n  x\n    y \n\n  z \\""" \\n\n"""'
+  const query = `query ($v: String = ${block}) { product(id: "p1") { ... { inStock(warehouse: ${block}) } also: inStock(warehouse: $v) } }`
+  const warehouse = 'x\n  y \n\nz """ \\n'
+  const { data, errors } = await w.query(query)
+  expect(errors).toEqual([])
+  expect(data).toEqual({
+    product: { inStock: JSON.stringify({ warehouse }), also: JSON.stringify({ warehouse }) },
+  })
+  for (const { operation } of w.sent) expect(operation).not.toContain('"""')
+})
