@@ -133,6 +133,8 @@ function parsed(args: readonly string[]): Values {
   }
 }
 
+/** As the file that CONFIG names takes it. */
+const PARTNER = /^[\x20-\x7e]{1,128}$/
 const KINDS = ['shopper', 'operator', 'partner'] as const
 
 function kindOf(values: Values): (typeof KINDS)[number] {
@@ -145,6 +147,10 @@ function kindOf(values: Values): (typeof KINDS)[number] {
   if (values[kind]!.trim() === '') throw new Error(`expected --${kind} to be given a name, got nothing`)
   if (kind === 'shopper' && !SHOPPER_ID.test(values.shopper!.trim()))
     throw new Error(`--shopper expects 1 to 64 of A-Z a-z 0-9 _ . : -, got ${values.shopper!.slice(0, 80)}`)
+  if (kind === 'partner' && !PARTNER.test(values.partner!.trim()))
+    throw new Error(
+      `--partner expects 1 to 128 characters of visible ASCII, got ${values.partner!.slice(0, 80)}`,
+    )
   return kind
 }
 

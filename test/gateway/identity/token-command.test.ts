@@ -123,7 +123,8 @@ test.each([
   [[], 'expected --shopper <id>, --operator <name> or --partner <name>; see --help'],
   [['--shopper', 'a', '--operator', 'b'], 'expected one of --shopper, --operator and --partner, got 2'],
   [['--partner', ' '], 'expected --partner to be given a name, got nothing'],
-  [['--partner', 'x'.repeat(129)], 'expected caller.client to be at most 128 characters'],
+  [['--partner', 'x'.repeat(129)], '--partner expects 1 to 128 characters of visible ASCII, got xxx'],
+  [['--partner', '淘宝'], '--partner expects 1 to 128 characters of visible ASCII, got 淘宝'],
   [['--partner', 'a', '--client', 'b'], '--client does not go with --partner'],
   [
     ['--partner', 'a', '--tier', 'king'],
