@@ -1,5 +1,6 @@
 import { parse, validate } from 'graphql'
 import { expect, test } from 'vitest'
+import { compileOperationAsync } from '../../../gateway/execution/operation.ts'
 import { byId, type Case, holds } from './cases.ts'
 import { type SubgraphSource, world } from './world.ts'
 
@@ -148,4 +149,21 @@ test('a block string arrives as it is, blanks and lines, and is on one line on i
     product: { inStock: JSON.stringify({ warehouse }), also: JSON.stringify({ warehouse }) },
   })
   for (const { operation } of w.sent) expect(operation).not.toContain('"""')
+})
+
+test('no block string reaches whoever plans: printed again and again, its lines would grow with their depth', async () => {
+  const { supergraph } = world(echo)
+  const lines = `"""${'\nx'.repeat(100)}"""`
+  const text = `query ($v: String = ${lines}) { product(id: "p1") { ...F a: inStock(warehouse: $v) } } fragment F on Product { inStock(warehouse: ${lines}) }`
+  const planned: string[] = []
+  const plan = async ({ text }: { text: string }): Promise<never> => {
+    planned.push(text)
+    throw new Error('enough')
+  }
+  await expect(
+    compileOperationAsync(supergraph, parse(text), { plan, planEagerly: plan, isEager: true }),
+  ).rejects.toThrow('enough')
+  expect(planned).toHaveLength(1)
+  expect(planned[0]).not.toContain('"""')
+  expect(planned[0]!.split('\n').length).toBeLessThan(20)
 })
