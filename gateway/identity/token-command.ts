@@ -64,7 +64,7 @@ export async function tokenCommand(
   if (values.tier !== undefined && !TIERS.includes(values.tier))
     throw new Error(`--tier expects one of ${TIERS.join(', ')}, got ${values.tier}`)
   if (kind === 'partner') return partnerKey(values, say)
-  const scopes = scopesOf(values.scope) ?? DEFAULT_SCOPES[kind]
+  const scopes = scopesOf(values.scope, say) ?? DEFAULT_SCOPES[kind]
   const ttlSeconds = secondsOf(values.ttl ?? TTL_DEFAULT)
   const amountMaxFen = amountOf(values['amount-max-fen'])
   const settings = readTokenSettings({ DATA_DIR: '.data', ...environment }, path =>
@@ -98,7 +98,7 @@ function partnerKey(values: Values, say: (line: string) => void): string {
     client: values.partner!.trim(),
     keySha256: sha256Of(key),
     tier: (values.tier as Tier | undefined) ?? 'partner',
-    ...(values.scope === undefined ? {} : { scopes: scopesOf(values.scope) }),
+    ...(values.scope === undefined ? {} : { scopes: scopesOf(values.scope, say) }),
     ...(values.ttl === undefined
       ? {}
       : { expiresAt: new Date(Date.now() + secondsOf(values.ttl) * 1_000).toISOString() }),
@@ -154,14 +154,22 @@ function kindOf(values: Values): (typeof KINDS)[number] {
   return kind
 }
 
-function scopesOf(text: string | undefined): readonly string[] | undefined {
+/** RFC 6749, section 3.3. */
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/
+
+/** Another graph has scopes of its own, and every graph may have policies (`policy:<name>`): they are only said to be none of ours. */
+function scopesOf(text: string | undefined, say: (line: string) => void): readonly string[] | undefined {
   const scopes = text
     ?.split(',')
     .map(scope => scope.trim())
     .filter(Boolean)
-  const unknown = scopes?.filter(scope => !SCOPES.includes(scope)) ?? []
-  if (unknown.length === 0) return scopes
-  throw new Error(`--scope expects some of ${SCOPES.join(', ')}, got ${unknown.join(', ')}`)
+  const malformed = scopes?.filter(scope => !SCOPE.test(scope)) ?? []
+  if (malformed.length > 0)
+    throw new Error(`--scope expects words of visible ASCII, got ${malformed.join(', ')}`)
+  const foreign = scopes?.filter(scope => !SCOPES.includes(scope) && !scope.startsWith('policy:')) ?? []
+  if (foreign.length > 0)
+    say(`none of this graph's scopes, which are ${SCOPES.join(', ')}: ${foreign.join(', ')}`)
+  return scopes
 }
 
 function secondsOf(text: string): number {
