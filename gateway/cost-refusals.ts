@@ -23,8 +23,11 @@ export interface LineState {
   readonly noticeEn?: string | undefined
 }
 
-/** What subgraphs tell of a pause, too: a crowd shall not come back each second to hear of it again. */
-const BRAKED_RETRY_MS_MIN = 60_000
+/**
+ * What subgraphs tell of a pause, too: a crowd shall not come back each second to hear of it again. Where nothing is
+ * left, some come for what they have already.
+ */
+const PAUSED_RETRY_MS_MIN = 60_000
 
 /** Fields that a refusal names. */
 const DEAREST_MAX = 3
@@ -45,7 +48,7 @@ function brakedBy(
 ): Fault {
   const why = isPaused ? 'is paused' : 'has nothing left'
   return new Fault('THROTTLED', noticeEn ?? `${subject} ${why}`, {
-    retryAfterMs: Math.max(BRAKED_RETRY_MS_MIN, retryAfterMs),
+    retryAfterMs: isPaused ? Math.max(PAUSED_RETRY_MS_MIN, retryAfterMs) : retryAfterMs,
     details: {
       paused: isPaused,
       ...(remaining === undefined ? {} : { remaining }),

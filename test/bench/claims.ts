@@ -32,7 +32,7 @@ interface Row {
 }
 
 export async function run(): Promise<void> {
-  const stack = await startEmbedded({ environment: { LOG_LEVEL: 'fatal' } })
+  const stack = await startEmbedded({ environment: { LOG_LEVEL: 'fatal', COST_MODE: 'measure' } })
   try {
     const rows = await rounds(stack)
     const table = medians(rows)
