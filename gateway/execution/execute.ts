@@ -129,10 +129,11 @@ function errorsOf({ refusals }: CompiledShape, { errors, caller }: Run): readonl
 }
 
 /** A mutation that makes the whole response null ends the operation; what earlier ones did stands. */
-async function runStages({ stages, projection }: CompiledShape, run: Run): Promise<void> {
+async function runStages(shape: CompiledShape, run: Run): Promise<void> {
+  const { stages } = shape
   for (let i = 0; i < stages.length; i++) {
     const stage = stages[i]!
     await stage.step(run)
-    if (i + 1 < stages.length && stage.rootKeys.some(key => projection.isFatal(key, run.data))) return
+    if (i + 1 < stages.length && stage.rootKeys.some(key => shape.projection.isFatal(key, run.data))) return
   }
 }

@@ -3,7 +3,7 @@ import type { CompiledShape } from './execute.ts'
 import { compileIntrospection } from './introspection.ts'
 import type { OperationPlan, PlanElsewhere } from './operation-plan.ts'
 import { isKnownNull } from './permitted.ts'
-import { compileProjection } from './project.ts'
+import { compileProjection, type Projection } from './project.ts'
 import { compileSelectFields } from './selected-fields.ts'
 import { type Prepared, planLater, planNow, prepare, type ShapeSource } from './shape-plan.ts'
 import { withUnionMembers } from './union-members.ts'
@@ -117,14 +117,19 @@ function compile(
   const plan = withUnionMembers(supergraph, normalized, planned)
   const compiled = plan.stages.map(stage => compilePlan(stage.plan, normalized, types))
   const selectFields = compileSelectFields(apiSchema, fragments, conditions, shape)
+  // Each is compiled when it is first asked for: few doors want both, and a manifest has thousands of operations.
   let write: Write | undefined
+  let projection: Projection | undefined
   return {
     plan,
     stages: plan.stages.map((stage, i) => ({ rootKeys: stage.rootKeys, step: compiled[i]!.step })),
     selectionCount: normalized.selectionCount,
     fetchCount: compiled.reduce((sum, { fetchCount }) => sum + fetchCount, 0),
     introspect: compileIntrospection(apiSchema, operation, named, normalized.introspection),
-    projection: compileProjection(apiSchema, types, operation, selectFields, permitted?.isRefused),
+    get projection() {
+      projection ??= compileProjection(apiSchema, types, operation, selectFields, permitted?.isRefused)
+      return projection
+    },
     get write() {
       write ??= compileWrite(apiSchema, types, operation, selectFields, permitted?.isRefused)
       return write

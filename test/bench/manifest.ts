@@ -81,9 +81,9 @@ async function measured<Value>(
     const nowMs = threadMs()
     stretchMsMax = Math.max(stretchMsMax, nowMs - lastMs)
     lastMs = nowMs
-    if (!isDone) setImmediate(turn)
+    if (!isDone) setTimeout(turn, RESOLUTION_MS)
   }
-  setImmediate(turn)
+  setTimeout(turn, RESOLUTION_MS)
   delay.enable()
   const [sinceMs, sinceThreadMs] = [performance.now(), threadMs()]
   const value = await work()
