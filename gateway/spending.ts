@@ -7,7 +7,7 @@ import type { CostSettings } from './cost-settings.ts'
 import type { Variables } from './execution/variables.ts'
 import type { ServableOperation } from './operations/registry.ts'
 import { pursesOf } from './purse.ts'
-import type { Bucket, BudgetStore, NotNow, Taken } from './surge/budgets.ts'
+import type { Bucket, BudgetStore, NotNow, Rate, Taken } from './surge/budgets.ts'
 
 /** Who asks for what. */
 export interface Demand {
@@ -233,13 +233,7 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
       }
       const available = open.availablePoints + (ofCaller[0]?.bucket === bucket ? returned : 0)
       const status =
-        bucket === undefined || charged === 0
-          ? undefined
-          : {
-              maximumAvailable: bucket.rate.burst,
-              currentlyAvailable: Math.floor(Math.min(bucket.rate.burst, available + ROUNDING)),
-              restoreRate: bucket.rate.perSecond,
-            }
+        bucket === undefined || charged === 0 ? undefined : throttleStatusOf(bucket.rate, available, budgets)
       const told = { requestedQueryCost: open.estimated, actualQueryCost: actual ?? null }
       return status === undefined ? told : { ...told, throttleStatus: status }
     },
@@ -250,6 +244,21 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
       return spent
     },
     refusedFor: reason => refused.get(reason as Refusal) ?? 0,
+  }
+}
+
+/** Of a share where Redis is gone: whoever counted on the whole would come back too soon. */
+function throttleStatusOf(
+  { perSecond, burst }: Rate,
+  available: number,
+  { source, gateways }: BudgetStore,
+): ThrottleStatus {
+  const parts = source === 'share' ? gateways : 1
+  const maximumAvailable = parts === 1 ? burst : Math.floor(burst / parts)
+  return {
+    maximumAvailable,
+    currentlyAvailable: Math.floor(Math.min(maximumAvailable, available + ROUNDING)),
+    restoreRate: perSecond / parts,
   }
 }
 
