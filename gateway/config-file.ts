@@ -139,6 +139,7 @@ const fileSchema = members({
       'expected every key once',
     )
     .optional(),
+  gateways: positive.optional(),
   trustedProxies: z.array(text).max(100, 'expected at most 100 addresses and networks').optional(),
   queryPlans: boolean.optional(),
   share: members({ queries: boolean.optional(), fetches: boolean.optional() }).optional(),
@@ -181,6 +182,8 @@ export type FileConfig = {
         readonly expiresAt?: string | undefined
       }[]
     | undefined
+  /** How many gateways share budgets, for as long as Redis has never been heard. */
+  readonly gateways?: number | undefined
   /** Addresses and networks whose `x-forwarded-for` is believed. */
   readonly trustedProxies?: readonly string[] | undefined
   /** Whether clients may ask for the plan of an operation, in production too. */

@@ -106,7 +106,7 @@ export const GATEWAY_VARIABLES: readonly (readonly [name: string, purpose: strin
   ['LOG_LEVEL', 'default info'],
   [
     'CONFIG',
-    'a JSON file: introspection, explorers, queryPlans, corsOrigins, limits, cost, partners, trustedProxies, headers, subgraphs, compression, share',
+    'a JSON file: introspection, explorers, queryPlans, corsOrigins, limits, cost, partners, gateways, trustedProxies, headers, subgraphs, compression, share',
   ],
 ]
 

@@ -35,7 +35,11 @@ export async function createConfiguredGateway(
   return await createGateway({
     ...(await readGraphSource(config)),
     ...(redis && {
-      budgets: await openFleetBudgets({ redis, logger }),
+      budgets: await openFleetBudgets({
+        redis,
+        logger,
+        ...defined({ gatewaysAtStart: config.file.gateways }),
+      }),
       textRedis: redis,
       overrideRedis: redis,
     }),

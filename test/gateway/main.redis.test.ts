@@ -25,7 +25,7 @@ beforeAll(async () => {
   things = await plainSubgraph(SDL, { Query: { things: () => [{ id: '1' }] } })
   writeFileSync(join(folder, 'supergraph.graphql'), supergraphOf({ things: { sdl: SDL, url: things.url } }))
   const tiers = { shopper: POOR, developer: POOR, partner: POOR, chatbot: POOR }
-  writeFileSync(join(folder, 'config.json'), JSON.stringify({ cost: { tiers } }))
+  writeFileSync(join(folder, 'config.json'), JSON.stringify({ cost: { tiers }, gateways: 4 }))
 })
 afterAll(async () => {
   await things[Symbol.asyncDispose]()
@@ -123,7 +123,10 @@ describe('two gateways on one Redis', () => {
   test('start without it', async () => {
     await redis.kill()
     const url = await started()
-    expect(await ask(url, 'alice', 1)).toMatchObject({ status: 200 })
+    // Of a hundred, a quarter: there may be four.
+    const { status, available } = await ask(url, 'alice', 1)
+    expect(status).toBe(200)
+    expect(available).toBeLessThanOrEqual(25)
     expect(gateways[0]!.output).toContain('Redis is not there')
   })
 })
