@@ -168,7 +168,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     overrides: fields.overrides,
     mode: cost.mode,
     lines: () => fields.statuses.lines,
-    send: (reply, outcome) => sendOutcome(reply, outcome, 'application/json'),
+    send: (reply, outcome, others) => sendOutcome(reply, outcome, 'application/json', others),
   })
   if (explorers) explorerRoutes(app)
   statusRoutes(app, {

@@ -16,7 +16,8 @@ export interface LimitsRoutesOptions {
   readonly mode: CostMode
   /** What is known of lines that are live, each a JSON object. */
   readonly lines: () => readonly object[]
-  send(reply: FastifyReply, outcome: Outcome): FastifyReply
+  /** `others`: headers in place of the outcome's own. */
+  send(reply: FastifyReply, outcome: Outcome, others?: Readonly<Record<string, string>>): FastifyReply
 }
 
 const SCOPE = 'campaign:operate'
@@ -91,6 +92,26 @@ export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions)
     if (found instanceof Fault) return refused(request, reply, found)
     return await change(reply, caller, found, undefined)
   })
+
+  for (const [url, method, allow] of [
+    ['/control/limits', ['POST', 'PUT', 'PATCH', 'DELETE'], 'GET'],
+    ['/control/limits/:field', ['GET', 'POST', 'PATCH'], 'PUT, DELETE'],
+  ] as const) {
+    app.route({
+      url,
+      method: [...method],
+      exposeHeadRoute: false,
+      // Before the body, which decides nothing here.
+      onRequest: async (request, reply) => {
+        const fault = new Fault(
+          'METHOD_NOT_ALLOWED',
+          `expected ${allow.replace(', ', ' or ')}, got ${request.method}`,
+        )
+        return send(reply, refuse(stages, fault, { id: request.id }), { allow })
+      },
+      handler: async () => undefined,
+    })
+  }
 
   /** Puts an override in force, or takes those of all given limits back. */
   async function change(

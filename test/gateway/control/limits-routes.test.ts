@@ -250,3 +250,15 @@ test('with Redis, what an operator sets at one gateway holds at every gateway, a
     for (const client of clients) await disconnectRedis(client)
   }
 })
+
+test.each([
+  ['POST', '', 'GET', 'expected GET, got POST'],
+  ['DELETE', '', 'GET', 'expected GET, got DELETE'],
+  ['GET', CLAIM, 'PUT, DELETE', 'expected PUT or DELETE, got GET'],
+  ['PATCH', CLAIM, 'PUT, DELETE', 'expected PUT or DELETE, got PATCH'],
+] as const)('%s %s is told which methods there are', async (method, path, allow, message) => {
+  await using graph = await dropGraph()
+  const answer = await graph.gateways[0]!.app.inject({ method, url: `/control/limits${path}` })
+  expect([answer.statusCode, answer.headers.allow]).toEqual([405, allow])
+  expect(answer.json().errors[0]).toMatchObject({ message, extensions: { code: 'METHOD_NOT_ALLOWED' } })
+})
