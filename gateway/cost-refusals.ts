@@ -1,5 +1,6 @@
 import { Fault } from '../protocol/fault.ts'
 import type { FieldCost } from './cost/estimate.ts'
+import type { LineStatus } from './status-answer.ts'
 import type { Bucket, NotNow } from './surge/budgets.ts'
 
 /** Points that one request is to take from one budget. */
@@ -12,15 +13,7 @@ export interface Draw {
   readonly points: number
   readonly price: number
   /** What is known of the line, where that brakes it. */
-  readonly braked: LineState | undefined
-}
-
-/** What the owner of a line's budget says of it. */
-export interface LineState {
-  readonly isPaused: boolean
-  readonly remaining?: number | undefined
-  readonly noticeZh?: string | undefined
-  readonly noticeEn?: string | undefined
+  readonly braked: LineStatus | undefined
 }
 
 /**
@@ -43,7 +36,7 @@ export function throttled(
 
 function brakedBy(
   subject: string,
-  { isPaused, remaining, noticeZh, noticeEn }: LineState,
+  { isPaused, remaining, noticeZh, noticeEn }: LineStatus,
   retryAfterMs: number,
 ): Fault {
   const why = isPaused ? 'is paused' : 'has nothing left'
@@ -51,7 +44,7 @@ function brakedBy(
     retryAfterMs: isPaused ? Math.max(PAUSED_RETRY_MS_MIN, retryAfterMs) : retryAfterMs,
     details: {
       paused: isPaused,
-      ...(remaining === undefined ? {} : { remaining }),
+      remaining,
       ...(noticeZh === undefined ? {} : { noticeZh }),
       ...(noticeEn === undefined ? {} : { noticeEn }),
     },

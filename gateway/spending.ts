@@ -2,11 +2,12 @@ import type { Caller } from '../protocol/caller.ts'
 import { Fault } from '../protocol/fault.ts'
 import type { FieldLimit } from './cost/field-limits.ts'
 import type { CompiledLimit } from './cost/field-limits-compile.ts'
-import { type Draw, type LineState, throttled, tooDear, tooDearAtOnce, tooDearFor } from './cost-refusals.ts'
+import { type Draw, throttled, tooDear, tooDearAtOnce, tooDearFor } from './cost-refusals.ts'
 import type { CostSettings } from './cost-settings.ts'
 import type { Variables } from './execution/variables.ts'
 import type { ServableOperation } from './operations/registry.ts'
 import { pursesOf } from './purse.ts'
+import type { LineStatus } from './status-answer.ts'
 import type { Bucket, BudgetStore, NotNow, Rate, Taken } from './surge/budgets.ts'
 
 /** Who asks for what. */
@@ -26,7 +27,7 @@ export interface FieldControls {
   /** The budget of a key, of the rate that is declared or that an operator has set. */
   bucketOf(limit: FieldLimit, key: string): Bucket
   /** What is known of a line, by its bucket's key; asking keeps it known. */
-  statusOf(limited: CompiledLimit, key: string, variables: Variables): LineState | undefined
+  statusOf(limited: CompiledLimit, key: string, variables: Variables): LineStatus | undefined
 }
 
 /** What of its price a request is told, in the form that users of cost-limited APIs know. Points. */
@@ -266,7 +267,7 @@ function drawOn(
   bucket: Bucket,
   { coordinate, per }: FieldLimit,
   price: number,
-  state: LineState | undefined,
+  state: LineStatus | undefined,
 ): Draw {
   const isBraked = state !== undefined && (state.isPaused || state.remaining === 0)
   return {

@@ -3,6 +3,7 @@ import { nowMs } from '../../protocol/deadline.ts'
 import { type FieldLimit, type LimitRate, problemOfRate } from '../cost/field-limits.ts'
 import { rateTag } from '../cost/field-limits-compile.ts'
 import type { Bucket } from '../surge/budgets.ts'
+import { within } from '../surge/within.ts'
 
 /** A rate that an operator has put in the place of a declared one. */
 export interface LimitOverride extends LimitRate {
@@ -73,16 +74,16 @@ export function createLimitOverrides(options: LimitOverridesOptions): LimitOverr
   async function syncNow(from: OverrideStore): Promise<void> {
     try {
       for (const [id, override] of unwritten) {
-        await inTime(from.write(id, override))
+        await within(STORE_MS_MAX, 'writing an override', from.write(id, override))
         if (unwritten.get(id) === override) unwritten.delete(id)
       }
-      const stored = await inTime(from.read())
+      const stored = await within(STORE_MS_MAX, 'reading overrides', from.read())
       const read = new Map<string, LimitOverride>()
       for (const [id, override] of stored) put(read, id, override)
       // A store that was emptied has not heard an operator take them back.
       for (const [id, override] of known) {
         if (stored.has(id)) continue
-        await inTime(from.restore(id, override))
+        await within(STORE_MS_MAX, 'writing an override', from.restore(id, override))
         read.set(id, override)
       }
       for (const [id, override] of unwritten) put(read, id, override)
@@ -156,14 +157,4 @@ function tagOf(override: LimitOverride): string {
 function put(overrides: Map<string, LimitOverride>, id: string, override: LimitOverride | undefined): void {
   if (override === undefined) overrides.delete(id)
   else overrides.set(id, override)
-}
-
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${STORE_MS_MAX} ms`)), STORE_MS_MAX)
-  try {
-    return await Promise.race([answer, late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
 }

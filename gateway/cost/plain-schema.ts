@@ -8,18 +8,7 @@ import {
   type TypeExtensionNode,
   validateSchema,
 } from 'graphql'
-
-/** Where clients may apply a directive. */
-const EXECUTABLE: ReadonlySet<string> = new Set([
-  'QUERY',
-  'MUTATION',
-  'SUBSCRIPTION',
-  'FIELD',
-  'FRAGMENT_DEFINITION',
-  'FRAGMENT_SPREAD',
-  'INLINE_FRAGMENT',
-  'VARIABLE_DEFINITION',
-])
+import { EXECUTABLE_LOCATIONS } from '../supergraph/api-schema.ts'
 
 /**
  * The schema of SDL that is no supergraph: as servers serve it, or a subgraph's, which extends types that it does not
@@ -33,7 +22,7 @@ export function plainSchema(sdl: string): GraphQLSchema {
   const { definitions } = parse(sdl, { noLocation: true })
   for (const definition of definitions) {
     if (definition.kind === Kind.DIRECTIVE_DEFINITION) {
-      if (definition.locations.some(({ value }) => EXECUTABLE.has(value))) others.push(definition)
+      if (definition.locations.some(({ value }) => EXECUTABLE_LOCATIONS.has(value))) others.push(definition)
     } else if (isType(definition)) types.set(definition.name.value, definition)
     else if (!isExtension(definition) && definition.kind !== Kind.SCHEMA_EXTENSION) others.push(definition)
   }

@@ -22,7 +22,8 @@ import { linksOf } from './links.ts'
 /** Type-system directives that clients may see; every other application belongs to composition or to the gateway. */
 const PUBLIC_APPLICATIONS: ReadonlySet<string> = new Set(['deprecated', 'specifiedBy', 'oneOf'])
 
-const EXECUTABLE_LOCATIONS: ReadonlySet<string> = new Set([
+/** Where clients may apply a directive. */
+export const EXECUTABLE_LOCATIONS: ReadonlySet<string> = new Set([
   'QUERY',
   'MUTATION',
   'SUBSCRIPTION',

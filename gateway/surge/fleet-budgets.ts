@@ -29,8 +29,6 @@ export interface FleetBudgetsOptions {
 export interface FleetBudgetStore extends BudgetStore {
   readonly source: 'redis' | 'share'
   readonly counts: BudgetCounts
-  /** The same as `counts.redisCalls`. */
-  readonly redisCalls: number
 }
 
 const CONNECT_MS_MAX = 1_000
@@ -106,10 +104,6 @@ class FleetBudgets implements FleetBudgetStore {
 
   get gateways(): number {
     return this.#heartbeat.gateways
-  }
-
-  get redisCalls(): number {
-    return this.#remote.calls
   }
 
   get counts(): BudgetCounts {

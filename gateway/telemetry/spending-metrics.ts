@@ -8,7 +8,7 @@ export interface SpendingCounts {
   refusedFor(reason: string): number
 }
 
-export interface BudgetCounts {
+export interface BudgetState {
   readonly source: 'memory' | 'redis' | 'share'
   readonly gateways: number
   /** Totals since the start, of budgets that are in Redis. */
@@ -27,7 +27,7 @@ export function addSpendingMetrics(
   metrics: Metrics,
   reasons: readonly string[],
   spending: SpendingCounts,
-  budgets: BudgetCounts,
+  budgets: BudgetState,
 ): void {
   metrics.expose(
     'spillway_cost_estimated_points_total',
@@ -48,7 +48,7 @@ export function addSpendingMetrics(
   )
   metrics.exposeLevel('spillway_budget_gateways', 'Gateways that share the budgets.', () => budgets.gateways)
   if (budgets.counts === undefined) return
-  const counts = (): NonNullable<BudgetCounts['counts']> => budgets.counts!
+  const counts = (): NonNullable<BudgetState['counts']> => budgets.counts!
   metrics.expose('spillway_redis_calls_total', 'Calls to Redis for budgets.', () => counts().redisCalls)
   metrics.expose(
     'spillway_redis_errors_total',

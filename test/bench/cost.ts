@@ -82,7 +82,7 @@ async function budgetTimes(): Promise<object[]> {
   try {
     for (const callers of CALLERS) {
       for (const kind of ['callers', 'fields'] as const)
-        rows.push(await rowOf('Redis', kind, callers, fleet[kind], () => fleet.redisCalls))
+        rows.push(await rowOf('Redis', kind, callers, fleet[kind], () => fleet.counts.redisCalls))
     }
   } finally {
     await fleet.close()

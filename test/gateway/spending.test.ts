@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { FieldLimit } from '../../gateway/cost/field-limits.ts'
-import type { LineState } from '../../gateway/cost-refusals.ts'
 import { type CostSettings, DEFAULT_COST } from '../../gateway/cost-settings.ts'
 import type { ServableOperation } from '../../gateway/operations/registry.ts'
 import {
@@ -12,6 +11,7 @@ import {
   type Reservation,
   type Spending,
 } from '../../gateway/spending.ts'
+import type { LineStatus } from '../../gateway/status-answer.ts'
 import type { BudgetStore, NotNow, Rate, Taken } from '../../gateway/surge/budgets.ts'
 import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
 import { ANONYMOUS, type Caller } from '../../protocol/caller.ts'
@@ -134,6 +134,8 @@ const line = (rate: Rate, more: Partial<FieldLimit> = {}): NonNullable<Asked['li
     },
   ]
 }
+
+const SAYS_NOTHING = { isPaused: false, noticeZh: undefined, noticeEn: undefined }
 
 const status = (currentlyAvailable: number): object => ({
   maximumAvailable: 100,
@@ -337,16 +339,16 @@ describe('a field’s limit', () => {
     expect(ask(3, { limits: line({ perSecond: 5, burst: 20 }) }).code).toBe('COST_ESTIMATED_TOO_EXPENSIVE')
   })
 
-  it.each<[string, LineState, object]>([
+  it.each<[string, LineStatus, object]>([
     [
       'is paused',
-      { isPaused: true, noticeZh: '暂停', noticeEn: 'Paused' },
+      { isPaused: true, remaining: 7, noticeZh: '暂停', noticeEn: 'Paused' },
       // Longer than the 4 s below: a crowd shall not come back to hear of it again.
-      { paused: true, noticeZh: '暂停', noticeEn: 'Paused', retryAfterMs: 60_000 },
+      { paused: true, remaining: 7, noticeZh: '暂停', noticeEn: 'Paused', retryAfterMs: 60_000 },
     ],
     [
       'has nothing left',
-      { isPaused: false, remaining: 0 },
+      { ...SAYS_NOTHING, remaining: 0 },
       // A point counts as 20 of the 5 that come back a second.
       { paused: false, remaining: 0, retryAfterMs: 4_000 },
     ],
@@ -359,7 +361,7 @@ describe('a field’s limit', () => {
   })
 
   it('is itself while its line goes on', () => {
-    const { ask } = stand({}, { statusOf: () => ({ isPaused: false, remaining: 5 }) })
+    const { ask } = stand({}, { statusOf: () => ({ ...SAYS_NOTHING, remaining: 5 }) })
     const limits = line({ perSecond: 5, burst: 20 })
     for (let i = 0; i < 20; i++) expect(ask(1, { limits }).code).toBeUndefined()
   })
@@ -391,7 +393,7 @@ describe('a field that is asked for under two names', () => {
   })
 
   it('is braked once', () => {
-    const { ask } = stand({}, { statusOf: () => ({ isPaused: true }) })
+    const { ask } = stand({}, { statusOf: () => ({ ...SAYS_NOTHING, isPaused: true, remaining: 5 }) })
     expect(ask(2, named(1, 1)).code).toBeUndefined()
   })
 })

@@ -79,7 +79,8 @@ export const PARTS: readonly Part[] = [
   },
   {
     name: 'gateway/pipeline',
-    files: /^gateway\/(pipeline|outcome|spending|purse|cost-refusals|address|status-operation)\.ts$/,
+    files:
+      /^gateway\/(pipeline|outcome|spending|purse|cost-refusals|address|status-operation|status-answer)\.ts$/,
     may: [
       ...GATEWAY,
       'gateway/operations',
