@@ -5,8 +5,8 @@ import type { GatewayConfig } from './config.ts'
 import { type CreateClient, createGateway, type Gateway } from './gateway.ts'
 import type { GraphSource } from './graph.ts'
 import type { TokenSettings } from './identity/tokens.ts'
+import { connectRedis } from './redis/redis-connection.ts'
 import { openFleetBudgets } from './surge/fleet-budgets.ts'
-import { connectRedis } from './surge/redis-connection.ts'
 import { createIdentityAlarm } from './telemetry/identity-alarm.ts'
 
 /**

@@ -2,8 +2,8 @@ import type { Logger } from 'pino'
 import { nowMs } from '../../protocol/deadline.ts'
 import { type FieldLimit, type LimitRate, problemOfRate } from '../cost/field-limits.ts'
 import { rateTag } from '../cost/field-limits-compile.ts'
+import { within } from '../redis/within.ts'
 import type { Bucket } from '../surge/budgets.ts'
-import { within } from '../surge/within.ts'
 
 /** A rate that an operator has put in the place of a declared one. */
 export interface LimitOverride extends LimitRate {

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino'
 import { nowMs } from '../../protocol/deadline.ts'
+import type { RedisClient } from '../redis/redis-connection.ts'
+import { within } from '../redis/within.ts'
 import type { Bucket, BudgetCounts, BudgetStore, Budgets, NotNow, Taken } from './budgets.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { createMemoryBudgets, LocalTaken, type MemoryBudgetStore } from './memory-budgets.ts'
 import { type BucketKind, createRedisBudgets, type RedisBudgetStore } from './redis-budgets.ts'
-import type { RedisClient } from './redis-connection.ts'
-import { within } from './within.ts'
 
 export interface FleetBudgetsOptions {
   /** Of `connectRedis`, not connected yet. Closed with the store. */

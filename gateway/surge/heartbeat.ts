@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { Cluster, type Redis } from 'ioredis'
-import type { RedisClient } from './redis-connection.ts'
-import { loadScript } from './redis-script.ts'
+import type { RedisClient } from '../redis/redis-connection.ts'
+import { loadScript } from '../redis/redis-script.ts'
 
 /** Gateways are counted that were heard within this long. */
 const SILENT_MS_MAX = 5_000
 /** The largest of so many last counts counts: a server that has just come back empty has not heard everybody yet. */
 const COUNTS_KEPT = 3
 
-const BEAT = loadScript('beat-gateways.lua')
+const BEAT = loadScript(new URL('./beat-gateways.lua', import.meta.url))
 
 export interface HeartbeatOptions {
   readonly redis: RedisClient

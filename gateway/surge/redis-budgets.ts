@@ -1,8 +1,8 @@
+import { disconnectRedis, type RedisClient } from '../redis/redis-connection.ts'
+import { loadScript } from '../redis/redis-script.ts'
 import { BucketLines, type Step } from './bucket-lines.ts'
 import type { Bucket, BudgetStore, Budgets, NotNow, Taken } from './budgets.ts'
 import { assertDemand, ROUNDING, retryAfterMs } from './demand.ts'
-import { disconnectRedis, type RedisClient } from './redis-connection.ts'
-import { loadScript } from './redis-script.ts'
 
 export interface RedisBudgetsOptions {
   /** Closed with the store. */
@@ -39,7 +39,7 @@ const KEPT_MS_UNDER_CLOCK = 3_600_000
 /** Hash tags over which a Cluster's callers spread: a call holds buckets of one tag, so more tags are more calls. */
 const CALLER_TAGS = 64
 
-const TAKE = loadScript('take-buckets.lua')
+const TAKE = loadScript(new URL('./take-buckets.lua', import.meta.url))
 
 /**
  * Budgets that the gateways of one Redis share. A field is a line of calls of its own, under a hash tag of its own. So

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts'
+import { connectRedis } from '../../gateway/redis/redis-connection.ts'
 import { openFleetBudgets } from '../../gateway/surge/fleet-budgets.ts'
-import { connectRedis } from '../../gateway/surge/redis-connection.ts'
 import {
   CLAIM_POINTS,
   DROP_MANIFEST,

@@ -69,8 +69,13 @@ export const PARTS: readonly Part[] = [
   { name: 'gateway/supergraph', files: /^gateway\/supergraph\//, may: [...GATEWAY, 'gateway/execution'] },
   { name: 'gateway/execution', files: /^gateway\/execution\//, may: [...GATEWAY, 'gateway/supergraph'] },
   { name: 'gateway/cost', files: /^gateway\/cost\//, may: [...GATEWAY, 'gateway/supergraph'] },
-  { name: 'gateway/surge', files: /^gateway\/surge\//, may: GATEWAY },
-  { name: 'gateway/cache', files: /^gateway\/cache\//, may: [...GATEWAY, 'gateway/supergraph'] },
+  { name: 'gateway/redis', files: /^gateway\/redis\//, may: SHARED },
+  { name: 'gateway/surge', files: /^gateway\/surge\//, may: [...GATEWAY, 'gateway/redis'] },
+  {
+    name: 'gateway/cache',
+    files: /^gateway\/cache\//,
+    may: [...GATEWAY, 'gateway/supergraph', 'gateway/redis'],
+  },
   { name: 'gateway/identity', files: /^gateway\/identity\//, may: GATEWAY },
   {
     name: 'gateway/operations',
@@ -101,7 +106,7 @@ export const PARTS: readonly Part[] = [
   {
     name: 'gateway/control',
     files: /^gateway\/control\//,
-    may: [...GATEWAY, 'gateway/pipeline', 'gateway/surge', 'gateway/cost', 'gateway/config'],
+    may: [...GATEWAY, 'gateway/pipeline', 'gateway/redis', 'gateway/surge', 'gateway/cost', 'gateway/config'],
   },
   {
     name: 'gateway/config',
@@ -116,6 +121,7 @@ export const PARTS: readonly Part[] = [
       'gateway/pipeline',
       'gateway/operations',
       'gateway/cost',
+      'gateway/redis',
       'gateway/surge',
       'gateway/cache',
       'gateway/execution',

@@ -9,7 +9,7 @@ import {
 } from '../../../gateway/control/limit-overrides.ts'
 import { redisOverrides } from '../../../gateway/control/redis-overrides.ts'
 import type { FieldLimit } from '../../../gateway/cost/field-limits.ts'
-import { connectRedis, disconnectRedis } from '../../../gateway/surge/redis-connection.ts'
+import { connectRedis, disconnectRedis } from '../../../gateway/redis/redis-connection.ts'
 import { silent, until } from '../../harness/postgres.ts'
 import { startRedis, startRedisCluster } from '../../harness/redis.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { rateTag } from '../../../gateway/cost/field-limits-compile.ts'
-import { connectRedis, disconnectRedis } from '../../../gateway/surge/redis-connection.ts'
+import { connectRedis, disconnectRedis } from '../../../gateway/redis/redis-connection.ts'
 import { CLAIM_POINTS, DROP_RATE, dropGraph, dropSupergraph } from '../../harness/drop-graph.ts'
 import { until } from '../../harness/postgres.ts'
 import { startRedis } from '../../harness/redis.ts'

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createSharedTexts, type SharedTexts } from '../../../gateway/operations/apq-redis.ts'
-import { connectRedis, type RedisClient } from '../../../gateway/surge/redis-connection.ts'
+import { connectRedis, type RedisClient } from '../../../gateway/redis/redis-connection.ts'
 import { until } from '../../harness/postgres.ts'
 import { startRedis, type TestRedis } from '../../harness/redis.ts'
 import { hashOf, type TinyGraph, tinyGraph } from '../../harness/tiny-graph.ts'

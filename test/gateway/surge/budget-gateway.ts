@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { pino } from 'pino'
+import { connectRedis } from '../../../gateway/redis/redis-connection.ts'
 import type { Bucket, BudgetStore } from '../../../gateway/surge/budgets.ts'
 import { type FleetBudgetStore, openFleetBudgets } from '../../../gateway/surge/fleet-budgets.ts'
 import { createRedisBudgets } from '../../../gateway/surge/redis-budgets.ts'
-import { connectRedis } from '../../../gateway/surge/redis-connection.ts'
 
 /** What one bucket is asked for, by this process. */
 export interface Load {

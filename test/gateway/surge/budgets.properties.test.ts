@@ -4,7 +4,7 @@ import type { BudgetStore, Rate, Taken } from '../../../gateway/surge/budgets.ts
 import { createMemoryBudgets } from '../../../gateway/surge/memory-budgets.ts'
 import { createRedisBudgets } from '../../../gateway/surge/redis-budgets.ts'
 import { startRedis, type TestRedis } from '../../harness/redis.ts'
-import { connectedRedis } from './connected-redis.ts'
+import { connectedRedis } from '../redis/connected-redis.ts'
 import { ObviousBucket } from './obvious-bucket.ts'
 
 type Kind = 'callers' | 'fields'

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { connectRedis } from '../../../gateway/redis/redis-connection.ts'
 import type { BudgetStore, Budgets, NotNow, Rate, Taken } from '../../../gateway/surge/budgets.ts'
 import { openFleetBudgets } from '../../../gateway/surge/fleet-budgets.ts'
 import { createMemoryBudgets } from '../../../gateway/surge/memory-budgets.ts'
 import { createRedisBudgets } from '../../../gateway/surge/redis-budgets.ts'
-import { connectRedis } from '../../../gateway/surge/redis-connection.ts'
 import { silent } from '../../harness/postgres.ts'
 import { startRedis, startRedisCluster, type TestRedis, type TestRedisCluster } from '../../harness/redis.ts'
-import { connectedRedis } from './connected-redis.ts'
+import { connectedRedis } from '../redis/connected-redis.ts'
 
 let single: TestRedis
 let cluster: TestRedisCluster

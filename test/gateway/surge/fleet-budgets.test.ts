@@ -1,11 +1,11 @@
 import { type Logger, pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { connectRedis } from '../../../gateway/redis/redis-connection.ts'
 import {
   type FleetBudgetStore,
   type FleetBudgetsOptions,
   openFleetBudgets,
 } from '../../../gateway/surge/fleet-budgets.ts'
-import { connectRedis } from '../../../gateway/surge/redis-connection.ts'
 import { until } from '../../harness/postgres.ts'
 import { startRedis, startRedisCluster, type TestRedis } from '../../harness/redis.ts'
 

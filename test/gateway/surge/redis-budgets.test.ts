@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createRedisBudgets, type RedisBudgetStore } from '../../../gateway/surge/redis-budgets.ts'
 import { until } from '../../harness/postgres.ts'
 import { startRedis, startRedisCluster, type TestRedis } from '../../harness/redis.ts'
-import { connectedRedis } from './connected-redis.ts'
+import { connectedRedis } from '../redis/connected-redis.ts'
 
 const rate = { perSecond: 1_000, burst: 100_000 }
 

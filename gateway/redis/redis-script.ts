@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 import type { RedisClient } from './redis-connection.ts'
 
-/** A Lua file of this folder. Both ways of running it reject with the server's or the connection's error. */
+/** A Lua file. Both ways of running it reject with the server's or the connection's error. */
 export interface RedisScript {
   /**
    * By its hash, together with what else leaves in this turn of the event loop. By its text where the server does not
@@ -18,8 +18,8 @@ export interface RedisScript {
 type Argument = string | number
 
 /** @throws Error when there is no such file. */
-export function loadScript(file: `${string}-${string}.lua`): RedisScript {
-  const text = readFileSync(new URL(`./${file}`, import.meta.url), 'utf8')
+export function loadScript(file: URL): RedisScript {
+  const text = readFileSync(file, 'utf8')
   const hash = createHash('sha1').update(text).digest('hex')
   // Both clients have these commands; their union is not callable.
   const runAlone = async (redis: RedisClient, keys: readonly string[], args: readonly Argument[]) =>

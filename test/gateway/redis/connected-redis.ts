@@ -1,5 +1,5 @@
 import { Cluster } from 'ioredis'
-import { connectRedis, type RedisClient } from '../../../gateway/surge/redis-connection.ts'
+import { connectRedis, type RedisClient } from '../../../gateway/redis/redis-connection.ts'
 
 /** To every master of a cluster: a command that comes while its node is being connected to would be refused. */
 export async function connectedRedis(url: string): Promise<RedisClient> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { connectRedis, disconnectRedis } from '../../../gateway/surge/redis-connection.ts'
+import { connectRedis, disconnectRedis } from '../../../gateway/redis/redis-connection.ts'
 import { startRedis } from '../../harness/redis.ts'
 
 describe('a connection to Redis', () => {
