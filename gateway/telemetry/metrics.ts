@@ -17,6 +17,19 @@ export interface Sample {
   readonly clientVersion: string | undefined
 }
 
+/** A number of one set of labels. */
+export interface Labelled {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+export interface LabelledCounts {
+  readonly labels: Readonly<Record<string, string>>
+  /** One a bound, of what is within it and not within the one before; the last one beyond all. */
+  readonly counts: readonly number[]
+  readonly sum: number
+}
+
 export interface Metrics {
   /** What `/metrics` gives its media type. */
   readonly contentType: string
@@ -27,6 +40,22 @@ export interface Metrics {
   expose(name: string, help: string, read: () => number): void
   /** A number that goes up and down. */
   exposeLevel(name: string, help: string, read: () => number): void
+  /** {@link expose}, by labels. */
+  exposeBy(name: string, help: string, labelNames: readonly string[], read: () => Iterable<Labelled>): void
+  /** {@link exposeLevel}, by labels. */
+  exposeLevelBy(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    read: () => Iterable<Labelled>,
+  ): void
+  /** How often a number was within each bound, by labels, counted elsewhere. */
+  exposeHistogram(
+    name: string,
+    help: string,
+    bounds: readonly number[],
+    read: () => Iterable<LabelledCounts>,
+  ): void
   text(): Promise<string>
 }
 
@@ -101,6 +130,69 @@ export function createMetrics(clients: () => Iterable<SubgraphClient>): Metrics 
         }),
       )
     },
+    exposeBy(name, help, labelNames, read) {
+      registry.registerMetric(
+        new Counter({
+          name,
+          help,
+          labelNames: [...labelNames],
+          registers: [],
+          collect() {
+            this.reset()
+            for (const { labels, value } of read()) this.inc(labels, value)
+          },
+        }),
+      )
+    },
+    exposeLevelBy(name, help, labelNames, read) {
+      registry.registerMetric(
+        new Gauge({
+          name,
+          help,
+          labelNames: [...labelNames],
+          registers: [],
+          collect() {
+            this.reset()
+            for (const { labels, value } of read()) this.set(labels, value)
+          },
+        }),
+      )
+    },
+    exposeHistogram(name, help, bounds, read) {
+      // What prom-client's own does with every value that it observes is done here when somebody looks.
+      const histogram = {
+        name,
+        help,
+        type: 'histogram',
+        aggregator: 'sum',
+        reset: () => {},
+        get: async () => ({
+          name,
+          help,
+          type: 'histogram',
+          aggregator: 'sum',
+          values: [...read()].flatMap(counts => bucketsOf(name, bounds, counts)),
+        }),
+      }
+      registry.registerMetric(histogram as never)
+    },
     text: () => registry.metrics(),
   }
+}
+
+function bucketsOf(
+  name: string,
+  bounds: readonly number[],
+  { labels, counts, sum }: LabelledCounts,
+): object[] {
+  let total = 0
+  const buckets = counts.map((count, i) => {
+    total += count
+    return { metricName: `${name}_bucket`, labels: { ...labels, le: bounds[i] ?? '+Inf' }, value: total }
+  })
+  return [
+    ...buckets,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: total },
+  ]
 }
