@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { Tier } from '../protocol/caller.ts'
+import type { CacheSettings } from './cache-settings.ts'
 import type { CostOptions } from './cost-settings.ts'
 import type { GatewayLimits } from './limits.ts'
 
@@ -148,6 +149,24 @@ const fileSchema = members({
       error: () => 'expected false, or an object with the member bytesMin',
     })
     .optional(),
+  cache: z
+    .union(
+      [
+        z.literal(false),
+        members({
+          entriesMax: positive,
+          bytesMax: positive,
+          entryBytesMax: positive,
+          sharedBytesMax: positive,
+          compressBytesMin: positive,
+        } satisfies Record<keyof CacheSettings, typeof positive>).partial(),
+      ],
+      {
+        error: () =>
+          'expected false, or an object with positive integers as members of entriesMax, bytesMax, entryBytesMax, sharedBytesMax, compressBytesMin',
+      },
+    )
+    .optional(),
   headers: members({
     all: headerRules.optional(),
     subgraphs: z.record(z.string(), headerRules).optional(),
@@ -192,6 +211,8 @@ export type FileConfig = {
   readonly share?: ShareSettings | undefined
   /** `false`: none; `bytesMin`: shorter answers stay as they are. */
   readonly compression?: false | { readonly bytesMin?: number | undefined } | undefined
+  /** `false`: nothing is kept. */
+  readonly cache?: false | { readonly [Name in keyof CacheSettings]?: number | undefined } | undefined
   readonly headers?: PropagationRules | undefined
   /** By subgraph name. */
   readonly subgraphs?: Readonly<Record<string, SubgraphSettings>> | undefined

@@ -16,6 +16,8 @@ export interface GatewayConfig {
   readonly supergraphPath: string
   /** `undefined`: no operation is persisted. */
   readonly operationsPath: string | undefined
+  /** The cache's policy table; `undefined`: the schema's own words alone. */
+  readonly cachePolicyPath: string | undefined
   readonly logLevel: string
   /** Labels of progressive `@override` that hold for every caller. */
   readonly overrideLabels: readonly string[]
@@ -34,6 +36,7 @@ export interface GatewayConfig {
 
 const SUPERGRAPH = 'schema/supergraph.graphql'
 const OPERATIONS = 'schema/operations.json'
+const CACHE_POLICY = 'schema/cache.json'
 const URL_PREFIX = 'SUBGRAPH_URL_'
 const PRODUCTION = 'production'
 const PORT_MAX = 65_535
@@ -51,6 +54,7 @@ const environmentSchema = z.object({
   HOST: z.string().default('0.0.0.0'),
   SUPERGRAPH: z.string().default(SUPERGRAPH),
   OPERATIONS: z.string().optional(),
+  CACHE_POLICY: z.string().optional(),
   OVERRIDE_LABELS: z.string().default(''),
   SAFELIST: z.enum(SAFELIST_MODES, expecting(`one of ${SAFELIST_MODES.join(', ')}`)).default('off'),
   LOG_LEVEL: z.enum(LOG_LEVELS, expecting(`one of ${LOG_LEVELS.join(', ')}`)).default('info'),
@@ -81,6 +85,10 @@ export const GATEWAY_VARIABLES: readonly (readonly [name: string, purpose: strin
     'OPERATIONS',
     `the persisted operations, default ${OPERATIONS}, with another supergraph none; read anew too`,
   ],
+  [
+    'CACHE_POLICY',
+    `how long answers are kept, and what voids them, default ${CACHE_POLICY}, with another supergraph what its @cacheControl says`,
+  ],
   ['OVERRIDE_LABELS', 'labels of progressive @override that hold for every caller, separated by commas'],
   [
     'SAFELIST',
@@ -106,7 +114,7 @@ export const GATEWAY_VARIABLES: readonly (readonly [name: string, purpose: strin
   ['LOG_LEVEL', 'default info'],
   [
     'CONFIG',
-    'a JSON file: introspection, explorers, queryPlans, corsOrigins, limits, cost, partners, gateways, trustedProxies, headers, subgraphs, compression, share',
+    'a JSON file: introspection, explorers, queryPlans, corsOrigins, limits, cost, partners, gateways, trustedProxies, headers, subgraphs, compression, share, cache',
   ],
 ]
 
@@ -120,14 +128,15 @@ export function readConfig(environment: Environment): GatewayConfig {
   if (production && env.IDENTITY_KEY === undefined) {
     throw new Error('IDENTITY_KEY: expected in production: subgraphs believe only what is signed')
   }
+  const isOurs = resolve(env.SUPERGRAPH) === resolve(SUPERGRAPH)
   return {
     port: env.PORT,
     host: env.HOST,
     production,
     supergraphPath: env.SUPERGRAPH,
-    // Our operations fit our supergraph alone.
-    operationsPath:
-      env.OPERATIONS ?? (resolve(env.SUPERGRAPH) === resolve(SUPERGRAPH) ? OPERATIONS : undefined),
+    // What is ours fits our supergraph alone.
+    operationsPath: env.OPERATIONS ?? (isOurs ? OPERATIONS : undefined),
+    cachePolicyPath: env.CACHE_POLICY ?? (isOurs ? CACHE_POLICY : undefined),
     overrideLabels: env.OVERRIDE_LABELS.split(',')
       .map(label => label.trim())
       .filter(label => label !== ''),

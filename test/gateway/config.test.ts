@@ -23,6 +23,7 @@ test('an empty environment gives the defaults, and an empty variable counts as a
     production: false,
     supergraphPath: 'schema/supergraph.graphql',
     operationsPath: 'schema/operations.json',
+    cachePolicyPath: 'schema/cache.json',
     overrideLabels: [],
     costMode: 'measure',
     costMax: undefined,
@@ -39,8 +40,12 @@ test('an empty environment gives the defaults, and an empty variable counts as a
   )
 })
 
-test('our operations go with our supergraph alone', () => {
+test('our operations and cache policies go with our supergraph alone', () => {
   expect(readConfig({ SUPERGRAPH: 'other.graphql' }).operationsPath).toBeUndefined()
+  expect(readConfig({ SUPERGRAPH: 'other.graphql' }).cachePolicyPath).toBeUndefined()
+  expect(readConfig({ SUPERGRAPH: 'other.graphql', CACHE_POLICY: 'mine.json' }).cachePolicyPath).toBe(
+    'mine.json',
+  )
   expect(readConfig({ SUPERGRAPH: './schema/supergraph.graphql' }).operationsPath).toBe(
     'schema/operations.json',
   )
@@ -148,6 +153,12 @@ describe('what is wrong is named in our own words, and no secret shown', () => {
       /partners: expected every key once$/,
     ],
     ['{"compression": true}', /compression: expected false, or an object with the member bytesMin/],
+    [
+      '{"cache": true}',
+      /cache: expected false, or an object with positive integers as members of entriesMax, /,
+    ],
+    ['{"cache": {"ttl": 5}}', /cache: expected the members entriesMax, .*, got ttl$/],
+    ['{"cache": {"entriesMax": 0}}', /cache.entriesMax: expected a positive integer, got 0$/],
     [
       '{"subgraphs": {"a": {"requestMsMax": 0}}}',
       /subgraphs.a.requestMsMax: expected a positive integer, got 0$/,
