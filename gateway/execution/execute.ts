@@ -7,6 +7,7 @@ import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import { JsonText } from '../request.ts'
 import { refusalOf } from './authorize.ts'
 import { createErrorList } from './errors.ts'
+import type { FetchCache } from './fetch-cache.ts'
 import type { Introspect } from './introspection.ts'
 import type { OperationPlan } from './operation-plan.ts'
 import type { Refusal } from './permitted.ts'
@@ -33,6 +34,8 @@ export interface ExecuteOptions {
   readonly clients: ReadonlyMap<string, SubgraphClient>
   readonly traceparent?: string
   readonly headersFor?: HeadersFor
+  /** Asked before a subgraph is; of this execution only. */
+  readonly cache?: FetchCache
   readonly fetchesMax?: number
   readonly entitiesMax?: number
   readonly errorsMax?: number
@@ -108,6 +111,7 @@ function runOf(shape: CompiledShape, options: ExecuteOptions): Run {
     traceparent: options.traceparent,
     headersFor: options.headersFor,
     clients: options.clients,
+    cache: options.cache,
     entitiesMax: options.entitiesMax ?? ENTITIES_MAX,
     errors: createErrorList(options.errorsMax ?? ERRORS_MAX),
   }

@@ -1,9 +1,11 @@
 import { Fault } from '../../protocol/fault.ts'
 import type { SubgraphAnswer } from '../../protocol/subgraph-client.ts'
 import type { TypeFacts } from '../supergraph/type-facts.ts'
+import { askRootOf, sendingOf } from './asked-of-cache.ts'
 import { withOwnVariables } from './batch-variables.ts'
 import { compileEntityField, type EntityField, type Gathered } from './entity-field.ts'
 import { checked, compileFetch, type Fetch } from './fetch.ts'
+import type { FetchCache, MissingEntities } from './fetch-cache.ts'
 import type { NormalizedOperation } from './normalize.ts'
 import type { BatchFetchNode, FetchNode, FlattenNodePathSegment } from './plan.ts'
 import { compileReport, FETCH_ERRORS_MAX, type Report } from './report.ts'
@@ -26,7 +28,10 @@ export function compileRootFetch(
   return async run => {
     let answer: SubgraphAnswer
     try {
-      answer = checked(await fetch.send(run), fetch.service)
+      answer =
+        run.cache === undefined
+          ? checked(await fetch.send(run, fetch.addVariables(run, {}), run.deadlineMs), fetch.service)
+          : await askRootOf(run.cache, fetch, run)
     } catch (reason) {
       return report.failed(run, reason, places)
     }
@@ -105,22 +110,30 @@ function entitiesStep(
 ): Step {
   /** The first field that sends the same representations. */
   const sharedWith = fields.map(({ variable }) => fields.findIndex(other => other.variable === variable))
-  const placesOf = (run: Run, gathered: Gathered, f: number, index: number | undefined): Path[] => {
+  const placesOf = (
+    run: Run,
+    gathered: Gathered,
+    f: number,
+    indexes: ReadonlySet<number> | undefined,
+  ): Path[] => {
     const places: Path[] = []
     for (let p = 0; p < paths[f]!.length && places.length < FETCH_ERRORS_MAX; p++) {
       const located = locate(run.data, paths[f]![p]!, types)
       for (let i = 0; i < gathered.targets[p]!.length && places.length < FETCH_ERRORS_MAX; i++) {
-        if (index !== undefined && gathered.slots[p]![i] !== index) continue
+        if (indexes !== undefined && !indexes.has(gathered.slots[p]![i]!)) continue
         const place = located.get(gathered.targets[p]![i]!)
         if (place) places.push(place)
       }
     }
     return places
   }
-  const everyPlace = (run: Run, all: readonly Gathered[]): Path[] =>
+  /** @param missing by root key, of which representations; undefined: of all. */
+  const everyPlace = (run: Run, all: readonly Gathered[], missing?: MissingEntities['indexes']): Path[] =>
     all.flatMap((gathered, f) => {
-      const only = fetch.onlyFieldOf(fields[f]!.key)
-      return placesOf(run, gathered, f, undefined).map(place =>
+      const { key } = fields[f]!
+      if (missing !== undefined && !missing.has(key)) return []
+      const only = fetch.onlyFieldOf(key)
+      return placesOf(run, gathered, f, missing?.get(key)).map(place =>
         only === undefined ? place : [...place, only],
       )
     })
@@ -145,33 +158,54 @@ function entitiesStep(
       report.failed(run, fault, everyPlace(run, gathered))
       return undefined
     }
-    return ask(run, gathered, variables)
+    return run.cache === undefined ? ask(run, gathered, variables) : askOf(run.cache, run, gathered)
   }
 
   async function ask(
     run: Run,
     gathered: readonly Gathered[],
-    variables: Readonly<Record<string, unknown>>,
+    variables: Record<string, unknown>,
   ): Promise<void> {
     try {
-      const answer = checked(await fetch.send(run, variables), fetch.service)
-      if (answer.errors && answer.errors.length > 0)
-        report.answered(
-          run,
-          answer,
-          path => placesOfError(run, gathered, path),
-          () => everyPlace(run, gathered),
-        )
-      const data = answer.data
-      if (!data) return
-      for (let f = 0; f < fields.length; f++) {
-        const entities = data[fields[f]!.key]
-        // The whole list is null when the subgraph failed over it, and has said why.
-        if ((entities === null || entities === undefined) && (answer.errors ?? []).length > 0) continue
-        fields[f]!.scatter(entities, gathered[f]!, fetch.service)
-      }
+      const answer = await fetch.send(run, fetch.addVariables(run, variables), run.deadlineMs)
+      answered(run, gathered, checked(answer, fetch.service))
     } catch (reason) {
       report.failed(run, reason, everyPlace(run, gathered))
+    }
+  }
+
+  async function askOf(cache: FetchCache, run: Run, gathered: readonly Gathered[]): Promise<void> {
+    const lists = fields.map(({ key, variable }, f) => ({
+      key,
+      variable,
+      representations: gathered[f]!.representations,
+    }))
+    try {
+      const variables = fetch.addVariables(run, {})
+      const { answer, missing } = await cache.entities(fetch, run, variables, lists, sendingOf(fetch, run))
+      for (const { reason, indexes } of missing ?? [])
+        report.failed(run, reason, everyPlace(run, gathered, indexes))
+      answered(run, gathered, answer)
+    } catch (reason) {
+      report.failed(run, reason, everyPlace(run, gathered))
+    }
+  }
+
+  function answered(run: Run, gathered: readonly Gathered[], answer: SubgraphAnswer): void {
+    if (answer.errors && answer.errors.length > 0)
+      report.answered(
+        run,
+        answer,
+        path => placesOfError(run, gathered, path),
+        () => everyPlace(run, gathered),
+      )
+    const data = answer.data
+    if (!data) return
+    for (let f = 0; f < fields.length; f++) {
+      const entities = data[fields[f]!.key]
+      // The whole list is null when the subgraph failed over it, and has said why.
+      if ((entities === null || entities === undefined) && (answer.errors ?? []).length > 0) continue
+      fields[f]!.scatter(entities, gathered[f]!, fetch.service)
     }
   }
 
@@ -180,6 +214,6 @@ function entitiesStep(
     const [key, index, ...rest] = path
     const f = fields.findIndex(field => field.key === key)
     if (f < 0 || typeof index !== 'number') return []
-    return placesOf(run, gathered[f]!, f, index).map(place => [...place, ...rest])
+    return placesOf(run, gathered[f]!, f, new Set([index])).map(place => [...place, ...rest])
   }
 }

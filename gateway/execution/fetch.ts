@@ -6,26 +6,35 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql'
-import { nowMs } from '../../protocol/deadline.ts'
+import { type DeadlineMs, nowMs } from '../../protocol/deadline.ts'
 import { Fault } from '../../protocol/fault.ts'
 import { noAnswer } from '../../protocol/no-answer.ts'
 import type { SubgraphAnswer, SubgraphRequest } from '../../protocol/subgraph-client.ts'
 import type { TypeFacts } from '../supergraph/type-facts.ts'
+import type { KeptFetch } from './fetch-cache.ts'
 import { fragmentsOf } from './fragments.ts'
 import type { NormalizedOperation } from './normalize.ts'
 import type { BatchFetchNode, FetchNode } from './plan.ts'
 import type { Run } from './run.ts'
 
 /** A subgraph's operation, ready to be sent. */
-export interface Fetch {
-  readonly service: string
-  readonly kind: 'query' | 'mutation'
+export interface Fetch extends KeptFetch {
   /** Internal keys of its root fields. */
   readonly rootKeys: readonly string[]
   /** For an entity fetch, by root key: what it selects of entities, if that is a single field. */
   readonly onlyFieldOf: (rootKey: string) => string | undefined
-  /** Throws or rejects with the reason when there is no answer. What it answers is to be {@link checked}. */
-  send(run: Run, representations?: Readonly<Record<string, unknown>>): Promise<SubgraphAnswer>
+  /** What it sends of the client's variables, names as in the operation; behind what is there already. */
+  addVariables(run: Run, values: Record<string, unknown>): Record<string, unknown>
+  /**
+   * Throws or rejects with the reason when there is no answer. What it answers is to be {@link checked}.
+   * @param isFresh true: even if the fetch need not be.
+   */
+  send(
+    run: Run,
+    variables: Readonly<Record<string, unknown>>,
+    deadlineMs: DeadlineMs,
+    isFresh?: boolean,
+  ): Promise<SubgraphAnswer>
 }
 
 export function compileFetch(
@@ -45,40 +54,49 @@ export function compileFetch(
     sent,
     client: operation.clientVariable(sent),
   }))
+  const scope = types.scopeOf(ROOTS[kind], root.selectionSet, fragmentsOf(document))
+  // What a mutation's answer is made of must not have been read before it ran.
+  const isFresh = operation.kind === 'mutation' && kind === 'query'
   const base = {
     kind,
-    scope: types.scopeOf(ROOTS[kind], root.selectionSet, fragmentsOf(document)),
+    scope,
     operation: node.operation,
     ...(node.operationName === undefined ? {} : { operationName: node.operationName }),
-    // What a mutation's answer is made of must not have been read before it ran.
-    ...(operation.kind === 'mutation' && kind === 'query' ? { isFresh: true } : {}),
+    ...(isFresh ? { isFresh } : {}),
   }
   return {
     service,
     kind,
+    operation: node.operation,
+    document,
+    scope,
+    isFresh,
     rootKeys: fields.map(keyOf),
     onlyFieldOf: rootKey => {
       const selected = fieldsOf(fields.find(field => keyOf(field) === rootKey)?.selectionSet)
       const names = new Set(selected.map(keyOf).filter(key => key !== '__typename'))
       return names.size === 1 ? [...names][0] : undefined
     },
-    send(run, representations) {
+    addVariables(run, values) {
+      for (const { sent, client } of variables)
+        if (Object.hasOwn(run.variables, client)) values[sent] = run.variables[client]
+      return values
+    },
+    send(run, values, deadlineMs, mustBeFresh) {
       const client = run.clients.get(service)
       if (!client) throw noAnswer('SUBGRAPH_UNREACHABLE', service, 'no client serves it')
-      if (nowMs() >= run.deadlineMs)
+      if (nowMs() >= deadlineMs)
         throw noAnswer('SUBGRAPH_TIMEOUT', service, 'the deadline passed before it was asked')
-      const values: Record<string, unknown> = { ...representations }
-      for (const { sent, client: name } of variables)
-        if (Object.hasOwn(run.variables, name)) values[sent] = run.variables[name]
       const headers = run.headersFor?.(service)
       const request: SubgraphRequest = {
         ...base,
         variables: values,
         caller: run.caller,
-        deadlineMs: run.deadlineMs,
+        deadlineMs,
         priority: run.priority,
         ...(run.traceparent === undefined ? {} : { traceparent: run.traceparent }),
         ...(headers === undefined ? {} : { headers }),
+        ...(mustBeFresh === true && !isFresh ? { isFresh: true } : {}),
       }
       return client.execute(request)
     },

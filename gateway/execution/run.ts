@@ -3,10 +3,10 @@ import type { DeadlineMs } from '../../protocol/deadline.ts'
 import type { Priority } from '../../protocol/priority.ts'
 import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import type { ErrorList } from './errors.ts'
+import type { FetchCache, HeadersFor } from './fetch-cache.ts'
 import type { Data } from './tree.ts'
 
-/** What a subgraph is sent of the client's headers, by lower-case name. */
-export type HeadersFor = (subgraph: string) => Readonly<Record<string, string>> | undefined
+export type { HeadersFor } from './fetch-cache.ts'
 
 /** One execution of a compiled operation, as its steps see it. */
 export interface Run {
@@ -20,6 +20,8 @@ export interface Run {
   readonly traceparent: string | undefined
   readonly headersFor: HeadersFor | undefined
   readonly clients: ReadonlyMap<string, SubgraphClient>
+  /** Asked before a subgraph is; undefined: nothing is kept. */
+  readonly cache: FetchCache | undefined
   /** Representations that one fetch may carry. */
   readonly entitiesMax: number
   readonly errors: ErrorList
