@@ -3,9 +3,9 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { ROOT } from '../harness/processes.ts'
-import { type Chosen, readArguments, USAGE } from './gateway/arguments.ts'
+import { type Chosen, readArguments, usageOf } from './gateway/arguments.ts'
 import type { LatencyOptions } from './gateway/latency.ts'
-import { measure, type Sample, type Timing } from './gateway/measure.ts'
+import { measure, type Sample } from './gateway/measure.ts'
 import { growth, type MemoryGrowth } from './gateway/memory.ts'
 import { installPeers } from './gateway/peers.ts'
 import { pinSelf, startPinned } from './gateway/pinned.ts'
@@ -16,6 +16,7 @@ import type { LatencySample, PlanSample, Results } from './gateway/results.ts'
 import { compose, stand } from './gateway/stand.ts'
 import { markdown } from './gateway/table.ts'
 import { type Variant, WORKLOADS, type Workload } from './gateway/variants.ts'
+import { inTurn, timingOf } from './gateway/window.ts'
 import { WORLDS, type WorldName } from './gateway/worlds.ts'
 import { loadTool } from './gateway/wrk.ts'
 
@@ -27,7 +28,7 @@ const TEXTS = 100_000
 const PEER_TEXTS = 20_000
 
 export async function run(argv: readonly string[]): Promise<void> {
-  if (argv.includes('--help')) return console.info(USAGE)
+  if (argv.includes('--help')) return console.info(usageOf('gateway'))
   const chosen = readArguments(argv)
   await installPeers(say)
   const tool = await loadTool()
@@ -88,9 +89,7 @@ async function throughput(
   answers: ReadonlyMap<WorldName, string>,
   { rounds, isQuick, isProfiled }: Chosen,
 ): Promise<readonly Sample[]> {
-  const timing: Timing = isQuick
-    ? { warmUpSeconds: 1, warmUpSecondsMax: 3, warmUpCpuSeconds: 0, windowSeconds: 2 }
-    : { warmUpSeconds: 5, warmUpSecondsMax: 30, warmUpCpuSeconds: 4, windowSeconds: 6 }
+  const timing = timingOf(isQuick)
   const samples: Sample[] = []
   for (const workload of workloads) {
     for (let round = 1; round <= rounds; round++) {
@@ -173,11 +172,6 @@ async function memory({ isQuick }: Chosen): Promise<readonly MemoryGrowth[]> {
     growths.push(await growth(variant, isQuick ? texts / 20 : texts))
   }
   return growths
-}
-
-/** Forwards in one round, backwards in the next, so that whatever drifts does not always meet the same variant. */
-function inTurn<Item>(items: readonly Item[], round: number): readonly Item[] {
-  return round % 2 === 1 ? items : items.toReversed()
 }
 
 /** Each gateway once, as it is best. */

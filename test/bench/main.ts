@@ -1,3 +1,4 @@
+import { run as cache } from './cache.ts'
 import { run as claims } from './claims.ts'
 import { run as cost } from './cost.ts'
 import { run as gateway } from './gateway.ts'
@@ -15,6 +16,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   gateway: {
     run: gateway,
     what: 'the gateway beside @apollo/gateway and Hive Gateway; --help tells its options',
+  },
+  cache: {
+    run: cache,
+    what: 'kept answers beside asked ones, mercurius-cache and bare node:http; --help tells its options',
   },
   claims: { run: claims, what: 'durable claims and paid orders over HTTP, beside the bare SQL function' },
   cost: { run: cost, what: 'what an estimate takes, and a budget, in memory and in Redis' },

@@ -22,7 +22,10 @@ const NAMES: readonly string[] = [...WORKLOADS.map(({ name }) => name), ...PARTS
 const ROUNDS = 3
 const ROUNDS_MAX = 99
 
-export const USAGE: string = `npm run bench -- gateway [--rounds N] [--only ${NAMES.join(',')}] [--variant TEXT] [--quick] [--profile]
+export const usageOf = (
+  bench: string,
+  names: readonly string[] = NAMES,
+): string => `npm run bench -- ${bench} [--rounds N] [--only ${names.join(',')}] [--variant TEXT] [--quick] [--profile]
 
   --rounds N   how often each variant is measured, default ${ROUNDS}; the tables show medians
   --only A,B   some of the parts, default all of them
@@ -30,8 +33,8 @@ export const USAGE: string = `npm run bench -- gateway [--rounds N] [--only ${NA
   --quick      one round of short windows: shows that everything runs; its figures mean little
   --profile    Node's processor profiles of the gateways under test/bench/results/profiles; they cost a little`
 
-/** @throws Error that says what was expected. */
-export function readArguments(argv: readonly string[]): Chosen {
+/** @param names of what can be measured. @throws Error that says what was expected. */
+export function readArguments(argv: readonly string[], names: readonly string[] = NAMES): Chosen {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -47,15 +50,15 @@ export function readArguments(argv: readonly string[]): Chosen {
   if (!Number.isSafeInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
     throw new Error(`expected --rounds to be 1 to ${ROUNDS_MAX}, got ${given}`)
   }
-  const chosen = only === undefined ? NAMES : only.split(',')
-  const unknown = chosen.find(name => !NAMES.includes(name))
-  if (unknown !== undefined) throw new Error(`expected --only to name ${NAMES.join(', ')}, got ${unknown}`)
+  const chosen = only === undefined ? names : only.split(',')
+  const unknown = chosen.find(name => !names.includes(name))
+  if (unknown !== undefined) throw new Error(`expected --only to name ${names.join(', ')}, got ${unknown}`)
   return {
     rounds,
     only: new Set(chosen),
     variant: variant.toLowerCase(),
     isQuick,
     isProfiled,
-    isWhole: NAMES.every(name => chosen.includes(name)) && variant === '' && !isQuick && !isProfiled,
+    isWhole: names.every(name => chosen.includes(name)) && variant === '' && !isQuick && !isProfiled,
   }
 }

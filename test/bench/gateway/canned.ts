@@ -28,7 +28,10 @@ export class CannedSubgraph {
     this.#schema = buildSubgraphSchema([{ typeDefs: parse(sdl), resolvers }])
   }
 
-  /** The answer's members as JSON without the braces around them, `"data":{…}`; a promise only while it is recorded. */
+  /**
+   * The answer's members as JSON without the braces around them, `"data":{…}`, one character a byte of UTF-8; a promise only
+   * while it is recorded.
+   */
   answer(text: string, variables: Variables): string | Promise<string> {
     const id = this.#takesId ? idIn(variables) : undefined
     if (id === undefined) {
@@ -49,7 +52,7 @@ export class CannedSubgraph {
     keep: (answer: string) => Kept,
   ): Promise<Kept> {
     const answer = await execute({ schema: this.#schema, document: parse(text), variableValues: variables })
-    const kept = keep(JSON.stringify(answer).slice(1, -1))
+    const kept = keep(Buffer.from(JSON.stringify(answer).slice(1, -1)).toString('latin1'))
     if (into.size >= KEPT_MAX) into.clear()
     into.set(key, kept)
     return kept

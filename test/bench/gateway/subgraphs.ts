@@ -71,7 +71,7 @@ function serve(subgraph: CannedSubgraph, { envelope }: Settings): Server {
   return createServer({ noDelay: true }, socket => {
     let kept = ''
     socket.on('error', () => socket.destroy())
-    // Every text of these worlds is ASCII: a byte is a character.
+    // A byte is a character: operations and ids are ASCII, and answers come as such.
     socket.setEncoding('latin1')
     socket.on('data', (chunk: string) => {
       kept = kept === '' ? chunk : kept + chunk

@@ -1,10 +1,26 @@
 import type { Sample } from './measure.ts'
 import type { MemoryGrowth } from './memory.ts'
 import type { LatencySample, PlanSample, Results } from './results.ts'
-import type { Variant, Workload } from './variants.ts'
+import type { Workload } from './variants.ts'
+
+/** One way to bear a workload. */
+interface Way {
+  readonly name: string
+  /** Our requests a second over this one's, at least; of the workload's first variant. */
+  readonly ratioMin?: number
+}
+
+/** As much of a workload as a table shows. */
+interface Shown<Variant extends Way> {
+  readonly name: string
+  readonly title: string
+  readonly connections: number
+  /** The first is ours. */
+  readonly variants: readonly Variant[]
+}
 
 /** What the rounds of one variant come to. */
-export interface Summary {
+export interface Summary<Variant extends Way = Way> {
   readonly variant: Variant
   /** Of the rounds that are not void; `undefined` when all are. */
   readonly perSecond: number | undefined
@@ -18,7 +34,10 @@ export interface Summary {
 }
 
 /** One summary a variant, in the workload's order. */
-export function summaries(workload: Workload, samples: readonly Sample[]): readonly Summary[] {
+export function summaries<Variant extends Way>(
+  workload: Shown<Variant>,
+  samples: readonly Sample[],
+): readonly Summary<Variant>[] {
   return workload.variants.flatMap(variant => {
     const mine = samples.filter(one => one.workload === workload.name && one.variant === variant.name)
     if (mine.length === 0) return []
@@ -42,14 +61,17 @@ export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!
 }
 
+export const VOID_RULES =
+  'A run is void unless the gateway’s core is at least 95 % busy, the other at most 85 %, and nobody else takes a tenth of the gateway’s. CPU is user and system time of the gateway’s process, all threads; it can be compared between void runs too, if with care.'
+
 /** All results as Markdown. */
 export function markdown(results: Results, workloads: readonly Workload[]): string {
   const { at, node, processor, tool, rounds, samples, latencies, plans, memory } = results
   const parts = [
     `Medians of ${rounds} round${rounds === 1 ? '' : 's'} on ${processor}, Node ${node}, ${tool}; ${at.slice(0, 10)}.`,
     'Made by `npm run bench -- gateway`: gateway on one core, load and subgraphs on the other, a fresh process and a warm-up a variant, alternating order.',
-    'A run is void unless the gateway’s core is at least 95 % busy, the other at most 85 %, and nobody else takes a tenth of the gateway’s. CPU is user and system time of the gateway’s process, all threads; it can be compared between void runs too, if with care.',
-    ...workloads.flatMap(workload => ofWorkload(workload, summaries(workload, samples))),
+    VOID_RULES,
+    ...workloads.flatMap(workload => ofWorkload(workload, samples)),
     ...ofLatencies(latencies),
     ...ofPlans(plans),
     ...ofMemory(memory),
@@ -57,7 +79,10 @@ export function markdown(results: Results, workloads: readonly Workload[]): stri
   return `${parts.join('\n\n')}\n`
 }
 
-function ofWorkload({ name, title, connections }: Workload, rows: readonly Summary[]): string[] {
+/** A heading and a table; nothing where nothing was measured. */
+export function ofWorkload(workload: Shown<Way>, samples: readonly Sample[]): string[] {
+  const { name, title, connections } = workload
+  const rows = summaries(workload, samples)
   const [ours] = rows
   if (ours === undefined) return []
   return [

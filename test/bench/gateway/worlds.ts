@@ -1,19 +1,7 @@
-import type { GraphQLResolverMap } from '@apollo/subgraph'
+import { home } from '../cache/home.ts'
+import type { World } from './world.ts'
 
-/** A subgraph of a world: a real schema with real resolvers, run once for each operation that is new. */
-export interface WorldSubgraph {
-  readonly name: string
-  readonly sdl: string
-  readonly resolvers: GraphQLResolverMap<unknown>
-}
-
-/** What the gateways are measured on. */
-export interface World {
-  readonly subgraphs: readonly WorldSubgraph[]
-  /** The operation, its variable `$id` an ID if it has one. */
-  readonly query: string
-  readonly takesId: boolean
-}
+export type { World, WorldSubgraph } from './world.ts'
 
 const LINK = (...names: readonly string[]): string =>
   `extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ${JSON.stringify(names)})`
@@ -202,6 +190,6 @@ fragment ProductFields on Product { inStock name price shippingEstimate upc weig
   ],
 }
 
-export type WorldName = 'page' | 'deep'
+export type WorldName = 'page' | 'deep' | 'home'
 
-export const WORLDS: Readonly<Record<WorldName, World>> = { page, deep }
+export const WORLDS: Readonly<Record<WorldName, World>> = { page, deep, home }

@@ -12,6 +12,8 @@ export interface LoadOptions {
   readonly text: RequestText
   /** Ids are counted from here. */
   readonly firstId: number
+  /** Some requests ask for an id of ten characters that others have asked for; a share of all, 0 to 1. wrk only. */
+  readonly hot?: { readonly id: string; readonly share: number }
 }
 
 export interface LoadResult {
@@ -49,12 +51,13 @@ export async function load(tool: 'wrk' | 'autocannon', options: LoadOptions): Pr
   return tool === 'wrk' ? await wrk(options) : await autocannon(options)
 }
 
-async function wrk({ port, connections, seconds, text, firstId }: LoadOptions): Promise<LoadResult> {
+async function wrk({ port, connections, seconds, text, firstId, hot }: LoadOptions): Promise<LoadResult> {
   const { stdout } = await run('taskset', [
     ...['-c', `${LOAD_CORE}`, 'wrk', '-t', '1', '-c', `${connections}`, '-d', `${seconds}`],
     ...['--timeout', '10', '-s', fileOf('requests.lua'), `http://127.0.0.1:${port}/graphql`, '--'],
     text.authorization === undefined ? '' : `authorization: ${text.authorization}`,
     ...(text.after === undefined ? [text.before] : [text.before, text.after, `${firstId}`]),
+    ...(hot === undefined ? [] : [`${Math.round(hot.share * 1_000)}`, hot.id]),
   ])
   const line = stdout.split('\n').findLast(one => one.startsWith('{'))
   if (line === undefined) throw new Error(`expected figures from wrk, got ${stdout}`)
