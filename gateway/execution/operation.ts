@@ -9,7 +9,7 @@ import {
 } from 'graphql'
 import type { Caller } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
-import type { Scope } from '../supergraph/scope.ts'
+import type { Scope } from '../supergraph/cache-hints.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { conditionsOf } from './conditions.ts'
 import {

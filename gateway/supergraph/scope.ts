@@ -1,21 +1,12 @@
 import {
-  type ConstDirectiveNode,
   type DocumentNode,
-  type FieldDefinitionNode,
   type FragmentDefinitionNode,
-  type InterfaceTypeDefinitionNode,
   Kind,
-  type NamedTypeNode,
-  type ObjectTypeDefinitionNode,
-  parse,
   type SelectionNode,
   type SelectionSetNode,
-  type TypeNode,
 } from 'graphql'
-import { type Authorization, authorizationOf } from './authorization.ts'
-
-/** Whose an answer is: everybody's, or the caller's alone. */
-export type Scope = 'PUBLIC' | 'PRIVATE'
+import { type Authorization, authorizationOf, type Requirement } from './authorization.ts'
+import { type CacheHints, cacheHints, type HintOverrides, type Scope, saysPublic } from './cache-hints.ts'
 
 /** What `@cacheControl(scope)` says of a supergraph's fields. */
 export interface Scopes {
@@ -30,154 +21,120 @@ export interface Scopes {
   ): Scope
 }
 
-interface FieldScope {
-  readonly type: string
-  readonly isPublic: boolean
+/** What holds of a selection set as a whole: the strictest of everything in it. */
+export interface SelectionHint {
+  readonly scope: Scope
+  /** How long it may be reused; 0: not at all, Infinity: it selects no field but `__typename`. */
+  readonly freshMs: number
+  /** How long beyond that; Infinity with `freshMs`. */
+  readonly staleMs: number
 }
 
-/**
- * A field is PUBLIC by its own `@cacheControl(scope: PUBLIC)`; without one, by that of its object or interface type, or,
- * if it is a leaf, of the type it stands on. Everything else is PRIVATE: a field under a guard, and one of which a
- * subgraph says PRIVATE.
- *
- * A supergraph does not tell which subgraphs a type's directive comes from, and keeps equal ones once. So of a type that
- * several subgraphs add fields to, keys apart, a leaf is PUBLIC only if all of them have it, or if there are as many
- * directives as subgraphs: none may turn another's field public.
- */
+/** @param overrides what an operator's table says in the place of the schema. */
 export function scopesOf(
   supergraph: DocumentNode,
   authorization: Authorization | undefined = authorizationOf(supergraph),
+  overrides?: HintOverrides,
 ): Scopes {
-  const types = new Map<string, ReadonlyMap<string, FieldScope>>()
-  const members = new Map<string, string[]>()
-  const typeScopes = new Map<string, boolean | undefined>()
-  for (const definition of supergraph.definitions) {
-    if (
-      definition.kind !== Kind.OBJECT_TYPE_DEFINITION &&
-      definition.kind !== Kind.INTERFACE_TYPE_DEFINITION &&
-      definition.kind !== Kind.UNION_TYPE_DEFINITION
-    )
-      continue
-    typeScopes.set(definition.name.value, declared(definition.directives ?? []))
-    const parents: readonly NamedTypeNode[] = 'interfaces' in definition ? (definition.interfaces ?? []) : []
-    for (const parent of parents) memberOf(parent.name.value, definition.name.value)
-    if ('types' in definition)
-      for (const member of definition.types ?? []) memberOf(definition.name.value, member.name.value)
+  const hints = cacheHints(supergraph, authorization, overrides)
+  return {
+    scopeOf: (typename, set, fragments) => strictest(hints, typename, set, fragments).scope,
   }
+}
+
+/**
+ * The strictest hint of everything that a selection set on `typename` may come to, whatever the objects turn out to be.
+ * Each set is looked at once a type: through fragments and members there are 2^n ways to it.
+ */
+export function strictest(
+  hints: CacheHints,
+  typename: string,
+  set: SelectionSetNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+): SelectionHint {
+  const known = new Map<SelectionSetNode, Map<string, SelectionHint>>()
+  return ofSet(typename, set)
+
+  function ofSet(typename: string, set: SelectionSetNode): SelectionHint {
+    let ofTypes = known.get(set)
+    if (ofTypes === undefined) known.set(set, (ofTypes = new Map()))
+    let found = ofTypes.get(typename)
+    if (found === undefined) {
+      found = FREE
+      for (const selection of set.selections) {
+        found = stricter(found, ofSelection(typename, selection))
+        if (found === CLOSED) break
+      }
+      ofTypes.set(typename, found)
+    }
+    return found
+  }
+
+  function ofSelection(typename: string, selection: SelectionNode): SelectionHint {
+    if (selection.kind === Kind.FRAGMENT_SPREAD) {
+      const fragment = fragments.get(selection.name.value)
+      return fragment === undefined ? CLOSED : ofSet(fragment.typeCondition.name.value, fragment.selectionSet)
+    }
+    if (selection.kind === Kind.INLINE_FRAGMENT)
+      return ofSet(selection.typeCondition?.name.value ?? typename, selection.selectionSet)
+    const name = selection.name.value
+    const nested = selection.selectionSet
+    if (name === '__typename' || name === '__schema' || name === '__type') return FREE
+    if (name === '_entities') return nested === undefined ? CLOSED : ofSet('_Entity', nested)
+    let found = FREE
+    for (const type of [typename, ...hints.membersOf(typename)]) {
+      const hint = hints.hintOf(type, name)
+      if (hint !== undefined) {
+        found = stricter(found, hint)
+        if (nested !== undefined) found = stricter(found, ofSet(hint.type, nested))
+      } else if (type === typename) return CLOSED
+      if (found === CLOSED) break
+    }
+    return found
+  }
+}
+
+/**
+ * @throws Error naming the fields on which a subgraph has written PUBLIC, and which are guarded. What a field inherits is
+ * about others too; what stands on it is a mistake about what it shows.
+ */
+export function refuseGuardedPublic(
+  supergraph: DocumentNode,
+  authorization: Authorization | undefined,
+): void {
+  if (authorization === undefined) return
+  const wrong: string[] = []
   for (const definition of supergraph.definitions) {
     if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION && definition.kind !== Kind.INTERFACE_TYPE_DEFINITION)
       continue
-    const own = typeScopes.get(definition.name.value)
-    const owners = ownersOf(definition)
-    const fields = new Map<string, FieldScope>()
-    for (const field of definition.fields ?? []) {
-      const type = namedType(field.type)
-      const byItself = declared(field.directives ?? [])
-      const byPlace = (): boolean | undefined => own && owners.speakFor(field)
-      const isPublic = byItself ?? (typeScopes.has(type) ? typeScopes.get(type) : byPlace())
-      const guards = authorization?.requirementsOf(definition.name.value, field.name.value) ?? []
-      fields.set(field.name.value, { type, isPublic: isPublic === true && guards.length === 0 })
-    }
-    types.set(definition.name.value, fields)
-  }
-
-  function memberOf(abstract: string, name: string): void {
-    const known = members.get(abstract)
-    if (known) known.push(name)
-    else members.set(abstract, [name])
-  }
-
-  /** One look at an operation. Each set is looked at once a type: through fragments and members there are 2^n ways to it. */
-  function looking(fragments: ReadonlyMap<string, FragmentDefinitionNode>): typeof isPublic {
-    const known = new Map<SelectionSetNode, Map<string, boolean>>()
-    return isPublic
-
-    function isPublic(typename: string, set: SelectionSetNode): boolean {
-      let ofTypes = known.get(set)
-      if (ofTypes === undefined) known.set(set, (ofTypes = new Map()))
-      let found = ofTypes.get(typename)
-      if (found === undefined) {
-        found = set.selections.every(selection => isSelectionPublic(typename, selection))
-        ofTypes.set(typename, found)
-      }
-      return found
-    }
-
-    function isSelectionPublic(typename: string, selection: SelectionNode): boolean {
-      if (selection.kind === Kind.FRAGMENT_SPREAD) {
-        const fragment = fragments.get(selection.name.value)
-        return fragment !== undefined && isPublic(fragment.typeCondition.name.value, fragment.selectionSet)
-      }
-      if (selection.kind === Kind.INLINE_FRAGMENT)
-        return isPublic(selection.typeCondition?.name.value ?? typename, selection.selectionSet)
-      const name = selection.name.value
-      if (name === '__typename' || name === '__schema' || name === '__type') return true
-      if (name === '_entities') return isPublic('_Entity', selection.selectionSet!)
-      const nested = selection.selectionSet
-      return [typename, ...(members.get(typename) ?? [])].every(type => {
-        const field = types.get(type)?.get(name)
-        if (field === undefined) return type !== typename
-        return field.isPublic && (nested === undefined || isPublic(field.type, nested))
-      })
+    for (const { name, directives = [] } of definition.fields ?? []) {
+      const [guard] = authorization.requirementsOf(definition.name.value, name.value)
+      if (guard !== undefined && saysPublic(directives))
+        wrong.push(`${definition.name.value}.${name.value} (${GUARDS[guard.kind]})`)
     }
   }
-
-  return {
-    scopeOf: (typename, set, fragments) => (looking(fragments)(typename, set) ? 'PUBLIC' : 'PRIVATE'),
-  }
+  if (wrong.length > 0)
+    throw new Error(
+      `Expected no @cacheControl(scope: PUBLIC) on what only some callers may see, got it on ${wrong.slice(0, 5).join(', ')}`,
+    )
 }
 
-/** Undefined when nothing is said; true when it is PUBLIC, and nobody says PRIVATE. */
-function declared(directives: readonly ConstDirectiveNode[]): boolean | undefined {
-  const scopes = directives.filter(isNamed('cacheControl')).map(directive => argument(directive, 'scope'))
-  return scopes.length === 0 ? undefined : scopes.every(scope => scope === 'PUBLIC')
+const GUARDS: Readonly<Record<Requirement['kind'], string>> = {
+  authenticated: 'under @authenticated',
+  scope: 'under @requiresScopes',
+  policy: 'under @policy',
 }
 
-/** Which subgraphs add what to a type, keys apart. */
-function ownersOf(definition: ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode): {
-  /** Whether the directives of the type can be taken as said of the field by one that has it. */
-  speakFor(field: FieldDefinitionNode): boolean
-} {
-  const { directives = [], fields = [] } = definition
-  const graphs = directives.filter(isNamed('join__type'))
-  const everyGraph = new Set(graphs.map(graph => argument(graph, 'graph')))
-  const keys = new Set(graphs.flatMap(graph => topFieldsOf(argument(graph, 'key'))))
-  const graphsOf = (field: FieldDefinitionNode): ReadonlySet<string | undefined> => {
-    const owned = (field.directives ?? []).filter(isNamed('join__field'))
-    const inside = owned.filter(directive => argument(directive, 'external') !== 'true')
-    return owned.length === 0 ? everyGraph : new Set(inside.map(directive => argument(directive, 'graph')))
-  }
-  const owners = new Set(
-    fields.filter(field => !keys.has(field.name.value)).flatMap(field => [...graphsOf(field)]),
-  )
-  const said = directives.filter(isNamed('cacheControl')).length
-  return {
-    speakFor(field) {
-      const own = graphsOf(field)
-      return said >= owners.size || [...owners].every(owner => own.has(owner))
-    },
-  }
-}
+/** Of nothing. */
+const FREE: SelectionHint = { scope: 'PUBLIC', freshMs: Infinity, staleMs: Infinity }
 
-/** `"id shop { code }"` → id, shop. */
-function topFieldsOf(key: string | undefined): readonly string[] {
-  if (key === undefined) return []
-  const [operation] = parse(`{${key}}`, { noLocation: true }).definitions
-  if (operation?.kind !== Kind.OPERATION_DEFINITION) return []
-  return operation.selectionSet.selections.flatMap(selection =>
-    selection.kind === Kind.FIELD ? [selection.name.value] : [],
-  )
-}
+/** Nothing is stricter. */
+const CLOSED: SelectionHint = { scope: 'PRIVATE', freshMs: 0, staleMs: 0 }
 
-const isNamed = (name: string) => (directive: ConstDirectiveNode) => directive.name.value === name
-
-/** An enum, string or Boolean argument as text. */
-function argument(directive: ConstDirectiveNode, name: string): string | undefined {
-  const value = directive.arguments?.find(given => given.name.value === name)?.value
-  if (value?.kind === Kind.ENUM || value?.kind === Kind.STRING) return value.value
-  return value?.kind === Kind.BOOLEAN ? String(value.value) : undefined
-}
-
-function namedType(type: TypeNode): string {
-  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedType(type.type)
+function stricter(a: SelectionHint, b: SelectionHint): SelectionHint {
+  const scope = a.scope === 'PUBLIC' ? b.scope : a.scope
+  const freshMs = Math.min(a.freshMs, b.freshMs)
+  if (scope === 'PRIVATE' && freshMs === 0) return CLOSED
+  if (a === FREE || a === b) return b
+  return { scope, freshMs, staleMs: Math.min(a.staleMs, b.staleMs) }
 }

@@ -12,11 +12,13 @@ import {
 import { createPlanner, type Planner } from '../execution/plan.ts'
 import { apiSchemaInSteps } from './api-schema.ts'
 import { type Authorization, authorizationOf } from './authorization.ts'
+import type { HintOverrides } from './cache-hints.ts'
 import { withExternalFields } from './external-fields.ts'
 import { type Links, linksOf } from './links.ts'
 import { withoutOddCosts } from './odd-costs.ts'
 import { planningNames, withNames, withOwnNames } from './planning-order.ts'
 import { withRequiresRoots } from './requires-roots.ts'
+import { refuseGuardedPublic } from './scope.ts'
 import { type TypeFacts, typeFacts } from './type-facts.ts'
 import { type UnionFacts, unionFacts } from './union-facts.ts'
 import { withWidestTypes } from './widest-types.ts'
@@ -50,10 +52,13 @@ export interface Supergraph {
  * Reads a composed Federation 2 supergraph.
  *
  * @throws Error that names what is wrong: SDL that does not parse, no `join__Graph`, an invalid API schema, or a use
- * of `@context`/`@fromContext`, which the planner would silently ignore, or a guard that cannot be read.
+ * of `@context`/`@fromContext`, which the planner would silently ignore, a guard that cannot be read, or PUBLIC written on
+ * a field that is guarded.
+ * @param overrides what an operator's table says of scopes in the place of the schema: whoever shares answers between
+ * callers goes by it too. Not checked here (cache/policy.ts).
  */
-export function loadSupergraph(sdl: string): Supergraph {
-  const steps = loading(sdl)
+export function loadSupergraph(sdl: string, overrides?: HintOverrides): Supergraph {
+  const steps = loading(sdl, overrides)
   for (;;) {
     const step = steps.next()
     if (step.done) return step.value
@@ -61,8 +66,8 @@ export function loadSupergraph(sdl: string): Supergraph {
 }
 
 /** {@link loadSupergraph} beside other work: in steps, between which others have their turn. Rejects as it throws. */
-export async function loadSupergraphAsync(sdl: string): Promise<Supergraph> {
-  const steps = loading(sdl)
+export async function loadSupergraphAsync(sdl: string, overrides?: HintOverrides): Promise<Supergraph> {
+  const steps = loading(sdl, overrides)
   for (;;) {
     const step = steps.next()
     if (step.done) return step.value
@@ -70,7 +75,7 @@ export async function loadSupergraphAsync(sdl: string): Promise<Supergraph> {
   }
 }
 
-function* loading(sdl: string): Generator<undefined, Supergraph> {
+function* loading(sdl: string, overrides: HintOverrides | undefined): Generator<undefined, Supergraph> {
   const composed = parsed(sdl)
   yield
   const links = linksOf(composed)
@@ -78,7 +83,8 @@ function* loading(sdl: string): Generator<undefined, Supergraph> {
   const graphs = subgraphsOf(composed)
   const names = new Map([...graphs].map(([value, subgraph]) => [value, subgraph.name]))
   const authorization = authorizationOf(composed)
-  const types = typeFacts(composed, names, authorization)
+  refuseGuardedPublic(composed, authorization)
+  const types = typeFacts(composed, names, authorization, overrides)
   yield
   const document = withoutOddCosts(withExternalFields(withWidestTypes(composed, types.satisfies)), links)
   const api = yield* apiSchemaInSteps(document)

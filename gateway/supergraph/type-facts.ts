@@ -7,6 +7,7 @@ import {
   type TypeNode,
 } from 'graphql'
 import { type Authorization, authorizationOf } from './authorization.ts'
+import type { HintOverrides } from './cache-hints.ts'
 import { type Scopes, scopesOf } from './scope.ts'
 
 /** The fields of a key, nested: `"id shop { code }"` → `{id: {}, shop: {code: {}}}`. */
@@ -31,11 +32,15 @@ export interface TypeFacts extends Scopes {
   readonly requireArguments: boolean
 }
 
-/** @param subgraphNames `join__Graph` value → subgraph name. */
+/**
+ * @param subgraphNames `join__Graph` value → subgraph name.
+ * @param overrides what an operator's table says of scopes in the place of the schema.
+ */
 export function typeFacts(
   supergraph: DocumentNode,
   subgraphNames: ReadonlyMap<string, string>,
   authorization: Authorization | undefined = authorizationOf(supergraph),
+  overrides?: HintOverrides,
 ): TypeFacts {
   const objects = new Set<string>()
   const members = new Map<string, Set<string>>()
@@ -84,7 +89,7 @@ export function typeFacts(
       for (const member of definition.types ?? []) memberOf(definition.name.value, member.name.value)
   }
   return {
-    ...scopesOf(supergraph, authorization),
+    ...scopesOf(supergraph, authorization, overrides),
     isObject: name => objects.has(name),
     satisfies: (typename, condition) =>
       typename === condition || members.get(condition)?.has(typename) === true,
