@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { SharingClient } from '../protocol/sharing-client.ts'
 import { createAddressOf } from './address.ts'
 import { createApolloDoor } from './apollo-door.ts'
+import { openStores } from './cache/stores.ts'
 import { createCompress } from './compression.ts'
 import { limitsRoutes, shownInHealth } from './control/limits-routes.ts'
 import { redisOverrides } from './control/redis-overrides.ts'
@@ -24,7 +25,6 @@ import { createTokenVerifier } from './identity/tokens.ts'
 import { assertLimits, DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
 import { mcpRoutes } from './mcp/server.ts'
 import { createPersistedTexts } from './operations/apq.ts'
-import { createSharedTexts } from './operations/apq-redis.ts'
 import { createLookup } from './operations/lookup.ts'
 import { createUnknownTexts } from './operations/unknown-texts.ts'
 import type { GatewayOptions } from './options.ts'
@@ -112,7 +112,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   })
   assertSubgraphs('headers.subgraphs', options.headers?.subgraphs, graph.current.supergraph.subgraphs)
   assertSubgraphs('cost.subgraphs', options.cost?.subgraphs, graph.current.supergraph.subgraphs)
-  const texts = createPersistedTexts(textRedis && createSharedTexts({ redis: textRedis, logger }))
+  const stores = openStores({ redis: textRedis, logger })
+  const texts = createPersistedTexts(stores.texts)
   const unknownTexts = createUnknownTexts(logger)
   const inFlight: Stages['inFlight'] = share.queries === false ? undefined : new InFlight()
   exposeCounts(metrics, { texts, unknownTexts, inFlight, graph })

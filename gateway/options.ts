@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
+import type { StoreRedis } from './cache/redis-store.ts'
 import type { CompressionSettings } from './compression.ts'
 import type { PropagationRules, ShareSettings } from './config-file.ts'
 import type { OverrideRedis } from './control/redis-overrides.ts'
@@ -8,7 +9,6 @@ import type { CreateClient } from './graph.ts'
 import type { PartnerKey } from './identity/api-keys.ts'
 import type { TokenSettings } from './identity/tokens.ts'
 import type { GatewayLimits } from './limits.ts'
-import type { TextRedis } from './operations/apq-redis.ts'
 import type { ManifestOperation } from './operations/manifest.ts'
 import type { SafelistMode } from './request.ts'
 import type { Subgraph } from './supergraph/supergraph.ts'
@@ -26,7 +26,7 @@ export interface GatewayOptions {
   /** What of clients' own texts is served. Default `off`: all. */
   readonly safelist?: SafelistMode
   /** Where all gateways keep texts that clients have registered; not closed here. Default: each has its own. */
-  readonly textRedis?: TextRedis | undefined
+  readonly textRedis?: StoreRedis | undefined
   /** Without them only anonymous callers are served, and whoever sends a token is told so. */
   readonly tokens?: TokenSettings
   /** Whose keys are believed in the header `x-api-key`. Default: the header is not looked at. */

@@ -1,5 +1,4 @@
 import { nowMs } from '../../protocol/deadline.ts'
-import type { SharedTexts } from './apq-redis.ts'
 
 /**
  * Automatic persisted queries: texts that clients have registered under their hash, so that they need not send them
@@ -20,20 +19,49 @@ export interface PersistedTexts {
   readonly keptChars: number
 }
 
+/** A text, and whether it has been shared, or comes from where they are: again costs no place there. */
+interface Kept {
+  readonly text: string
+  readonly isShared: boolean
+}
+
+/** Where this process keeps texts: bounded, what was used longest ago makes place. */
+export interface TextMemory {
+  /** Counts as use. */
+  get(hash: string): Kept | undefined
+  has(hash: string): boolean
+  set(hash: string, kept: Kept): unknown
+  readonly size: number
+  /** Two for each UTF-16 unit of the texts. */
+  readonly bytes: number
+}
+
+/** Where all gateways keep them. Nothing here rejects. */
+export interface SharedTexts {
+  /** Whether it is worth asking. */
+  readonly isUsable: boolean
+  /** Resolves with the text, within a time that no request misses; `undefined`: it is not to be had. */
+  get(hash: string): Promise<string | undefined>
+  /** Nobody waits for it. */
+  set(hash: string, text: string): void
+}
+
+/** As `openStores` makes them. */
+export interface TextStores {
+  readonly memory: TextMemory
+  /** `undefined`: each process has its own. */
+  readonly shared?: SharedTexts | undefined
+}
+
 export interface PersistedTextLimits {
-  readonly textsMax: number
-  /** Of all together. */
-  readonly charsMax: number
-  /** Of one. */
+  /** Of one, in UTF-16 units. */
   readonly textCharsMax: number
   /** Of new ones that are shared at once, and as many again a day; each has its key and its place on top. */
   readonly sharedCharsMax: number
 }
 
-/** 32 MiB of memory at most. No text of more tokens than are served is longer in practice. */
+/** No text of more tokens than are served is longer in practice. */
 const DEFAULT_LIMITS: PersistedTextLimits = Object.freeze({
-  textsMax: 10_000,
-  charsMax: 16 * 1024 * 1024,
   textCharsMax: 64 * 1024,
   sharedCharsMax: 8 * 1024 * 1024,
 })
@@ -41,41 +69,20 @@ const DEFAULT_LIMITS: PersistedTextLimits = Object.freeze({
 const ENTRY_CHARS = 256
 const DAY_MS = 24 * 60 * 60 * 1_000
 
-interface Kept {
-  readonly text: string
-  /** Whether it has been shared, or comes from where they are: again costs no place there. */
-  readonly isShared: boolean
-}
-
 /**
  * Where texts are shared they lie beside what requests may spend, and nothing there makes place: so whoever registers a
  * million texts fills this process's memory up to its bound, and the fleet's by a gateway's allowance.
- * @param shared where all gateways of a fleet keep them; `undefined`: in this process alone.
  */
 export function createPersistedTexts(
-  shared?: SharedTexts,
+  { memory, shared }: TextStores,
   limits: Partial<PersistedTextLimits> = {},
   clock: () => number = nowMs,
 ): PersistedTexts {
-  const { textsMax, charsMax, textCharsMax, sharedCharsMax } = { ...DEFAULT_LIMITS, ...limits }
-  /** Least recently used first. */
-  const texts = new Map<string, Kept>()
+  const { textCharsMax, sharedCharsMax } = { ...DEFAULT_LIMITS, ...limits }
   /** Those who ask for one at the same time ask Redis once. */
   const fetching = new Map<string, Promise<void>>()
-  let chars = 0
   let shareable = sharedCharsMax
   let sinceMs = clock()
-
-  function remember(hash: string, text: string, isShared: boolean): void {
-    if (texts.delete(hash)) chars -= text.length
-    texts.set(hash, { text, isShared })
-    chars += text.length
-    for (const [oldest, kept] of texts) {
-      if (texts.size <= textsMax && chars <= charsMax) return
-      texts.delete(oldest)
-      chars -= kept.text.length
-    }
-  }
 
   function mayShare(count: number): boolean {
     const atMs = clock()
@@ -89,19 +96,13 @@ export function createPersistedTexts(
   async function fetchNow(hash: string, from: SharedTexts): Promise<void> {
     const text = await from.get(hash)
     fetching.delete(hash)
-    if (text !== undefined && text.length <= textCharsMax) remember(hash, text, true)
+    if (text !== undefined && text.length <= textCharsMax) memory.set(hash, { text, isShared: true })
   }
 
   return {
-    find(hash) {
-      const kept = texts.get(hash)
-      if (kept === undefined) return undefined
-      texts.delete(hash)
-      texts.set(hash, kept)
-      return kept.text
-    },
+    find: hash => memory.get(hash)?.text,
     fetch(hash) {
-      if (shared === undefined || texts.has(hash)) return undefined
+      if (shared === undefined || memory.has(hash)) return undefined
       const known = fetching.get(hash)
       if (known !== undefined) return known
       if (!shared.isUsable) return undefined
@@ -111,18 +112,18 @@ export function createPersistedTexts(
     },
     keep(hash, text) {
       if (text.length > textCharsMax) return
-      let isShared = texts.get(hash)?.isShared ?? false
+      let isShared = memory.get(hash)?.isShared ?? false
       if (shared?.isUsable && (isShared || mayShare(text.length + ENTRY_CHARS))) {
         shared.set(hash, text)
         isShared = true
       }
-      remember(hash, text, isShared)
+      memory.set(hash, { text, isShared })
     },
     get kept() {
-      return texts.size
+      return memory.size
     },
     get keptChars() {
-      return chars
+      return memory.bytes / 2
     },
   }
 }

@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createAddressOf } from '../../gateway/address.ts'
+import { openStores } from '../../gateway/cache/stores.ts'
 import { type ExpressLane, expressLane } from '../../gateway/express-lane.ts'
 import { buildGraph } from '../../gateway/graph.ts'
 import { createIdentify } from '../../gateway/identity/identify.ts'
@@ -314,7 +315,7 @@ describe('many connections', () => {
           mode: 'off',
           introspection: false,
           tokensMax: DEFAULT_LIMITS.tokensMax,
-          texts: createPersistedTexts(),
+          texts: createPersistedTexts(openStores({ logger: pino({ level: 'silent' }) }).texts),
           onUnknown: () => {},
         }),
         propagate: undefined,

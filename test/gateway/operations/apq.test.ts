@@ -1,14 +1,21 @@
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createPersistedTexts } from '../../../gateway/operations/apq.ts'
-import type { SharedTexts } from '../../../gateway/operations/apq-redis.ts'
+import { openStores, type TextsBounds } from '../../../gateway/cache/stores.ts'
+import { createPersistedTexts, type SharedTexts, type TextStores } from '../../../gateway/operations/apq.ts'
 import { converse, type Door, open, post } from '../../harness/lane-pair.ts'
 import { hashOf, OPERATIONS } from '../../harness/tiny-graph.ts'
+
+/** Memory as the gateway opens it; beside it, where all gateways would keep theirs. */
+const stores = (texts: Partial<TextsBounds> = {}, shared?: SharedTexts): TextStores => ({
+  ...openStores({ texts, logger: pino({ level: 'silent' }) }).texts,
+  shared,
+})
 
 const text = (name: string): [hash: string, text: string] => [hashOf(name), name]
 
 describe('in memory', () => {
   test('the text used longest ago goes first, by number and by length', () => {
-    const texts = createPersistedTexts(undefined, { textsMax: 2, charsMax: 10 })
+    const texts = createPersistedTexts(stores({ textsMax: 2, charsMax: 10 }))
     for (const name of ['a', 'b']) texts.keep(...text(name))
     expect(texts.find(hashOf('a'))).toBe('a')
     texts.keep(...text('c'))
@@ -21,7 +28,7 @@ describe('in memory', () => {
   })
 
   test('a text kept twice counts once; one that is too long is not kept', () => {
-    const texts = createPersistedTexts(undefined, { textCharsMax: 3 })
+    const texts = createPersistedTexts(stores(), { textCharsMax: 3 })
     for (const name of ['abc', 'abc', 'abcd']) texts.keep(...text(name))
     expect([texts.kept, texts.keptChars]).toEqual([1, 3])
     expect(texts.find(hashOf('abcd'))).toBeUndefined()
@@ -56,7 +63,7 @@ describe('with others', () => {
 
   test('what one keeps another fetches, once, and then knows', async () => {
     const redis = shared()
-    const [one, other] = [createPersistedTexts(redis), createPersistedTexts(redis)]
+    const [one, other] = [createPersistedTexts(stores({}, redis)), createPersistedTexts(stores({}, redis))]
     one.keep(...text('a'))
     expect(one.fetch(hashOf('a'))).toBeUndefined()
     expect(other.find(hashOf('a'))).toBeUndefined()
@@ -68,7 +75,7 @@ describe('with others', () => {
 
   test('a hash that nobody knows is asked for each time: it may be registered in between', async () => {
     const redis = shared()
-    const texts = createPersistedTexts(redis)
+    const texts = createPersistedTexts(stores({}, redis))
     await texts.fetch(hashOf('a'))
     await texts.fetch(hashOf('a'))
     expect(redis.asked).toHaveLength(2)
@@ -77,13 +84,13 @@ describe('with others', () => {
   test('nothing is waited for while they cannot be asked', () => {
     const redis = shared()
     redis.usable = false
-    expect(createPersistedTexts(redis).fetch(hashOf('a'))).toBeUndefined()
+    expect(createPersistedTexts(stores({}, redis)).fetch(hashOf('a'))).toBeUndefined()
   })
 
   test('what is too long for this process is not kept, whoever gives it', async () => {
     const redis = shared()
     redis.set(...text('abcd'))
-    const texts = createPersistedTexts(redis, { textCharsMax: 3 })
+    const texts = createPersistedTexts(stores({}, redis), { textCharsMax: 3 })
     await texts.fetch(hashOf('abcd'))
     expect(texts.kept).toBe(0)
   })
@@ -190,7 +197,7 @@ test('what a flood of texts puts where all gateways keep theirs is bounded; what
     get: async () => undefined,
     set: (hash: string) => void put.push(hash),
   }
-  const texts = createPersistedTexts(shared, { sharedCharsMax: 3 * (10 + 256) }, () => now)
+  const texts = createPersistedTexts(stores({}, shared), { sharedCharsMax: 3 * (10 + 256) }, () => now)
   const flood = (from: number): void => {
     for (let i = from; i < from + 10; i++) texts.keep(`${i}`, '{ ten___ }')
   }
@@ -211,7 +218,7 @@ test('what a flood of texts puts where all gateways keep theirs is bounded; what
 test('while the others cannot be reached nothing of the allowance goes', () => {
   const put: string[] = []
   const shared = { isUsable: false, get: async () => undefined, set: (hash: string) => void put.push(hash) }
-  const texts = createPersistedTexts(shared, { sharedCharsMax: 10 + 256 }, () => 0)
+  const texts = createPersistedTexts(stores({}, shared), { sharedCharsMax: 10 + 256 }, () => 0)
   texts.keep('1', '{ ten___ }')
   shared.isUsable = true
   texts.keep('2', '{ ten___ }')

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { createSharedTexts, type SharedTexts } from '../../../gateway/operations/apq-redis.ts'
+import type { SharedTextStore } from '../../../gateway/cache/shared-texts.ts'
+import { openStores } from '../../../gateway/cache/stores.ts'
 import { connectRedis, type RedisClient } from '../../../gateway/redis/redis-connection.ts'
 import { until } from '../../harness/postgres.ts'
 import { startRedis, type TestRedis } from '../../harness/redis.ts'
@@ -31,7 +32,7 @@ beforeEach(async () => {
 })
 
 interface Sharing {
-  readonly texts: SharedTexts
+  readonly texts: SharedTextStore
   readonly redis: RedisClient
   readonly lines: string[]
 }
@@ -40,7 +41,7 @@ async function sharing(): Promise<Sharing> {
   const redis = connect()
   const lines: string[] = []
   const logger = pino({ level: 'info' }, { write: line => void lines.push(JSON.parse(line).msg) })
-  const texts = createSharedTexts({ redis, logger })
+  const texts = openStores({ redis, logger }).texts.shared!
   await until('a connection', () => texts.isUsable)
   return { texts, redis, lines }
 }
@@ -61,11 +62,12 @@ test('what is not the text of its hash is a miss, and is taken away', async () =
   await until('it to be gone', async () => (await server.ask('EXISTS', KEY)) === '0')
 })
 
-test('what is no text at all is a miss', async () => {
+test('what is no text at all is a miss, and is taken away', async () => {
   const { texts, lines } = await sharing()
   await server.ask('LPUSH', KEY, 'a')
   expect(await texts.get(HASH)).toBeUndefined()
-  expect(lines).toHaveLength(1)
+  await until('it to be gone', async () => (await server.ask('EXISTS', KEY)) === '0')
+  expect(lines).toEqual([])
   expect(texts.isUsable).toBe(true)
 })
 
@@ -76,15 +78,12 @@ test('a server that stalls is waited for once, told of once, and used again when
   expect(texts.isUsable).toBe(false)
   expect(await texts.get(HASH)).toBeUndefined()
   texts.set(HASH, TEXT)
-  expect(lines).toEqual(['registered texts: Redis fails; memory goes on alone'])
+  expect(lines).toEqual(['cache: Redis fails; memory goes on alone'])
   server.resume()
   await until('Redis to be used again', () => texts.isUsable)
   texts.set(HASH, TEXT)
   await until('the text', () => texts.get(HASH))
-  expect(lines).toEqual([
-    'registered texts: Redis fails; memory goes on alone',
-    'registered texts: Redis answers again',
-  ])
+  expect(lines).toEqual(['cache: Redis fails; memory goes on alone', 'cache: Redis answers again'])
 })
 
 test('a server that stalls while texts are only written is noticed as well', async () => {

@@ -1,0 +1,125 @@
+import type { Logger } from 'pino'
+
+interface Pinged {
+  ping(): Promise<unknown>
+}
+
+/** What the gate asks of a client of ioredis, of one server or of a cluster. */
+export interface GateRedis extends Pinged {
+  readonly status: string
+  /** Of a cluster. */
+  nodes?(role: 'master'): readonly Pinged[]
+}
+
+export interface RedisGateOptions {
+  readonly redis: GateRedis
+  /** For one answer or several that are asked for together. Default 50. */
+  readonly waitMsMax?: number
+  readonly logger: Logger
+  /** Told of the first failure of each outage. What it throws is its own. */
+  readonly onError?: (error: unknown) => void
+}
+
+/** What a command does: one of a kind may fail for long while the other does not, as when no memory is left. */
+type Kind = 'read' | 'write'
+
+/** Commands to a Redis that may stop answering at any moment. Nothing here rejects. */
+export interface RedisGate {
+  /** Whether it is worth asking. */
+  readonly isUsable: boolean
+  /** Commands that were rejected or late, since the start. */
+  readonly failures: number
+  /** What each of `count` commands comes to, within `waitMsMax`; `undefined`: it failed, is late, or was not sent. */
+  ask<Answer>(
+    kind: Kind,
+    count: number,
+    send: (index: number) => Promise<Answer>,
+  ): Promise<(Answer | undefined)[]>
+}
+
+const WAIT_MS_MAX = 50
+
+/**
+ *     usable → (no answer in time) → stalled → (PINGs are answered, or their connection is gone) → usable
+ *
+ * Without a connection it is not usable either. So a Redis that is stalled costs those who ask in its first moment
+ * `waitMsMax`, and nobody after them. A cluster is usable as a whole or not at all.
+ */
+export function createRedisGate({ redis, logger, ...options }: RedisGateOptions): RedisGate {
+  const { waitMsMax = WAIT_MS_MAX, onError = () => {} } = options
+  const told = new Set<Kind>()
+  let isStalled = false
+  let failures = 0
+
+  function failed(kind: Kind, reason: unknown): void {
+    failures++
+    if (told.has(kind)) return
+    if (told.size === 0) logger.warn({ reason: String(reason) }, 'cache: Redis fails; memory goes on alone')
+    told.add(kind)
+    onError(reason)
+  }
+
+  function answered(kind: Kind): void {
+    if (told.delete(kind) && told.size === 0) logger.info('cache: Redis answers again')
+  }
+
+  function stalled(kind: Kind): void {
+    failed(kind, new Error(`expected an answer of Redis within ${waitMsMax} ms, got none`))
+    if (isStalled) return
+    isStalled = true
+    const all = redis.nodes?.('master') ?? [redis]
+    Promise.allSettled(all.map(async node => await node.ping())).then(() => {
+      isStalled = false
+    })
+  }
+
+  // A client that connects when it is first used: that is now, so that no request waits for it.
+  if (redis.status === 'wait') redis.ping().catch(() => {})
+
+  const isUsable = (): boolean => !isStalled && redis.status === 'ready'
+
+  return {
+    get isUsable() {
+      return isUsable()
+    },
+    get failures() {
+      return failures
+    },
+    ask<Answer>(kind: Kind, count: number, send: (index: number) => Promise<Answer>) {
+      const answers = new Array<Answer | undefined>(count).fill(undefined)
+      if (count === 0 || !isUsable()) return Promise.resolve(answers)
+      return new Promise<(Answer | undefined)[]>(resolve => {
+        let waiting = count
+        const timer = setTimeout(() => {
+          // Who was busy for longer has not looked at what came in meanwhile: that is done before it is called late.
+          setImmediate(() => {
+            if (waiting === 0) return
+            stalled(kind)
+            waiting = 0
+            resolve(answers)
+          })
+        }, waitMsMax)
+        const settled = (): void => {
+          if (--waiting > 0) return
+          clearTimeout(timer)
+          resolve(answers)
+        }
+        for (let i = 0; i < count; i++) {
+          send(i).then(
+            answer => {
+              if (waiting === 0) return
+              answered(kind)
+              answers[i] = answer
+              settled()
+            },
+            reason => {
+              if (waiting === 0) return
+              failed(kind, reason)
+              settled()
+            },
+          )
+        }
+      })
+    },
+  }
+}

@@ -1,0 +1,178 @@
+import { Keyv } from 'keyv'
+import { nowMs } from '../../protocol/deadline.ts'
+import type { Entry } from './entry.ts'
+import { createEntryCodec, type EntryCodec, type FleetClock } from './entry-codec.ts'
+import type { RedisGate } from './redis-gate.ts'
+import { RedisStore, type StoreRedis } from './redis-store.ts'
+import { SharedAllowance } from './shared-allowance.ts'
+import type { Tags } from './tags.ts'
+
+export interface RedisTierOptions {
+  /** Belongs to whoever made it: nothing here closes it. */
+  readonly redis: StoreRedis
+  readonly gate: RedisGate
+  readonly tags: Pick<Tags, 'now' | 'holds' | 'holdsAnywhere'>
+  readonly fleetClock: FleetClock
+  /** Of what this process has in Redis at once. */
+  readonly entriesMax: number
+  readonly sharedBytesMax: number
+  readonly compressBytesMin: number
+  /** Default: `nowMs`. */
+  readonly clock?: () => number
+}
+
+/** With the version of the format, so that gateways of two releases do not take each other's values for damaged. */
+const PREFIX = 'spillway:cache:1:'
+/** What a value takes in Redis beside its bytes and its key. */
+const ENTRY_BYTES = 128
+/** For finding out whether an entry still holds, when Redis has to be asked. */
+const CHECK_MS_MAX = 50
+const ASKED_MAX = 10_000
+const WRITTEN_MAX = 1_000
+/** Encoded in one turn of the event loop: of 10 KB each, somewhat more than a millisecond. */
+const ENCODED_AT_ONCE = 16
+
+/** Entries that all gateways share. Nothing here rejects: whatever fails is a miss. */
+export class RedisTier {
+  readonly #options: RedisTierOptions
+  readonly #clock: () => number
+  readonly #keyv: Keyv<Buffer>
+  readonly #codec: EntryCodec
+  readonly #allowance: SharedAllowance
+  /** Those who ask for a key at the same time ask Redis once. */
+  readonly #asked = new Map<string, Promise<Entry | undefined>>()
+  /** By key, the newest; in the order in which they are written. */
+  readonly #unwritten = new Map<string, Entry>()
+  #corrupt = 0
+
+  constructor(options: RedisTierOptions) {
+    const { redis, gate, fleetClock, compressBytesMin, entriesMax, sharedBytesMax, clock = nowMs } = options
+    this.#options = options
+    this.#clock = clock
+    this.#codec = createEntryCodec({ fleetClock, compressBytesMin, clock })
+    this.#allowance = new SharedAllowance({ entriesMax, bytesMax: sharedBytesMax, clock })
+    const onForeign = (): void => {
+      this.#corrupt++
+    }
+    const store = new RedisStore({ redis, gate, prefix: PREFIX, onForeign })
+    this.#keyv = new Keyv<Buffer>({ store, serialization: false, checkExpired: false })
+    // The store rejects nothing but `clear`, which nobody waits for.
+    this.#keyv.on('error', () => {})
+  }
+
+  get isUsable(): boolean {
+    return this.#options.gate.isUsable
+  }
+
+  /** Values that were damaged or none of ours, since the start; each was deleted. */
+  get corrupt(): number {
+    return this.#corrupt
+  }
+
+  /** Entries that were not written, since this process had as many there as it may. */
+  get refused(): number {
+    return this.#allowance.refused
+  }
+
+  /** That this process has there, as far as it knows. */
+  get bytes(): number {
+    return this.#allowance.bytes
+  }
+
+  async get(key: string): Promise<Entry | undefined> {
+    const [entry] = await this.getMany([key])
+    return entry
+  }
+
+  async getMany(keys: readonly string[]): Promise<(Entry | undefined)[]> {
+    const news = [...new Set(keys.filter(key => !this.#asked.has(key)))]
+    const asked = news.slice(0, Math.max(0, ASKED_MAX - this.#asked.size))
+    if (asked.length > 0) {
+      const reading = this.#read(asked)
+      for (const [i, key] of asked.entries())
+        this.#asked.set(
+          key,
+          reading.then(entries => entries[i]),
+        )
+      void reading.then(() => {
+        for (const key of asked) this.#asked.delete(key)
+      })
+    }
+    return await Promise.all(keys.map(key => this.#asked.get(key)))
+  }
+
+  /** Written a turn of the event loop later, so that no answer waits for it. */
+  set(key: string, entry: Entry): void {
+    if (!this.isUsable || (this.#unwritten.size >= WRITTEN_MAX && !this.#unwritten.has(key))) return
+    if (this.#unwritten.size === 0) setImmediate(() => this.#writeSome())
+    this.#unwritten.set(key, entry)
+  }
+
+  async clear(): Promise<void> {
+    await this.#keyv.clear()
+  }
+
+  async #read(keys: string[]): Promise<(Entry | undefined)[]> {
+    // Of before Redis is asked: what is invalidated from here on is not in what it answers.
+    const { tick } = this.#options.tags.now()
+    const untilMs = this.#clock() + CHECK_MS_MAX
+    const values = await this.#keyv.getMany<Buffer>(keys)
+    return await Promise.all(
+      values.map((value, i) =>
+        value === undefined ? undefined : this.#open(keys[i]!, value, tick, untilMs),
+      ),
+    )
+  }
+
+  async #open(key: string, value: Buffer, tick: number, untilMs: number): Promise<Entry | undefined> {
+    const entry = await this.#codec.decode(key, value, tick)
+    if (entry === undefined) {
+      this.#corrupt++
+      void this.#keyv.delete(key)
+      return undefined
+    }
+    if (entry.staleUntilMs <= this.#clock()) return undefined
+    const holds = this.#options.tags.holdsAnywhere(entry)
+    const isHeld = holds instanceof Promise ? await inTime(holds, untilMs - this.#clock()) : holds
+    return isHeld ? entry : undefined
+  }
+
+  #writeSome(): void {
+    let count = 0
+    for (const [key, entry] of this.#unwritten) {
+      if (count++ === ENCODED_AT_ONCE) {
+        setImmediate(() => this.#writeSome())
+        return
+      }
+      this.#unwritten.delete(key)
+      this.#encode(key, entry)
+    }
+  }
+
+  #encode(key: string, entry: Entry): void {
+    if (!this.isUsable || !this.#options.tags.holds(entry)) return
+    const encoding = this.#codec.encode(key, entry)
+    if (encoding instanceof Promise) void encoding.then(bytes => this.#write(key, entry, bytes))
+    else this.#write(key, entry, encoding)
+  }
+
+  #write(key: string, { staleUntilMs }: Entry, value: Buffer | undefined): void {
+    const ttlMs = staleUntilMs - this.#clock()
+    if (value === undefined || ttlMs <= 0) return
+    const bytes = value.length + PREFIX.length + key.length + ENTRY_BYTES
+    if (this.#allowance.take(key, bytes, staleUntilMs)) void this.#keyv.set(key, value, Math.max(1, ttlMs))
+  }
+}
+
+/** False as well when it does not say within `ms`. */
+async function inTime(holds: Promise<boolean>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>(resolve => {
+    timer = setTimeout(() => setImmediate(() => resolve(false)), Math.max(0, ms))
+  })
+  try {
+    return await Promise.race([holds, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

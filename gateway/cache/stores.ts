@@ -1,0 +1,79 @@
+import type { Logger } from 'pino'
+import { type AnswerStore, type AnswersBounds, createAnswers } from './answers.ts'
+import { BoundedMap } from './bounded-map.ts'
+import type { FleetClock } from './entry-codec.ts'
+import { createRedisGate } from './redis-gate.ts'
+import type { StoreRedis } from './redis-store.ts'
+import { createSharedTexts, type SharedTextStore } from './shared-texts.ts'
+import type { Tags } from './tags.ts'
+
+export interface StoresOptions {
+  /** One server or a cluster, that all gateways share; not closed here. Default: memory alone. */
+  readonly redis?: StoreRedis | undefined
+  /** Default: no answers are kept. */
+  readonly answers?: AnswersSettings | undefined
+  readonly texts?: Partial<TextsBounds>
+  readonly logger: Logger
+  /** Told of the first failure of each outage of Redis. */
+  readonly onError?: (error: unknown) => void
+}
+
+export interface AnswersSettings {
+  readonly bounds: AnswersBounds
+  readonly tags: Pick<Tags, 'now' | 'holds' | 'holdsAnywhere'>
+  readonly fleetClock: FleetClock
+  /** `false`: in Redis alone. */
+  readonly memory?: boolean
+}
+
+export interface TextsBounds {
+  readonly textsMax: number
+  /** Of all together, in UTF-16 units. */
+  readonly charsMax: number
+}
+
+/** A text that a client has registered. */
+export interface KeptText {
+  readonly text: string
+  /** Whether it has been shared, or comes from where they are: again costs no place there. */
+  readonly isShared: boolean
+}
+
+/** Everything that is kept, opened in one place: memory's share of each kind, and one look at whether Redis answers. */
+export interface Stores {
+  readonly answers: AnswerStore | undefined
+  readonly texts: {
+    /** By hash; its bytes are two for each UTF-16 unit of the texts. */
+    readonly memory: BoundedMap<KeptText>
+    readonly shared: SharedTextStore | undefined
+  }
+  /** Commands that Redis refused or did not answer in time. */
+  readonly failures: number
+}
+
+/** 32 MiB of memory at most. */
+const DEFAULT_TEXTS: TextsBounds = Object.freeze({ textsMax: 10_000, charsMax: 16 * 1024 * 1024 })
+
+export function openStores({ redis, answers, texts, logger, onError }: StoresOptions): Stores {
+  const gate = redis && createRedisGate({ redis, logger, ...(onError === undefined ? {} : { onError }) })
+  const { textsMax, charsMax } = { ...DEFAULT_TEXTS, ...texts }
+  return {
+    answers:
+      answers &&
+      createAnswers({
+        ...answers,
+        shared: redis && gate && { redis, gate, fleetClock: answers.fleetClock },
+      }),
+    texts: {
+      memory: new BoundedMap<KeptText>({
+        entriesMax: textsMax,
+        bytesMax: 2 * charsMax,
+        bytesOf: ({ text }) => 2 * text.length,
+      }),
+      shared: redis && gate && createSharedTexts(redis, gate),
+    },
+    get failures() {
+      return gate?.failures ?? 0
+    },
+  }
+}
