@@ -1,5 +1,6 @@
 import { promisify } from 'node:util'
 import { brotliCompress, gzip, constants as zlib } from 'node:zlib'
+import type { JsonText } from './request.ts'
 
 /** An answer's body as it is sent. */
 export interface Compressed {
@@ -8,13 +9,16 @@ export interface Compressed {
 }
 
 /**
- * Compresses a body for whoever accepts it, off the event loop. `undefined`, at once or after a failure: it is sent as
- * it is. Never rejects.
+ * Compresses a body for whoever accepts it, off the event loop; of a JsonText its body, once for all who share it, and at
+ * once where that is done. `undefined`, at once or after a failure: it is sent as it is. Never rejects.
  */
-export type Compress = (
-  body: string,
-  acceptEncoding: string | undefined,
-) => Promise<Compressed | undefined> | undefined
+export interface Compress {
+  (body: string, acceptEncoding: string | undefined): Promise<Compressed | undefined> | undefined
+  (
+    body: JsonText,
+    acceptEncoding: string | undefined,
+  ): Compressed | Promise<Compressed | undefined> | undefined
+}
 
 export interface CompressionSettings {
   /** Shorter bodies, in UTF-16 units, are left alone: they fit a packet or two. Default 1,024. */
@@ -22,6 +26,8 @@ export interface CompressionSettings {
 }
 
 const BYTES_MIN = 1_024
+/** What stands around the text of the data. */
+const DATA_CHARS = '{"data":}'.length
 /** Bodies being compressed at once. Beyond, zlib's four threads are behind, and sending more bytes is quicker. */
 const UNDER_WAY_MAX = 64
 
@@ -31,15 +37,24 @@ const UNDER_WAY_MAX = 64
  */
 const QUALITY = { br: 1, gzip: 1 } as const
 
+/** Headers whose meaning is remembered: clients send a handful of them. */
+const ACCEPTED_MAX = 256
+
 export function createCompress({ bytesMin = BYTES_MIN }: CompressionSettings = {}): Compress {
   let underWay = 0
-  return (body, acceptEncoding) => {
-    if (acceptEncoding === undefined || body.length < bytesMin || underWay >= UNDER_WAY_MAX) return undefined
+  const accepted = new Map<string, Compressed['encoding'] | undefined>()
+
+  function encodingFor(acceptEncoding: string): Compressed['encoding'] | undefined {
+    if (accepted.has(acceptEncoding)) return accepted.get(acceptEncoding)
     const encoding = preferredEncoding(acceptEncoding)
-    return encoding && compressed(encoding, body)
+    if (accepted.size < ACCEPTED_MAX) accepted.set(acceptEncoding, encoding)
+    return encoding
   }
 
-  async function compressed(encoding: Compressed['encoding'], body: string): Promise<Compressed | undefined> {
+  async function compressed(
+    encoding: Compressed['encoding'],
+    body: string | Buffer,
+  ): Promise<Compressed | undefined> {
     underWay++
     try {
       return { encoding, bytes: await ENCODERS[encoding](body) }
@@ -49,11 +64,39 @@ export function createCompress({ bytesMin = BYTES_MIN }: CompressionSettings = {
       underWay--
     }
   }
+
+  function compressedOnce(
+    encoding: Compressed['encoding'],
+    json: JsonText,
+  ): Compressed | Promise<Compressed | undefined> | undefined {
+    const { encodings } = json
+    const known = encodings.get(encoding)
+    if (known !== undefined) return known as Compressed | Promise<Compressed | undefined>
+    if (underWay >= UNDER_WAY_MAX) return undefined
+    const { body } = json
+    const making = compressed(encoding, body).then(made => {
+      if (made === undefined) encodings.delete(encoding)
+      else encodings.set(encoding, made)
+      return made
+    })
+    encodings.set(encoding, making)
+    return making
+  }
+
+  return ((body: string | JsonText, acceptEncoding: string | undefined) => {
+    if (acceptEncoding === undefined) return undefined
+    const isText = typeof body === 'string'
+    if ((isText ? body.length : body.text.length + DATA_CHARS) < bytesMin) return undefined
+    if (isText && underWay >= UNDER_WAY_MAX) return undefined
+    const encoding = encodingFor(acceptEncoding)
+    if (encoding === undefined) return undefined
+    return isText ? compressed(encoding, body) : compressedOnce(encoding, body)
+  }) as Compress
 }
 
 const brotliAsync = promisify(brotliCompress)
 const gzipAsync = promisify(gzip)
-const ENCODERS: Readonly<Record<Compressed['encoding'], (body: string) => Promise<Buffer>>> = {
+const ENCODERS: Readonly<Record<Compressed['encoding'], (body: string | Buffer) => Promise<Buffer>>> = {
   br: body =>
     brotliAsync(body, {
       params: {

@@ -158,7 +158,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const requestId = requestIds()
   const compress = options.compression === false ? undefined : createCompress(options.compression)
   const app = await createApp({ stages, limits, corsOrigins, lifecycle, requestId, compress })
-  graphqlRoute(app, stages, apollo)
+  graphqlRoute(app, stages, apollo, compress)
   mcpRoutes(app, {
     stages,
     version: VERSION,

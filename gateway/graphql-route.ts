@@ -1,11 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import { type AnswerType, answerType } from './accept.ts'
 import type { ApolloDoor } from './apollo-door.ts'
-import { checkCsrf, type GraphqlParams, paramsOfBody, paramsOfQuery } from './http.ts'
+import type { Compress } from './compression.ts'
+import { checkCsrf, type GraphqlParams, headOf, paramsOfBody, paramsOfQuery } from './http.ts'
+import { cachingOf, isMatched, varyWithAccept } from './http-caching.ts'
 import { admit, type Incoming, type RequestState, refuse, type Stages } from './pipeline.ts'
-import { asPage, sendOutcome } from './reply.ts'
-import { clientNameOf, clientVersionOf, traceparentOf } from './request.ts'
+import { asPage, dataOnly, headersOf, isWrittenOfBytes, sendOutcome } from './reply.ts'
+import { clientNameOf, clientVersionOf, type Outcome, traceparentOf } from './request.ts'
 import { runCompiled } from './run-compiled.ts'
 
 declare module 'fastify' {
@@ -21,7 +24,12 @@ const PATH = '/graphql'
  * `/graphql`. A request that names a persisted operation takes the express lane: nothing is parsed, validated or
  * planned. Everything else goes through Apollo Server. The rules of HTTP are applied before the two part.
  */
-export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: ApolloDoor): void {
+export function graphqlRoute(
+  app: FastifyInstance,
+  stages: Stages,
+  apollo: ApolloDoor,
+  compress?: Compress,
+): void {
   app.decorateRequest('admitted', undefined)
 
   app.route({
@@ -57,11 +65,8 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
       const state = await admit(stages, incoming)
       if (state instanceof Fault) return sendOutcome(reply, refuse(stages, state, incoming), type)
       if (state.operation === undefined) return await throughApollo(request, reply, params, state, type)
-      return sendOutcome(
-        reply,
-        await runCompiled(stages, request.method, state, state.operation, params),
-        type,
-      )
+      const outcome = await runCompiled(stages, request.method, state, state.operation, params)
+      return await sendCompiled(request, reply, outcome, type)
     },
   })
 
@@ -93,6 +98,29 @@ export function graphqlRoute(app: FastifyInstance, stages: Stages, apollo: Apoll
     const body = await apollo.handle(request, reply)
     reply.header('content-type', `${type}; charset=utf-8`)
     return body
+  }
+
+  /** What is shared with others is sent as the bytes that all of them get, to a GET with how long they may be kept. */
+  async function sendCompiled(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    outcome: Outcome,
+    type: AnswerType,
+  ): Promise<FastifyReply> {
+    const caching = request.method === 'GET' ? cachingOf(outcome, nowMs()) : undefined
+    const vary = caching && varyWithAccept(reply.getHeader('vary')?.toString())
+    const others = caching === undefined ? {} : { ...caching.headers, vary: vary! }
+    if (caching !== undefined && isMatched(request.headers['if-none-match'], caching.etag))
+      return reply.code(304).headers(others).send()
+    const json = dataOnly(outcome)
+    const made = json && (await compress?.(json, request.headers['accept-encoding']?.toString()))
+    if (json === undefined || (made === undefined && !isWrittenOfBytes(json)))
+      return sendOutcome(reply, outcome, type, others)
+    if (made !== undefined) reply.header('content-encoding', made.encoding)
+    return reply
+      .code(200)
+      .headers({ ...headersOf(headOf(outcome), type), ...others })
+      .send(made?.bytes ?? json.body)
   }
 
   /** It loads Apollo's own scripts and frames, which no policy of ours could name. */

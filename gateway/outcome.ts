@@ -4,7 +4,7 @@ import type { Caller } from '../protocol/caller.ts'
 import { type DeadlineMs, nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import { codeOf, presentError, type RawError } from './errors.ts'
-import { type JsonText, type Outcome, outcomeCode } from './request.ts'
+import { type JsonText, type Outcome, outcomeCode, type Validity } from './request.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
 /** What an answer is told to beside its client. */
@@ -27,23 +27,36 @@ export interface Answered {
   readonly clientVersion?: string | undefined
 }
 
-/** What execution came to, as text or not, with its plan where that was wanted. */
+/** What execution came to, as text or not, with what its client wants to know beside. */
 export type Executed = (
   | { readonly data: Exclude<Outcome['data'], undefined> }
   | { readonly json: JsonText }
 ) & {
   readonly errors: readonly GraphQLError[]
-  readonly queryPlan?: object | undefined
+  readonly extensions?: Outcome['extensions']
+  readonly validity?: Validity | undefined
 }
 
 /** The answer to what was executed. */
 export function outcomeOf(telling: Telling, executed: Executed): Outcome {
-  const { errors, queryPlan } = executed
+  const { errors, extensions, validity } = executed
   const data = 'json' in executed ? { json: executed.json } : { data: executed.data }
-  if (errors.length === 0 && queryPlan === undefined) return data
-  const extensions = queryPlan === undefined ? {} : { extensions: { queryPlan } }
-  if (errors.length === 0) return { ...data, ...extensions }
-  return { errors: errors.map(error => present(telling, error)), ...data, ...extensions }
+  if (errors.length === 0 && extensions === undefined) return validity ? { ...data, validity } : data
+  const beside = extensions === undefined ? {} : { extensions }
+  if (errors.length === 0) return { ...data, ...beside }
+  return { errors: errors.map(error => present(telling, error)), ...data, ...beside }
+}
+
+/** An outcome for a door that looks into the data; how long it holds is nothing to such a door. */
+export function asData(outcome: Outcome): Outcome {
+  const { errors, json, extensions } = outcome
+  if (json === undefined) return outcome
+  const data = JSON.parse(json.text) as Exclude<Outcome['data'], undefined>
+  return {
+    ...(errors === undefined ? {} : { errors }),
+    data,
+    ...(extensions === undefined ? {} : { extensions }),
+  }
 }
 
 /** The answer where nothing was executed; what is no Fault is a defect, and told to the log alone. */

@@ -1,60 +1,17 @@
-import type { IncomingHttpHeaders } from 'node:http'
-import type { Caller } from '../protocol/caller.ts'
-import { type DeadlineMs, deadlineIn, nowMs } from '../protocol/deadline.ts'
+import { deadlineIn, nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
-import type { SubgraphClient } from '../protocol/subgraph-client.ts'
-import type { AddressOf } from './address.ts'
-import type { FieldLimits } from './cost/field-limits.ts'
-import { describePlan, type PlanDescription } from './execution/describe-plan.ts'
-import type { ExecuteOptions, ExecutionOutcome, JsonOutcome } from './execution/execute.ts'
-import type { InFlight } from './execution/in-flight.ts'
-import type { CompiledOperation } from './execution/operation.ts'
-import type { HeadersFor } from './execution/run.ts'
-import type { Data } from './execution/tree.ts'
+import type { ResponseSlot } from './cache/response-slot.ts'
+import { isForAnybody, keptExtension, slotOf } from './cached-response.ts'
+import { execute, refresh, variantOf } from './execute-step.ts'
+import { Refused } from './executed.ts'
 import type { Variables } from './execution/variables.ts'
-import type { Identify } from './identity/identify.ts'
-import type { AdhocOperations } from './operations/adhoc.ts'
-import type { OperationLookup } from './operations/lookup.ts'
-import type { OperationRegistry, ServableOperation } from './operations/registry.ts'
-import type { Rollouts } from './operations/rollout.ts'
-import { outcomeOf, record, refusalOf, type Telling } from './outcome.ts'
-import type { OperationNamed, Outcome } from './request.ts'
-import type { Reservation, Spending } from './spending.ts'
-import type { StatusOperation } from './status-operation.ts'
-import type { Supergraph } from './supergraph/supergraph.ts'
+import type { ServableOperation } from './operations/registry.ts'
+import { asData, outcomeOf, record, refusalOf } from './outcome.ts'
+import type { Outcome } from './request.ts'
+import { KEPT_POINTS, type Reservation } from './spending.ts'
+import type { Graph, Incoming, RequestState, Stages } from './stages.ts'
 
-/**
- * Everything that depends on the supergraph: immutable, replaced whole when a new one is swapped in. A request keeps to
- * the one that it was admitted on, until it is answered.
- */
-export interface Graph {
-  readonly supergraph: Supergraph
-  readonly registry: OperationRegistry
-  readonly adhoc: AdhocOperations
-  readonly rollouts: Rollouts
-  readonly fieldLimits: FieldLimits
-  /** How lines stand, by the id of their limit. */
-  readonly statusOperations: ReadonlyMap<string, StatusOperation>
-  readonly clients: ReadonlyMap<string, SubgraphClient>
-}
-
-/** What the steps work with; one a gateway. */
-export interface Stages extends Telling {
-  readonly identify: Identify
-  readonly addressOf: AddressOf
-  /** Read once a request, by {@link admit}. */
-  readonly graph: { readonly current: Graph }
-  readonly lookup: OperationLookup
-  /** What each subgraph gets of a client's headers; `undefined`: none gets any. */
-  readonly propagate: ((headers: IncomingHttpHeaders) => HeadersFor) | undefined
-  /** Whether a client that asks for the plan gets it. */
-  readonly showsPlans: boolean
-  /** Sharing of identical queries under way; `undefined`: each is executed. */
-  readonly inFlight: InFlight<Executed | Refused> | undefined
-  /** What requests may spend; `undefined`: nothing is counted. */
-  readonly spending: Spending | undefined
-  readonly limits: { readonly requestMsMax: number; readonly fetchesMax: number }
-}
+export type { Door, Graph, GraphCaching, Incoming, RequestState, Stages } from './stages.ts'
 
 /** `1` asks for the plan in `extensions.queryPlan`. */
 const PLAN_HEADER = 'spillway-query-plan'
@@ -62,42 +19,8 @@ const PLAN_HEADER = 'spillway-query-plan'
 /** `1` asks for the price of each field in `extensions.cost.fields`. */
 const COST_HEADER = 'spillway-cost-debug'
 
-/** Through which a request comes in. Over HTTP a persisted operation takes the express lane, other text Apollo's door. */
-export type Door = 'http' | 'mcp'
-
-/** A request as its door found it: nothing in it is believed yet. */
-export interface Incoming extends OperationNamed {
-  /** For logs; given back in the header `x-request-id`. */
-  readonly id: string
-  readonly door: Door
-  /** All of them, by lower-case name. */
-  readonly headers: IncomingHttpHeaders
-  readonly authorization: string | undefined
-  /** Of its connection. */
-  readonly remoteAddress: string | undefined
-  /** The program that speaks, by its own account. */
-  readonly clientName: string | undefined
-  readonly clientVersion: string | undefined
-  /** W3C trace context, well-formed. */
-  readonly traceparent: string | undefined
-}
-
-/** An admitted request on its way. */
-export interface RequestState extends Incoming {
-  readonly caller: Caller
-  /** Where from, proxies apart. */
-  readonly address: string
-  readonly graph: Graph
-  /** Persisted, or compiled before of the same text; `undefined`: none that is known. */
-  readonly operation: ServableOperation | undefined
-  /** The caller's, of the graph's rollout. */
-  readonly bucket: number
-  readonly headersFor: HeadersFor | undefined
-  readonly wantsPlan: boolean
-  readonly wantsCost: boolean
-  readonly startedMs: number
-  readonly deadlineMs: DeadlineMs
-}
+/** `1` asks in `extensions.cache` for what came out of what is kept. */
+const CACHE_HEADER = 'spillway-cache-debug'
 
 /**
  * The first half of a request's life, before anything of it is parsed. The order of the steps is the behaviour: who
@@ -124,6 +47,7 @@ export async function admit(stages: Stages, incoming: Incoming): Promise<Request
     headersFor: stages.propagate?.(incoming.headers),
     wantsPlan: stages.showsPlans && incoming.headers[PLAN_HEADER] === '1',
     wantsCost: stages.spending !== undefined && incoming.headers[COST_HEADER] === '1',
+    wantsCache: graph.caching !== undefined && incoming.headers[CACHE_HEADER] === '1',
     startedMs: nowMs(),
     deadlineMs: deadlineIn(stages.limits.requestMsMax),
   }
@@ -135,7 +59,8 @@ export function onGraph(state: RequestState, graph: Graph): RequestState {
 }
 
 /**
- * The second half, for a persisted operation or one compiled of a client's text. Never rejects.
+ * The second half, for a persisted operation or one compiled of a client's text: coerce, cache, cost, caller, field,
+ * execute, settle. Never rejects.
  * @param form what a door does with the data: look into it, or pass it on.
  */
 export async function run(
@@ -148,6 +73,11 @@ export async function run(
   const variables = coerce(operation, given)
   if (variables instanceof Refused)
     return record(stages, state, operation, refusalOf(stages, variables.reason))
+  const slot = state.graph.caching === undefined ? undefined : slotOf(state, operation, variables)
+  if (slot !== undefined) {
+    const kept = await recall(stages, state, operation, variables, slot)
+    if (kept !== undefined) return record(stages, state, operation, form === 'data' ? asData(kept) : kept)
+  }
   const reserving = reserve(stages, state, operation, variables)
   const reserved = reserving instanceof Promise ? await reserving : reserving
   if (reserved instanceof Refused) return record(stages, state, operation, refusalOf(stages, reserved.reason))
@@ -155,9 +85,18 @@ export async function run(
     const extensions = costOf(stages, state, operation, variables, reserved, undefined)
     return record(stages, state, operation, { ...refusalOf(stages, reserved.fault), ...extensions })
   }
-  const executed = await execute(stages, state, operation, variables, form)
+  // What is kept is kept as text.
+  const executed = await execute(
+    stages,
+    state,
+    operation,
+    variables,
+    slot === undefined ? form : 'json',
+    slot,
+  )
   const isRefused = executed instanceof Refused
-  const outcome = isRefused ? refusalOf(stages, executed.reason) : outcomeOf(stages, executed)
+  const answered = isRefused ? refusalOf(stages, executed.reason) : outcomeOf(stages, executed)
+  const outcome = form === 'data' ? asData(answered) : answered
   if (reserved === undefined) return record(stages, state, operation, outcome)
   const actual = isRefused ? undefined : executed.actualCost
   const priced = withCost(outcome, costOf(stages, state, operation, variables, reserved, actual))
@@ -171,27 +110,42 @@ export function refuse(stages: Stages, reason: unknown, state: Partial<RequestSt
 
 // The steps
 
-/** What execution came to, with its plan where that was wanted. */
-type Executed = (ExecutionOutcome | JsonOutcome) & {
-  readonly queryPlan?: PlanDescription
-  /** Points; of those who share an execution, each has spent them. */
-  actualCost?: number
-}
-
-/** Why a step came to nothing: a Fault, or a defect of ours. */
-class Refused {
-  readonly reason: unknown
-  constructor(reason: unknown) {
-    this.reason = reason
-  }
-}
-
 function coerce(operation: ServableOperation, given: Variables | undefined): Variables | Refused {
   try {
     return operation.compiled.coerceVariables(given)
   } catch (reason) {
     return new Refused(reason)
   }
+}
+
+/** An answer that is kept: the request ends here, for one point of its caller's. */
+async function recall(
+  stages: Stages,
+  state: RequestState,
+  operation: ServableOperation,
+  variables: Variables,
+  slot: ResponseSlot,
+): Promise<Outcome | undefined> {
+  const { responses } = state.graph.caching!
+  const finding = responses.find(slot)
+  const kept = finding instanceof Promise ? await finding : finding
+  if (kept === undefined) return undefined
+  const { spending } = stages
+  try {
+    const reserving = spending?.reservePoint(state.caller, state.address)
+    const reserved = reserving instanceof Promise ? await reserving : reserving
+    if (reserved?.fault !== undefined) {
+      const extensions = costOf(stages, state, operation, variables, reserved, undefined)
+      return { ...refusalOf(stages, reserved.fault), ...extensions }
+    }
+    if (reserved !== undefined) spending!.settle(reserved, KEPT_POINTS)
+  } catch (reason) {
+    return refusalOf(stages, reason)
+  }
+  responses.served(slot, kept)
+  if (kept.isStale) refresh(stages, state, operation, variables, slot)
+  if (state.wantsCache) return { json: kept.json, extensions: { cache: keptExtension(kept) } }
+  return isForAnybody(state, operation) ? { json: kept.json, validity: kept.validity } : { json: kept.json }
 }
 
 function reserve(
@@ -211,70 +165,6 @@ function reserve(
     return new Refused(reason)
   }
 }
-
-/** A query by itself or, where that is on, with those that ask the same meanwhile. */
-async function execute(
-  stages: Stages,
-  state: RequestState,
-  operation: ServableOperation,
-  variables: Variables,
-  form: 'data' | 'json',
-): Promise<Executed | Refused> {
-  const { inFlight } = stages
-  const alone = () => executeAlone(stages, state, operation, variables, form)
-  if (inFlight === undefined || state.wantsPlan) return await alone()
-  if (operation.kind === 'mutation') {
-    const executed = await alone()
-    inFlight.mutated()
-    return executed
-  }
-  const { caller, headersFor } = state
-  return await inFlight.join(
-    { operation: variantOf(operation, state), variables, form, caller, headersFor },
-    alone,
-  )
-}
-
-async function executeAlone(
-  { limits, spending }: Stages,
-  state: RequestState,
-  operation: ServableOperation,
-  variables: Variables,
-  form: 'data' | 'json',
-): Promise<Executed | Refused> {
-  const { caller, graph, headersFor, wantsPlan, deadlineMs, traceparent } = state
-  const variant = variantOf(operation, state)
-  let actualCost = 0
-  try {
-    const execution: ExecuteOptions = {
-      variables,
-      caller,
-      deadlineMs,
-      priority: operation.priority,
-      clients: graph.clients,
-      fetchesMax: limits.fetchesMax,
-      ...(traceparent === undefined ? {} : { traceparent }),
-      ...(headersFor === undefined ? {} : { headersFor }),
-      ...(spending === undefined
-        ? {}
-        : { onData: (data: Data) => (actualCost = operation.cost.actual(data, variables)) }),
-    }
-    const queryPlan = wantsPlan
-      ? describePlan(await variant.plan(variables, caller), graph.supergraph.types)
-      : undefined
-    const executed: Executed = await (form === 'json'
-      ? variant.executeToJson(execution)
-      : variant.execute(execution))
-    if (spending !== undefined) executed.actualCost = actualCost
-    return queryPlan === undefined ? executed : { ...executed, queryPlan }
-  } catch (reason) {
-    return new Refused(reason)
-  }
-}
-
-/** Compiled for the bucket of the rollout that the caller is in. */
-const variantOf = ({ variants, compiled }: ServableOperation, { bucket }: RequestState): CompiledOperation =>
-  variants?.[bucket] ?? compiled
 
 /** What the client is told of the price, and the caller's points settled. Nothing where answers are everybody's. */
 function costOf(

@@ -2,7 +2,7 @@ import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { FastifyReply } from 'fastify'
 import type { AnswerType } from './accept.ts'
 import { headOf, type ResponseHead } from './http.ts'
-import type { Outcome } from './request.ts'
+import type { JsonText, Outcome } from './request.ts'
 
 /**
  * Every answer's, until it is a page: nothing of it is ever shown, framed or guessed at. Helmet's own fourteen a request
@@ -49,11 +49,14 @@ export function bodyOf({ errors, json, data, extensions }: Outcome): string {
   return `{${first}"data":${json.text}${last}}`
 }
 
-/** Shorter bodies are quicker to write in one piece with their head than to keep as bytes. */
+/** The data of an outcome that has nothing beside it: what all who are answered the same share. */
+export function dataOnly({ errors, json, extensions }: Outcome): JsonText | undefined {
+  return errors === undefined && extensions === undefined ? json : undefined
+}
+
+/** Shorter bodies are quicker to write in one piece with their head than to make bytes of for one answer. */
 const BYTES_CHARS_MIN = 8_192
 
-/** The body as bytes that everybody shares who is answered the same; `undefined`: it is short, or has more than data. */
-export function bytesOf({ errors, json, extensions }: Outcome): Buffer | undefined {
-  if (json === undefined || errors !== undefined || extensions !== undefined) return undefined
-  return json.text.length < BYTES_CHARS_MIN ? undefined : json.body
-}
+/** Whether an answer is written of the body's bytes. */
+export const isWrittenOfBytes = (json: JsonText): boolean =>
+  json.isKept || json.text.length >= BYTES_CHARS_MIN

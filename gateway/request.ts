@@ -1,4 +1,6 @@
+import { hash } from 'node:crypto'
 import type { GraphQLFormattedError } from 'graphql'
+import type { DeadlineMs } from '../protocol/deadline.ts'
 import { codeOf, statusOf } from './errors.ts'
 
 /** What a client is answered. `data` absent: nothing was executed. */
@@ -8,12 +10,28 @@ export interface Outcome {
   readonly json?: JsonText
   readonly errors?: readonly GraphQLFormattedError[]
   readonly extensions?: Readonly<Record<string, unknown>>
+  /** Beside `json`: anybody may be given this answer, for so long. It is no part of what is sent. */
+  readonly validity?: Validity
 }
 
-/** A response's data as JSON text. Those who asked for it at the same time share it, and what has been made of it. */
+/** How long an answer holds; instants of `nowMs()`. Its age counts from `bornMs`. */
+export interface Validity {
+  readonly bornMs: DeadlineMs
+  readonly freshUntilMs: DeadlineMs
+  readonly staleUntilMs: DeadlineMs
+}
+
+/**
+ * A response's data as JSON text. Those who are answered the same, at the same time or out of what is kept, share it and
+ * what has been made of it.
+ */
 export class JsonText {
   readonly text: string
+  /** Others will be answered with it too: what is made of it is worth keeping. */
+  isKept = false
   #body: Buffer | undefined
+  #etag: string | undefined
+  #encodings: Map<string, unknown> | undefined
 
   constructor(text: string) {
     this.text = text
@@ -28,7 +46,22 @@ export class JsonText {
     this.#body ??= Buffer.from(`{"data":${this.text}}`)
     return this.#body
   }
+
+  /** A weak entity tag (RFC 9110, section 8.8.3) of the data, the same at every gateway. */
+  get etag(): string {
+    this.#etag ??= `W/"${hash('sha256', this.text, 'base64url').slice(0, ETAG_CHARS)}"`
+    return this.#etag
+  }
+
+  /** What compression.ts has made of the body, or is making, by encoding. */
+  get encodings(): Map<string, unknown> {
+    this.#encodings ??= new Map()
+    return this.#encodings
+  }
 }
+
+/** 128 bits and some. */
+const ETAG_CHARS = 22
 
 /** An outcome in one word: `OK`, `PARTIAL` for data with errors, else the code that decided it. */
 export function outcomeCode(outcome: Outcome): string {

@@ -56,6 +56,8 @@ export interface Spending {
    * refused one had reserved is given back.
    */
   reserve(demand: Demand): Reservation | Promise<Reservation>
+  /** One point of the caller's, for an answer that is there already: nothing is estimated, no field is asked for. */
+  reservePoint(caller: Caller, address: string): Reservation | Promise<Reservation>
   /**
    * What a request has spent; the rest is its caller's again.
    * @param actual undefined: nothing was executed.
@@ -79,6 +81,9 @@ export interface Reservation {
  * and a crowd is turned away here.
  */
 export const BRAKE_FACTOR = 20
+
+/** What an answer costs that is kept. */
+export const KEPT_POINTS = 1
 
 /** Points are sums of times; whoever has 50 shall not read 49. */
 const ROUNDING = 1e-6
@@ -136,9 +141,7 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
     const { key: whose, buckets } = purseOf(caller, address)
     open.bucket = buckets[0]
     open.charged = price
-    if (price > 0)
-      for (const bucket of buckets)
-        draws.push({ reason: 'caller', subject: bucket.key, bucket, points: price, price, braked: undefined })
+    if (price > 0) for (const bucket of buckets) draws.push(drawOnCaller(bucket, price))
     const limits = operation.cost.limitsFor(caller)
     if (limits === undefined) return draws
     const ofCaller = draws.length
@@ -218,6 +221,18 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
       if (ceilings.length === 0) return draw()
       return withinCeilings(demand, open).then(isWithin => (isWithin ? draw() : open))
     },
+    reservePoint(caller, address) {
+      const open = new Open()
+      open.estimated = open.charged = KEPT_POINTS
+      estimated += KEPT_POINTS
+      const { buckets } = purseOf(caller, address)
+      open.bucket = buckets[0]
+      return take(
+        open,
+        buckets.map(bucket => drawOnCaller(bucket, KEPT_POINTS)),
+        0,
+      )
+    },
     settle(reservation, actual) {
       const open = reservation as Open
       const { bucket, ofCaller, charged } = open
@@ -262,6 +277,15 @@ function throttleStatusOf(
     restoreRate: perSecond / parts,
   }
 }
+
+const drawOnCaller = (bucket: Bucket, points: number): Draw => ({
+  reason: 'caller',
+  subject: bucket.key,
+  bucket,
+  points,
+  price: points,
+  braked: undefined,
+})
 
 function drawOn(
   bucket: Bucket,

@@ -12,6 +12,8 @@ export interface InFlightQuery {
   readonly caller: Caller
   /** What its subgraphs would be sent of its client's headers. */
   readonly headersFor: HeadersFor | undefined
+  /** Invalidations of what is kept, as far as this process has heard of them; 0 where nothing is kept. */
+  readonly invalidations: number
 }
 
 /** Queries with longer variables are not worth the comparison. */
@@ -20,8 +22,8 @@ const KEY_CHARS_MAX = 4_096
 /**
  * Identical queries under way share one execution: same operation, same variables, same headers for the subgraphs, and
  * the same caller unless every field of it is PUBLIC. One that joins has at least as much time left as the one that it
- * joins, so it is answered within its own. Nobody joins an execution that began before a mutation here was answered:
- * who has just changed something sees it. As many entries as there are queries under way.
+ * joins, so it is answered within its own. Nobody joins an execution that began before a mutation here was answered, or
+ * before an invalidation: who has just changed something sees it. As many entries as there are queries under way.
  */
 export class InFlight<Result> {
   readonly #byOperation = new WeakMap<CompiledOperation, Map<string, Promise<Result>>>()
@@ -54,7 +56,14 @@ export class InFlight<Result> {
     return this.#shared
   }
 
-  #keyOf({ operation, variables, form, caller, headersFor }: InFlightQuery): string | undefined {
+  #keyOf({
+    operation,
+    variables,
+    form,
+    caller,
+    headersFor,
+    invalidations,
+  }: InFlightQuery): string | undefined {
     const given = JSON.stringify(variables)
     if (given.length > KEY_CHARS_MAX) return undefined
     const whose = operation.scope === 'PUBLIC' ? '' : callerText(caller)
@@ -62,6 +71,6 @@ export class InFlight<Result> {
       headersFor === undefined
         ? ''
         : JSON.stringify(operation.supergraph.subgraphs.map(({ name }) => headersFor(name) ?? null))
-    return `${form} ${this.#mutations} ${given} ${headers} ${whose}`
+    return `${form} ${this.#mutations} ${invalidations} ${given} ${headers} ${whose}`
   }
 }

@@ -33,7 +33,7 @@ test.each<[string, Spending['reserve']]>([
   const compiled = { coerceVariables: () => ({}), plan: () => Promise.reject(UNPLANNED) }
   const cost = { planned: () => new Map() }
   const operation = { name: 'Any', compiled, variants: undefined, cost } as unknown as ServableOperation
-  const state = { door: 'http', caller: ANONYMOUS, bucket: 0 } as RequestState
+  const state = { door: 'http', caller: ANONYMOUS, bucket: 0, graph: {} } as RequestState
   expect(await run(stages, state, operation, {})).toEqual({
     errors: [{ message: 'no plan', extensions: { code: 'PLAN_FAILED' } }],
   })

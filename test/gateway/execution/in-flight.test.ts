@@ -20,6 +20,7 @@ const QUERY: InFlightQuery = {
   form: 'json',
   caller: ALICE,
   headersFor: undefined,
+  invalidations: 0,
 }
 
 /** Joins both before the first ends; how many were executed, and what both got. */
@@ -55,6 +56,7 @@ test.each<[string, Partial<InFlightQuery>]>([
   ['another caller', { caller: ANONYMOUS }],
   ['the same shopper through another client', { caller: { ...ALICE, client: 'partner' } }],
   ['another form', { form: 'data' }],
+  ['whoever comes after an invalidation', { invalidations: 1 }],
   [
     'other headers for a subgraph',
     { headersFor: name => (name === 'shop' ? { 'x-tenant': 'a' } : undefined) },

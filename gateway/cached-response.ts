@@ -1,0 +1,80 @@
+import { type ResponseKind, type ResponseSlot, responseKind, responseSlot } from './cache/response-slot.ts'
+import type { KeptResponse } from './cache/responses.ts'
+import type { CompiledOperation } from './execution/operation.ts'
+import type { Rollout } from './execution/plan.ts'
+import type { HeadersFor } from './execution/run.ts'
+import type { Variables } from './execution/variables.ts'
+import type { ServableOperation } from './operations/registry.ts'
+
+/** What of a request decides where its answer is kept. */
+export interface Asking {
+  readonly bucket: number
+  readonly graph: { readonly rollouts: { readonly buckets: readonly Rollout[] } }
+  readonly headersFor: HeadersFor | undefined
+  /** What shows how the answer came about is looked at anew. */
+  readonly wantsPlan: boolean
+  readonly wantsCost: boolean
+}
+
+/** Whether answers to the operation are kept whole: it is persisted, a query, and everybody's. */
+export const isKeptWhole = ({ id, kind, compiled }: ServableOperation): boolean =>
+  id !== undefined && kind === 'query' && compiled.scope === 'PUBLIC'
+
+/** Where the answer is kept; `undefined`: nowhere. */
+export function slotOf(
+  asking: Asking,
+  operation: ServableOperation,
+  variables: Variables,
+): ResponseSlot | undefined {
+  if (!isKeptWhole(operation) || asking.wantsPlan || asking.wantsCost) return undefined
+  const { headersFor, graph, bucket } = asking
+  const { supergraph } = operation.compiled
+  const headers =
+    headersFor === undefined ? undefined : supergraph.subgraphs.map(({ name }) => headersFor(name) ?? null)
+  return responseSlot(kindOf(operation, graph.rollouts.buckets, bucket), variables, headers)
+}
+
+/**
+ * Whether the answer may be kept by whoever is between, who know nothing of callers: nothing of the request but its
+ * address decides what it is.
+ */
+export const isForAnybody = ({ headersFor }: Asking, { clientName, variants }: ServableOperation): boolean =>
+  headersFor === undefined && clientName === undefined && variants === undefined
+
+/** By what is compiled, so for each supergraph and each bucket of its rollout. */
+const kinds = new WeakMap<CompiledOperation, ResponseKind>()
+
+function kindOf(
+  { id, name, compiled, variants }: ServableOperation,
+  buckets: readonly Rollout[],
+  bucket: number,
+): ResponseKind {
+  const variant = variants?.[bucket] ?? compiled
+  let kind = kinds.get(variant)
+  if (kind === undefined) {
+    const { labels, percentage } = buckets[variants === undefined ? 0 : bucket]!
+    kind = responseKind(name, [id, variant.supergraph.hash, [...labels].sort(), percentage])
+    kinds.set(variant, kind)
+  }
+  return kind
+}
+
+/** What a client is told, if it asks, of where its answer came from. */
+export interface CacheExtension {
+  /** `SKIP`: answers of this kind are not kept whole, or are not looked for now. */
+  readonly response: 'HIT' | 'STALE' | 'MISS' | 'SKIP'
+  readonly ageMs?: number
+  /** For how long it is fresh yet. */
+  readonly freshMs?: number
+  readonly fetches: readonly object[]
+}
+
+export function keptExtension({ isStale, ageMs, validity }: KeptResponse): CacheExtension {
+  const freshMs = Math.max(0, validity.freshUntilMs - validity.bornMs - ageMs)
+  return {
+    response: isStale ? 'STALE' : 'HIT',
+    ageMs: Math.round(ageMs),
+    freshMs: Math.round(freshMs),
+    fetches: [],
+  }
+}

@@ -1,0 +1,65 @@
+import type { Outcome } from './request.ts'
+
+/** What caches between us and a client are told of an answer (RFC 9111). */
+export interface HttpCaching {
+  readonly etag: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/**
+ * Of an answer to a GET: for how long anybody may keep it and give it to others. Ages and times are whole seconds, rounded
+ * down, so that one may be served up to a second longer than it is fresh here. A stale answer says how old it is, and is
+ * never told to be younger.
+ *
+ * @param now of `nowMs()`.
+ * @returns undefined: it is the client's alone, and for now alone.
+ */
+export function cachingOf(
+  { json, errors, extensions, validity }: Outcome,
+  now: number,
+): HttpCaching | undefined {
+  if (validity === undefined || json === undefined || errors !== undefined || extensions !== undefined)
+    return undefined
+  const { bornMs, freshUntilMs, staleUntilMs } = validity
+  const freshSeconds = Math.floor((freshUntilMs - bornMs) / 1_000)
+  if (freshSeconds < 1) return undefined
+  const staleSeconds = Math.max(0, Math.floor((staleUntilMs - freshUntilMs) / 1_000))
+  const stale = staleSeconds === 0 ? '' : `, stale-while-revalidate=${staleSeconds}`
+  const { etag } = json
+  return {
+    etag,
+    headers: {
+      'cache-control': `public, max-age=${freshSeconds}${stale}`,
+      etag,
+      age: String(Math.max(0, Math.floor((now - bornMs) / 1_000))),
+    },
+  }
+}
+
+/** An entity tag of a list (RFC 9110, section 8.8.3), or what is none. */
+const LISTED = /\s*(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)|[^,]*(?:,|$)/gy
+
+/**
+ * Whether the header if-none-match names the tag (RFC 9110, section 13.1.2), compared weakly: then its sender has the
+ * answer already. What in it is no tag names none.
+ */
+export function isMatched(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false
+  if (ifNoneMatch.trim() === '*') return true
+  const opaque = etag.slice(etag.indexOf('"'))
+  return ifNoneMatch.includes(opaque) && tagsIn(ifNoneMatch).includes(opaque)
+}
+
+function tagsIn(list: string): (string | undefined)[] {
+  const tags: (string | undefined)[] = []
+  for (const [whole, opaque] of list.matchAll(LISTED)) {
+    if (whole === '') break
+    tags.push(opaque)
+  }
+  return tags
+}
+
+/** What already matters to caches, and that the media type does. */
+export function varyWithAccept(vary: string | undefined): string {
+  return vary === undefined || vary === '' ? 'Accept' : `Accept, ${vary}`
+}
