@@ -54,6 +54,7 @@ export class InvalidatedTags {
   sent(marks: Iterable<string>, tick: number, version: number): void {
     settle(this.#floor, tick, version)
     for (const tag of marks) {
+      if (tag === EVERYTHING) for (const mark of this.#marks.values()) settle(mark, tick, version)
       const mark = this.#marks.get(tag)
       if (mark !== undefined) settle(mark, tick, version)
     }

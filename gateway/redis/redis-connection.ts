@@ -33,6 +33,11 @@ export async function disconnectRedis(redis: RedisClient, waitMsMax = 200): Prom
   if (redis.status === 'end') return
   // A lost connection has nobody to say goodbye to.
   if (redis.status === 'ready') await within(waitMsMax, 'QUIT', redis.quit()).catch(() => {})
+  dropRedis(redis)
+}
+
+/** Just goes. */
+export function dropRedis(redis: RedisClient): void {
   const sockets = [redis, ...(redis instanceof Cluster ? redis.nodes() : [])].map(socketOf)
   redis.disconnect()
   // That says goodbye too, and then waits for the server's.
@@ -57,8 +62,8 @@ const NODE = {
   connectionName: 'spillway',
 } satisfies RedisOptions
 
-/** Spread, so that a fleet does not come back in one moment. */
-const retryMs = (times: number): number =>
+/** How long to wait before trying again. Spread, so that a fleet does not come back in one moment. */
+export const retryMs = (times: number): number =>
   Math.ceil(Math.min(RETRY_MS_MAX, 25 * 2 ** Math.min(times, 10)) * (0.5 + Math.random() / 2))
 
 const createSingle = (url: URL): Redis =>

@@ -1,0 +1,306 @@
+import type { Logger } from 'pino'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Moment } from '../../../gateway/cache/entry.ts'
+import { type FleetTags, openFleetTags } from '../../../gateway/cache/fleet-tags.ts'
+import { connectRedis, disconnectRedis } from '../../../gateway/redis/redis-connection.ts'
+import { nowMs } from '../../../protocol/deadline.ts'
+import { silent, until } from '../../harness/postgres.ts'
+import { startRedis, startRedisCluster, type TestRedis } from '../../harness/redis.ts'
+
+const closing: (() => Promise<void>)[] = []
+
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close()
+})
+
+interface Settings {
+  readonly clock?: () => number
+  readonly waitMsMax?: number
+  readonly beatMs?: number
+  readonly logger?: Logger
+}
+
+/** A gateway's tags; it waits for as long as a busy machine needs, where a test does not say how long. */
+async function gateway(url: string, settings: Settings = {}): Promise<FleetTags> {
+  const redis = connectRedis(url)
+  const tags = await openFleetTags({ redis, logger: silent, waitMsMax: 5_000, beatMs: 50, ...settings })
+  closing.push(async () => {
+    await tags.close()
+    await disconnectRedis(redis)
+  })
+  return tags
+}
+
+const carrying = (born: Moment, ...tags: string[]) => ({ born, tags })
+
+const listening = (...gateways: FleetTags[]): Promise<unknown> =>
+  until('gateways that listen', () => gateways.every(({ isListening }) => isListening))
+
+/** Resolves when `there` has heard all that `here` has invalidated by now. */
+async function heard(here: FleetTags, there: FleetTags): Promise<void> {
+  const probe = carrying(there.now(), 'Probe')
+  await until(
+    'an invalidation that the fleet is told of',
+    async () => (await here.invalidate(['Probe'])) === 'fleet',
+  )
+  await until('what one gateway invalidates at the other', () => there.isListening && !there.holds(probe))
+}
+
+const killSubscriptions = (server: TestRedis): Promise<string> =>
+  server.ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
+
+describe('the tags of a fleet', () => {
+  it('void at every gateway what one invalidates', async () => {
+    await using server = await startRedis()
+    const [here, there] = [await gateway(server.url), await gateway(server.url)]
+    expect([here.isListening, there.isListening]).toEqual([true, true])
+    const entries = (tags: FleetTags) =>
+      [['Product', 'Product:1'], ['Product', 'Product:*'], ['Product', 'Product:2'], ['Shop']].map(carried =>
+        carrying(tags.now(), ...carried),
+      )
+    const [mine, theirs] = [entries(here), entries(there)]
+    const sent = here.invalidate(['Product:1'])
+    expect(mine.map(entry => here.holds(entry))).toEqual([false, false, true, true])
+    expect(await sent).toBe('fleet')
+    await until('the invalidation', () => there.counts.heard === 1)
+    expect(theirs.map(entry => there.holds(entry))).toEqual([false, false, true, true])
+    expect(mine.map(entry => there.holdsAnywhere(entry))).toEqual([false, false, true, true])
+    expect(theirs.map(entry => here.holdsAnywhere(entry))).toEqual([false, false, true, true])
+  })
+
+  it('do not void a second time what has been asked for since, when their own invalidation comes back', async () => {
+    await using server = await startRedis()
+    const [here, there] = [await gateway(server.url), await gateway(server.url)]
+    const sent = here.invalidate(['Product'])
+    const younger = carrying(here.now(), 'Product')
+    await sent
+    await heard(there, here)
+    expect(here.holds(younger)).toBe(true)
+    expect(here.counts.heard).toBe(1)
+  })
+
+  it('void everything everywhere', async () => {
+    await using server = await startRedis()
+    const [here, there] = [await gateway(server.url), await gateway(server.url)]
+    const entry = carrying(there.now(), 'Shop')
+    expect(await here.invalidate(['*'])).toBe('fleet')
+    await until('the invalidation', () => !there.holds(entry))
+    expect(there.holdsAnywhere(entry)).toBe(false)
+    expect(there.holds(carrying(there.now(), 'Shop'))).toBe(true)
+  })
+
+  it('ask Redis about an entry that is older than what this gateway has heard', async () => {
+    await using server = await startRedis()
+    const here = await gateway(server.url)
+    const carried = [['Product', 'Product:1'], ['Product', 'Product:2'], ['Product', 'Product:*'], ['Shop']]
+    const entries = carried.map(tags => carrying(here.now(), ...tags))
+    await here.invalidate(['Product:1'])
+    const later = await gateway(server.url)
+    const holds = (tags: FleetTags) => Promise.all(entries.map(entry => tags.holdsAnywhere(entry)))
+    expect(later.holdsAnywhere(entries[1]!)).toBeInstanceOf(Promise)
+    expect(await holds(later)).toEqual([false, true, false, true])
+    await here.invalidate(['*'])
+    expect(await holds(later)).toEqual([false, false, false, false])
+    // Of what is younger than that nothing has to be asked.
+    await heard(here, later)
+    expect(later.holdsAnywhere(carrying(here.now(), 'Product'))).toBe(true)
+  })
+
+  it('void what is in memory when the subscription alone breaks', async () => {
+    await using server = await startRedis()
+    const [here, there] = [await gateway(server.url), await gateway(server.url)]
+    const before = carrying(there.now(), 'Shop')
+    await killSubscriptions(server)
+    await until('a break', () => there.counts.breaks === 1)
+    expect(there.holds(before)).toBe(false)
+    await listening(here, there)
+    const after = carrying(there.now(), 'Shop')
+    await heard(here, there)
+    expect(there.holds(after)).toBe(true)
+  })
+
+  it('void what was kept while they were deaf, once they listen', async () => {
+    await using server = await startRedis()
+    const here = await gateway(server.url)
+    await server.kill()
+    await until('a break', () => here.counts.breaks === 1)
+    const between = carrying(here.now(), 'Shop')
+    expect(here.holds(between)).toBe(true)
+    await server.restart()
+    await listening(here)
+    expect(here.holds(between)).toBe(false)
+  })
+
+  it('hear of what was invalidated while they were deaf', async () => {
+    await using server = await startRedis()
+    const [here, there] = [await gateway(server.url), await gateway(server.url)]
+    const entry = carrying(there.now(), 'Product', 'Product:1')
+    await killSubscriptions(server)
+    const sent = here.invalidate(['Product:1'])
+    await until('a break', () => there.counts.breaks === 1)
+    expect(await sent).toBe('fleet')
+    await listening(there)
+    expect([there.holds(entry), await there.holdsAnywhere(entry)]).toEqual([false, false])
+  })
+
+  it('keep what was invalidated while Redis was gone, and tell it before anything else', async () => {
+    await using server = await startRedis()
+    const [here, there] = [await gateway(server.url), await gateway(server.url)]
+    const entry = carrying(here.now(), 'Product', 'Product:1')
+    const other = carrying(here.now(), 'Shop')
+    await server.kill()
+    await until('gateways that have noticed', () => here.scope === 'process' && !here.isListening)
+    expect(await here.invalidate(['Product:1'])).toBe('process')
+    expect([here.holds(entry), here.holdsAnywhere(entry), here.holdsAnywhere(other)]).toEqual([
+      false,
+      false,
+      false,
+    ])
+    await server.restart()
+    await listening(here, there)
+    await until('what was invalidated', () => here.scope === 'fleet')
+    await heard(here, there)
+    expect(await there.holdsAnywhere(entry)).toBe(false)
+    // Its order is lost, and so nothing is known of what is older than that.
+    expect(await there.holdsAnywhere(other)).toBe(false)
+    const younger = carrying(here.now(), 'Product', 'Product:1')
+    expect(await there.holdsAnywhere(younger)).toBe(true)
+  })
+
+  it('begin without Redis, and join the fleet when it is there', async () => {
+    await using server = await startRedis()
+    await server.kill()
+    const here = await gateway(server.url)
+    expect([here.isListening, here.scope]).toEqual([false, 'process'])
+    expect(await here.invalidate(['Product'])).toBe('process')
+    await server.restart()
+    const there = await gateway(server.url)
+    const entry = carrying(there.now(), 'Product')
+    await listening(here, there)
+    await heard(here, there)
+    expect(await there.holdsAnywhere(entry)).toBe(false)
+  })
+
+  it('do not go back in their order when Redis comes back empty', async () => {
+    await using server = await startRedis()
+    const [here, there] = [await gateway(server.url), await gateway(server.url)]
+    await here.invalidate(['Product'])
+    await heard(here, there)
+    const entry = carrying(here.now(), 'Shop')
+    const { version } = entry.born
+    await server.ask('FLUSHALL')
+    await until('the new order', () => here.now().version > version && there.now().version > version)
+    // What was heard without a break says more than an order that was lost.
+    expect([here.holds(entry), there.holdsAnywhere(entry)]).toEqual([true, true])
+    const later = await gateway(server.url)
+    expect(await later.holdsAnywhere(entry)).toBe(false)
+    await heard(there, here)
+    expect(here.holds(entry)).toBe(true)
+    expect(later.holdsAnywhere(carrying(later.now(), 'Shop'))).toBe(true)
+  })
+
+  it('void memory when a subscription is silent, and wait for no stalled Redis', async () => {
+    await using server = await startRedis()
+    const [here, there] = [await gateway(server.url, { waitMsMax: 50 }), await gateway(server.url)]
+    const entry = carrying(here.now(), 'Product')
+    server.stall()
+    expect(await here.invalidate(['Product'])).toBe('process')
+    const between = carrying(here.now(), 'Shop')
+    expect([here.holds(between), here.holdsAnywhere(between)]).toEqual([true, true])
+    await until('a break', () => !here.isListening && !there.isListening)
+    expect([here.holds(between), await here.holdsAnywhere(between)]).toEqual([false, false])
+    server.resume()
+    await listening(here, there)
+    await heard(here, there)
+    expect(await there.holdsAnywhere(entry)).toBe(false)
+  })
+
+  it('notice an invalidation that was told and not heard', async () => {
+    await using server = await startRedis()
+    const here = await gateway(server.url)
+    const entry = carrying(here.now(), 'Product')
+    // As a Cluster's bus may lose it: the order has it, and no gateway was told.
+    const version = (nowMs() + 2_000_000_000_000) * 1_000
+    await server.ask('ZADD', '{spillway:cache}:invalidated', version.toFixed(0), 'Product')
+    await until('a break', () => here.counts.breaks === 1)
+    expect(here.holds(entry)).toBe(false)
+    await listening(here)
+    expect(here.now().version).toBeGreaterThanOrEqual(Math.floor(version))
+  })
+
+  it('take a message that they cannot read for something missed', async () => {
+    await using server = await startRedis()
+    const here = await gateway(server.url)
+    const entry = carrying(here.now(), 'Product')
+    await server.ask('PUBLISH', 'spillway:cache:invalidated', 'another release')
+    await until('a break', () => here.counts.breaks === 1)
+    expect(here.holds(entry)).toBe(false)
+    await listening(here)
+  })
+
+  it('say one time in all processes, whatever their clocks say', async () => {
+    await using server = await startRedis()
+    const [slow, fast] = [
+      await gateway(server.url, { clock: () => nowMs() - 5_000 }),
+      await gateway(server.url, { clock: () => nowMs() + 5_000 }),
+    ]
+    const startedMs = Date.now()
+    const [slowMs, fastMs] = [slow, fast].map(tags => tags.toFleetMs(tags.now().atMs)) as [number, number]
+    const endedMs = Date.now()
+    // Half a round trip each, and this process is the server's only neighbour.
+    expect(slowMs).toBeGreaterThan(startedMs - 1_000)
+    expect(fastMs).toBeLessThan(endedMs + 1_000)
+    expect(Math.abs(slowMs - fastMs)).toBeLessThan(1_000)
+    expect(fast.fromFleetMs(fast.toFleetMs(1_234))).toBeCloseTo(1_234, 2)
+  })
+
+  it('find the time again when a process’s clock stood still', async () => {
+    await using server = await startRedis()
+    let stoodMs = 0
+    const here = await gateway(server.url, { clock: () => nowMs() - stoodMs })
+    const isRight = () => Math.abs(here.toFleetMs(here.now().atMs) - Date.now()) < 1_000
+    expect(isRight()).toBe(true)
+    stoodMs = 60_000
+    expect(isRight()).toBe(false)
+    await until('the right time', isRight)
+  })
+
+  it('leave nothing running that was opened, and the given connection alone', async () => {
+    await using server = await startRedis()
+    const redis = connectRedis(server.url)
+    const tags = await openFleetTags({ redis, logger: silent })
+    const entry = carrying(tags.now(), 'Product')
+    await tags.close()
+    expect(await redis.ping()).toBe('PONG')
+    await until(
+      'no subscription',
+      async () => (await server.ask('PUBSUB', 'NUMSUB', 'spillway:cache:invalidated')) !== '',
+    )
+    await until('one connection', async () => {
+      const clients = await server.ask('CLIENT', 'LIST')
+      return clients.split('\n').filter(line => line.includes('name=spillway')).length === 1
+    })
+    expect(await tags.invalidate(['Product'])).toBe('process')
+    expect([tags.holds(entry), tags.isListening]).toEqual([false, false])
+    await disconnectRedis(redis)
+  })
+})
+
+describe('the tags of a fleet on a Redis Cluster', () => {
+  it('void at every gateway what one invalidates, whichever node it listens to, and when that is lost', async () => {
+    await using cluster = await startRedisCluster()
+    const [here, there] = [await gateway(cluster.url), await gateway(cluster.url)]
+    await listening(here, there)
+    const entry = carrying(there.now(), 'Product', 'Product:1')
+    const foreign = carrying(here.now(), 'Product', 'Product:1')
+    expect(await here.invalidate(['Product:1'])).toBe('fleet')
+    await until('the invalidation', () => !there.holds(entry))
+    expect(await there.holdsAnywhere(foreign)).toBe(false)
+    const before = carrying(there.now(), 'Shop')
+    for (const node of cluster.nodes) await killSubscriptions(node)
+    await until('a break', () => there.counts.breaks > 0)
+    expect(there.holds(before)).toBe(false)
+    await listening(here, there)
+    await heard(here, there)
+  })
+})
