@@ -1,26 +1,20 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { Caller } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
 import { expecting } from '../config-file.ts'
 import { type FieldLimit, problemOfRate } from '../cost/field-limits.ts'
 import type { CostMode } from '../cost-settings.ts'
-import { refuse, type Stages } from '../pipeline.ts'
-import type { Outcome } from '../request.ts'
 import type { LimitOverrides, OverrideScope } from './limit-overrides.ts'
+import { type OperatorDoorOptions, operatorDoor, readBody } from './operator-door.ts'
 
-export interface LimitsRoutesOptions {
-  readonly stages: Stages
+export interface LimitsRoutesOptions extends OperatorDoorOptions {
   readonly overrides: LimitOverrides
   /** Limits hold where costs are enforced only: an operator who sets one is told. */
   readonly mode: CostMode
   /** What is known of lines that are live, each a JSON object. */
   readonly lines: () => readonly object[]
-  /** `others`: headers in place of the outcome's own. */
-  send(reply: FastifyReply, outcome: Outcome, others?: Readonly<Record<string, string>>): FastifyReply
 }
-
-const SCOPE = 'campaign:operate'
 
 const number = z.number(expecting('a number'))
 const rateSchema = z.strictObject(
@@ -50,7 +44,8 @@ const whichSchema = z.object(rateSchema.shape).pick({ per: true, by: true }).par
  * Of a field with several limits for FLEET, or for CALLER, `by` says which one is meant.
  */
 export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions): void {
-  const { stages, overrides, mode, lines, send } = options
+  const { stages, overrides, mode, lines } = options
+  const { operator, refused, refuseMethods } = operatorDoor(options)
   const limits = (): readonly FieldLimit[] => stages.graph.current.fieldLimits.all
 
   app.get('/control/limits', async (request, reply) => {
@@ -68,7 +63,7 @@ export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions)
   app.put<{ Params: { field: string } }>('/control/limits/:field', async (request, reply) => {
     const caller = await operator(request)
     if (caller instanceof Fault) return refused(request, reply, caller)
-    const given = read(rateSchema, request.body)
+    const given = readBody(rateSchema, request.body)
     if (given instanceof Fault) return refused(request, reply, given)
     const found = find(limits(), request.params.field, given.per, given.by)
     if (found instanceof Fault) return refused(request, reply, found)
@@ -86,32 +81,15 @@ export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions)
     if (caller instanceof Fault) return refused(request, reply, caller)
     if (request.body !== undefined && request.body !== null)
       return refused(request, reply, new Fault('BAD_INPUT', `expected per and by after a "?", got a body`))
-    const given = read(whichSchema, request.query)
+    const given = readBody(whichSchema, request.query)
     if (given instanceof Fault) return refused(request, reply, given)
     const found = find(limits(), request.params.field, given.per, given.by)
     if (found instanceof Fault) return refused(request, reply, found)
     return await change(reply, caller, found, undefined)
   })
 
-  for (const [url, method, allow] of [
-    ['/control/limits', ['POST', 'PUT', 'PATCH', 'DELETE'], 'GET'],
-    ['/control/limits/:field', ['GET', 'POST', 'PATCH'], 'PUT, DELETE'],
-  ] as const) {
-    app.route({
-      url,
-      method: [...method],
-      exposeHeadRoute: false,
-      // Before the body, which decides nothing here.
-      onRequest: async (request, reply) => {
-        const fault = new Fault(
-          'METHOD_NOT_ALLOWED',
-          `expected ${allow.replace(', ', ' or ')}, got ${request.method}`,
-        )
-        return send(reply, refuse(stages, fault, { id: request.id }), { allow })
-      },
-      handler: async () => undefined,
-    })
-  }
+  refuseMethods(app, '/control/limits', ['POST', 'PUT', 'PATCH', 'DELETE'], 'GET')
+  refuseMethods(app, '/control/limits/:field', ['GET', 'POST', 'PATCH'], 'PUT, DELETE')
 
   /** Puts an override in force, or takes those of all given limits back. */
   async function change(
@@ -134,18 +112,6 @@ export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions)
     reply.header('cache-control', 'no-store')
     return { mode, scope, limits: changed.map(limit => shown(limit, overrides)) }
   }
-
-  async function operator({ headers }: FastifyRequest): Promise<Caller | Fault> {
-    const caller = await stages.identify(headers.authorization, headers['x-api-key'])
-    if (caller instanceof Fault) return caller
-    if (caller.kind === 'anonymous')
-      return new Fault('UNAUTHENTICATED', `an operator's token is needed, the request had none`)
-    if (caller.kind === 'operator' && caller.scopes.includes(SCOPE)) return caller
-    return new Fault('FORBIDDEN', `an operator's token with the scope ${SCOPE} is needed`)
-  }
-
-  const refused = (request: FastifyRequest, reply: FastifyReply, fault: Fault): FastifyReply =>
-    send(reply, refuse(stages, fault, { id: request.id }))
 }
 
 /** A limit for people and programs. */
@@ -211,10 +177,3 @@ const ambiguous = (found: readonly FieldLimit[]): Fault =>
   new Fault('BAD_INPUT', `expected by to tell which limit is meant (${found.map(named).join('; ')})`)
 
 const named = ({ per, by }: FieldLimit): string => `per ${per}, by ${by ?? null}`
-
-function read<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> | Fault {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const wrong = result.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`)
-  return new Fault('BAD_INPUT', wrong.join('; ').slice(0, 500))
-}
