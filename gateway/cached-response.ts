@@ -69,12 +69,11 @@ export interface CacheExtension {
   readonly fetches: readonly object[]
 }
 
-export function keptExtension({ isStale, ageMs, validity }: KeptResponse): CacheExtension {
-  const freshMs = Math.max(0, validity.freshUntilMs - validity.bornMs - ageMs)
+export function keptExtension({ isStale, validity: { ageMs, freshMs } }: KeptResponse): CacheExtension {
   return {
     response: isStale ? 'STALE' : 'HIT',
     ageMs: Math.round(ageMs),
-    freshMs: Math.round(freshMs),
+    freshMs: Math.max(0, Math.round(freshMs - ageMs)),
     fetches: [],
   }
 }

@@ -1,4 +1,5 @@
 import { deadlineIn, nowMs } from '../protocol/deadline.ts'
+import type { FetchRecord } from './cache/fetch-record.ts'
 import type { ResponseSlot } from './cache/response-slot.ts'
 import { type CacheExtension, isForAnybody } from './cached-response.ts'
 import { type Executed, Refused } from './executed.ts'
@@ -8,7 +9,7 @@ import type { CompiledOperation } from './execution/operation.ts'
 import type { Data } from './execution/tree.ts'
 import type { Variables } from './execution/variables.ts'
 import type { ServableOperation } from './operations/registry.ts'
-import type { FetchRun, RequestState, Stages } from './stages.ts'
+import type { RequestState, Stages } from './stages.ts'
 
 /** A query by itself or, where that is on, with those that ask the same meanwhile. */
 export async function execute(
@@ -118,7 +119,7 @@ async function executeAlone(
       : variant.execute(execution))
     if (spending !== undefined) executed.actualCost = actualCost
     if (queryPlan !== undefined) executed.extensions = { queryPlan }
-    if (cache !== undefined) keep(state, operation, executed, cache, slot)
+    if (cache !== undefined) keep(state, operation, executed, cache.record, slot)
     return executed
   } catch (reason) {
     return new Refused(reason)
@@ -130,7 +131,7 @@ function keep(
   state: RequestState,
   operation: ServableOperation,
   executed: Executed,
-  { record: made }: FetchRun,
+  made: FetchRecord,
   slot: ResponseSlot | undefined,
 ): void {
   const { responses } = state.graph.caching!

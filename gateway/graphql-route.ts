@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import { type AnswerType, answerType } from './accept.ts'
 import type { ApolloDoor } from './apollo-door.ts'
@@ -107,7 +106,7 @@ export function graphqlRoute(
     outcome: Outcome,
     type: AnswerType,
   ): Promise<FastifyReply> {
-    const caching = request.method === 'GET' ? cachingOf(outcome, nowMs()) : undefined
+    const caching = request.method === 'GET' ? cachingOf(outcome) : undefined
     const vary = caching && varyWithAccept(reply.getHeader('vary')?.toString())
     const others = caching === undefined ? {} : { ...caching.headers, vary: vary! }
     if (caching !== undefined && isMatched(request.headers['if-none-match'], caching.etag))

@@ -11,28 +11,20 @@ export interface HttpCaching {
  * down, so that one may be served up to a second longer than it is fresh here. A stale answer says how old it is, and is
  * never told to be younger.
  *
- * @param now of `nowMs()`.
  * @returns undefined: it is the client's alone, and for now alone.
  */
-export function cachingOf(
-  { json, errors, extensions, validity }: Outcome,
-  now: number,
-): HttpCaching | undefined {
+export function cachingOf({ json, errors, extensions, validity }: Outcome): HttpCaching | undefined {
   if (validity === undefined || json === undefined || errors !== undefined || extensions !== undefined)
     return undefined
-  const { bornMs, freshUntilMs, staleUntilMs } = validity
-  const freshSeconds = Math.floor((freshUntilMs - bornMs) / 1_000)
-  if (freshSeconds < 1) return undefined
-  const staleSeconds = Math.max(0, Math.floor((staleUntilMs - freshUntilMs) / 1_000))
+  const [freshSeconds, staleSeconds, age] = [validity.freshMs, validity.staleMs, validity.ageMs].map(ms =>
+    Math.max(0, Math.floor(ms / 1_000)),
+  )
+  if (freshSeconds === 0) return undefined
   const stale = staleSeconds === 0 ? '' : `, stale-while-revalidate=${staleSeconds}`
   const { etag } = json
   return {
     etag,
-    headers: {
-      'cache-control': `public, max-age=${freshSeconds}${stale}`,
-      etag,
-      age: String(Math.max(0, Math.floor((now - bornMs) / 1_000))),
-    },
+    headers: { 'cache-control': `public, max-age=${freshSeconds}${stale}`, etag, age: `${age}` },
   }
 }
 

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto'
 import type { GraphQLFormattedError } from 'graphql'
-import type { DeadlineMs } from '../protocol/deadline.ts'
 import { codeOf, statusOf } from './errors.ts'
 
 /** What a client is answered. `data` absent: nothing was executed. */
@@ -14,11 +13,13 @@ export interface Outcome {
   readonly validity?: Validity
 }
 
-/** How long an answer holds; instants of `nowMs()`. Its age counts from `bornMs`. */
+/** How old an answer is, and how long it holds. */
 export interface Validity {
-  readonly bornMs: DeadlineMs
-  readonly freshUntilMs: DeadlineMs
-  readonly staleUntilMs: DeadlineMs
+  readonly ageMs: number
+  /** From age 0 on. */
+  readonly freshMs: number
+  /** From then on it may still be served, while it is asked for again. */
+  readonly staleMs: number
 }
 
 /**

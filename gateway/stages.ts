@@ -3,10 +3,10 @@ import type { Caller } from '../protocol/caller.ts'
 import type { DeadlineMs } from '../protocol/deadline.ts'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import type { AddressOf } from './address.ts'
-import type { ResponseRecord, Responses } from './cache/responses.ts'
+import type { FetchCaching } from './cache/fetches.ts'
+import type { Responses } from './cache/responses.ts'
 import type { FieldLimits } from './cost/field-limits.ts'
 import type { Executed, Refused } from './executed.ts'
-import type { FetchCache } from './execution/fetch-cache.ts'
 import type { InFlight } from './execution/in-flight.ts'
 import type { HeadersFor } from './execution/run.ts'
 import type { Identify } from './identity/identify.ts'
@@ -39,15 +39,8 @@ export interface Graph {
 
 /** What is kept of answers, and how. */
 export interface GraphCaching {
-  readonly fetches: {
-    begin(options?: { readonly isRefresh?: boolean; readonly isTraced?: boolean }): FetchRun
-  }
+  readonly fetches: Pick<FetchCaching, 'begin'>
   readonly responses: Responses
-}
-
-/** What one execution asks before it asks a subgraph, and what came of that. */
-export interface FetchRun extends FetchCache {
-  readonly record: ResponseRecord & { readonly trace: readonly object[] | undefined }
 }
 
 /** What the steps work with; one a gateway. */

@@ -1,23 +1,13 @@
 import { nowMs } from '../../protocol/deadline.ts'
 import { JsonText, type Validity } from '../request.ts'
 import type { Answers } from './answers.ts'
-import type { Entry, Moment, Tier } from './entry.ts'
+import type { Entry, Tier } from './entry.ts'
+import type { FetchRecord } from './fetch-record.ts'
 import { Refreshes } from './refreshes.ts'
 import type { ResponseSlot } from './response-slot.ts'
+import { TagSet } from './tag-set.ts'
 import type { Tags } from './tags.ts'
 import type { CacheWatch, SkipReason } from './watch.ts'
-
-/** What an answer was made of. */
-export interface ResponseRecord {
-  /** Before its oldest part was asked for. */
-  readonly born: Moment
-  /** The smallest of its parts. */
-  readonly freshUntilMs: number
-  readonly staleUntilMs: number
-  readonly tags: ReadonlySet<string>
-  /** Every part of it may be kept, for anybody; there is one at least. */
-  readonly isKeepable: boolean
-}
 
 /** An answer that is kept, as one request finds it. */
 export interface KeptResponse {
@@ -25,7 +15,6 @@ export interface KeptResponse {
   readonly json: JsonText
   readonly validity: Validity
   readonly isStale: boolean
-  readonly ageMs: number
   readonly tier: Tier
 }
 
@@ -49,7 +38,7 @@ export interface Responses {
   /** One request is executed, or joins one that is. */
   missed(slot: ResponseSlot, hasJoined: boolean): void
   /** Keeps an answer without errors, if what it was made of allows it. */
-  keep(slot: ResponseSlot, json: JsonText, record: ResponseRecord): KeptResponse | undefined
+  keep(slot: ResponseSlot, json: JsonText, record: FetchRecord): KeptResponse | undefined
   skipped(slot: ResponseSlot, reason: SkipReason): void
   /**
    * Asks again for what is stale, once a key, unless that has failed a second ago.
@@ -58,11 +47,8 @@ export interface Responses {
   refresh(slot: ResponseSlot, execute: () => Promise<boolean>): void
 }
 
-/** What is made of an entry once. */
-interface Ready {
-  readonly json: JsonText
-  readonly validity: Validity
-}
+/** That one entry carries. */
+const ENTITY_TAGS_MAX = 64
 
 export function createResponses({
   answers,
@@ -72,33 +58,32 @@ export function createResponses({
   refreshes = new Refreshes({ clock }),
 }: ResponsesOptions): Responses {
   // An entry's value is the text, in every tier; what is made of it lives as long as memory has the entry.
-  const ready = new WeakMap<Entry, Ready>()
-
-  function readyOf(entry: Entry<string>, json?: JsonText): Ready {
-    let made = ready.get(entry)
-    if (made === undefined) {
-      const { born, freshUntilMs, staleUntilMs } = entry
-      made = {
-        json: json ?? new JsonText(entry.value),
-        validity: { bornMs: born.atMs, freshUntilMs, staleUntilMs },
-      }
-      made.json.isKept = true
-      ready.set(entry, made)
-    }
-    return made
-  }
+  const ready = new WeakMap<Entry, JsonText>()
 
   function keptOf(entry: Entry, tier: Tier): KeptResponse | undefined {
     if (!isText(entry)) return undefined
-    const { json, validity } = readyOf(entry)
+    let json = ready.get(entry)
+    if (json === undefined) {
+      json = new JsonText(entry.value)
+      makeReady(entry, json)
+    }
+    const { born, freshUntilMs, staleUntilMs } = entry
     const now = clock()
     return {
       json,
-      validity,
-      isStale: now >= validity.freshUntilMs,
-      ageMs: Math.max(0, now - validity.bornMs),
+      validity: {
+        ageMs: Math.max(0, now - born.atMs),
+        freshMs: freshUntilMs - born.atMs,
+        staleMs: staleUntilMs - freshUntilMs,
+      },
+      isStale: now >= freshUntilMs,
       tier,
     }
+  }
+
+  function makeReady(entry: Entry, json: JsonText): void {
+    json.isKept = true
+    ready.set(entry, json)
   }
 
   async function findFurther(key: string): Promise<KeptResponse | undefined> {
@@ -118,7 +103,7 @@ export function createResponses({
       const kept = entry && keptOf(entry, 'memory')
       return kept === undefined && kind.isKept ? findFurther(key) : kept
     },
-    served({ kind: { field } }, { isStale, ageMs, tier }) {
+    served({ kind: { field } }, { isStale, validity: { ageMs }, tier }) {
       const event = { level: 'response', field, count: 1, ageMs, tier } as const
       if (isStale) watch.onStale(event)
       else watch.onHit(event)
@@ -141,23 +126,27 @@ export function createResponses({
         born,
         freshUntilMs,
         staleUntilMs,
-        tags: [...record.tags],
+        tags: boundedTags(record.tags),
         bytes: bytesOf(json.text),
       }
       if (!answers.set(slot.key, entry, true)) {
         skipped(slot, tags.holds(entry) ? 'too-large' : 'invalidated')
         return undefined
       }
-      return {
-        ...readyOf(entry, json),
-        isStale: false,
-        ageMs: Math.max(0, clock() - born.atMs),
-        tier: 'memory',
-      }
+      makeReady(entry, json)
+      return keptOf(entry, 'memory')
     },
     skipped,
     refresh: ({ key }, execute) => void refreshes.start(key, execute),
   }
+}
+
+/** Of all parts together as many as of one: more of a type are all of it. */
+function boundedTags(tags: ReadonlySet<string>): readonly string[] {
+  if (tags.size <= ENTITY_TAGS_MAX) return [...tags]
+  const bounded = new TagSet(ENTITY_TAGS_MAX, true)
+  for (const tag of tags) bounded.addText(tag)
+  return bounded.list()
 }
 
 /** What another gateway has written under the key need be no response. */
