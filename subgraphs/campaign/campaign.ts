@@ -110,6 +110,23 @@ export function assertWords(name: string, words: string): void {
   )
 }
 
+const TAGS_MAX = 100
+const TAG_CHARACTERS_MAX = 256
+/** Blanks and control characters can neither be seen nor typed. */
+const TAG = /^[^\p{C}\p{Z}]+$/u
+
+/** @throws Fault BAD_INPUT unless `tags` are at most 100, each of 1 to 256 visible characters */
+export function assertTags(name: string, tags: readonly string[]): void {
+  if (tags.length > TAGS_MAX)
+    throw new Fault('BAD_INPUT', `${name} expects at most ${TAGS_MAX}, got ${tags.length}`)
+  const wrong = tags.find(tag => tag.length > TAG_CHARACTERS_MAX || !TAG.test(tag))
+  if (wrong === undefined) return
+  throw new Fault(
+    'BAD_INPUT',
+    `${name} expects 1 to ${TAG_CHARACTERS_MAX} characters without blanks each, got ${JSON.stringify(wrong.slice(0, 64))}`,
+  )
+}
+
 const CAMPAIGN_ID = /^campaign_[a-z0-9-]{1,48}$/
 
 /** @throws Fault BAD_ID */

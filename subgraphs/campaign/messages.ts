@@ -37,6 +37,12 @@ export const CHANGED: Readonly<Record<Change, MessageText>> = {
   },
 }
 
+export const CACHE_INVALIDATED: MessageText = {
+  severity: 'SUCCESS',
+  zh: '各网关将丢弃这些缓存的回答。',
+  en: 'Gateways forget what they keep of these.',
+}
+
 export const NOT_FOUND: MessageText = {
   severity: 'ERROR',
   zh: '没有找到这个活动。',

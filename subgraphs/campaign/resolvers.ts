@@ -5,7 +5,7 @@ import { type Connection, connectionOf, type Page, pageOf } from '../connection.
 import type { Database } from '../database.ts'
 import { outcome, type ShopperMessage } from '../message.ts'
 import type { RequestContext } from '../subgraph.ts'
-import { assertCampaignId, type Change } from './campaign.ts'
+import { assertCampaignId, assertTags, type Change } from './campaign.ts'
 import type { Campaigns, ChangeRequest } from './campaigns.ts'
 import type { CampaignLoaders } from './loaders.ts'
 import * as messages from './messages.ts'
@@ -14,6 +14,7 @@ import type {
   MutationActivateCampaignArgs,
   MutationCreateCampaignArgs,
   MutationEndCampaignArgs,
+  MutationInvalidateCacheArgs,
   MutationPauseIssuanceArgs,
   MutationResumeIssuanceArgs,
   MutationScheduleCampaignArgs,
@@ -85,6 +86,18 @@ export const resolvers: GraphQLResolverMap<Context> = {
       change('resume', input, context),
     endCampaign: (_: unknown, { input }: MutationEndCampaignArgs, context: Context) =>
       change('end', input, context),
+
+    /** Nothing is kept here: the gateway that carries the answer knows by its policies what is to be forgotten. */
+    invalidateCache(_: unknown, { input }: MutationInvalidateCacheArgs, { caller }: Context): ShopperMessage {
+      requireScope(caller, 'campaign:operate')
+      const tags = input.tags ?? []
+      const types = input.types ?? []
+      if (tags.length + types.length === 0)
+        throw new Fault('BAD_INPUT', 'input expects at least one of tags or types, got none')
+      assertTags('tags', tags)
+      assertTags('types', types)
+      return outcome('CacheInvalidated', messages.CACHE_INVALIDATED, { tags, types })
+    },
   },
 
   Campaign: {

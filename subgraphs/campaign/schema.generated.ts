@@ -59,6 +59,11 @@ export type Mutation = {
   readonly resumeIssuance: ChangeCampaignResult;
   /** Ends issuance for good and returns what was not issued; calls a scheduled campaign off. Coupons in wallets keep working. */
   readonly endCampaign: ChangeCampaignResult;
+  /**
+   * Makes gateways forget answers that they keep, so that the next request is answered by what is true now. It changes
+   * nothing else. Needed only when data was changed past the graph: its mutations do this by themselves.
+   */
+  readonly invalidateCache: CacheInvalidated;
 };
 
 /** Everything that can be changed. */
@@ -89,6 +94,11 @@ export type MutationResumeIssuanceArgs = {
 /** Everything that can be changed. */
 export type MutationEndCampaignArgs = {
   input: ChangeCampaignInput;
+};
+
+/** Everything that can be changed. */
+export type MutationInvalidateCacheArgs = {
+  input: InvalidateCacheInput;
 };
 
 /** A drop of coupons: who pays, how much, when. */
@@ -248,6 +258,14 @@ export type PauseIssuanceInput = {
   readonly noticeEn: Scalars['String']['input'];
 };
 
+/** What gateways shall forget; something of it must be named. */
+export type InvalidateCacheInput = {
+  /** At most 100, such as `Product:product_42` for one product, `campaigns` for the list of them, `*` for everything; each 1 to 256 characters without blanks. */
+  readonly tags?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
+  /** Names of types, at most 100, such as `Product`: every answer that tells of one; each 1 to 256 characters without blanks. */
+  readonly types?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
+};
+
 /** What came of writing a campaign. */
 export type CreateCampaignResult = CampaignCreated | CampaignRefused;
 
@@ -308,4 +326,18 @@ export type CampaignStateConflict = ShopperMessage & {
   readonly retryAfterMs?: Maybe<Scalars['Int']['output']>;
   /** The state it is in. */
   readonly state: CampaignState;
+};
+
+/** Gateways forget what carries these tags or tells of these types. */
+export type CacheInvalidated = ShopperMessage & {
+  readonly code: Scalars['String']['output'];
+  readonly severity: MessageSeverity;
+  readonly messageZh: Scalars['String']['output'];
+  readonly messageEn: Scalars['String']['output'];
+  readonly retryable: Scalars['Boolean']['output'];
+  readonly retryAfterMs?: Maybe<Scalars['Int']['output']>;
+  /** As they were given. */
+  readonly tags: ReadonlyArray<Scalars['String']['output']>;
+  /** As they were given. */
+  readonly types: ReadonlyArray<Scalars['String']['output']>;
 };

@@ -183,7 +183,7 @@ describe('schema/operations', () => {
     const names = readManifest().operations.map(({ name }: { name: string }) => name)
     expect(names).toEqual(
       expect.arrayContaining(
-        'CampaignHome ClaimCoupon MyCoupons SearchProducts ProductDetail QuoteOrder PlaceOrder PayOrder OrderStatus MyOrders CancelOrder PauseIssuance ResumeIssuance IssuanceStatus'.split(
+        'CampaignHome ClaimCoupon MyCoupons SearchProducts ProductDetail QuoteOrder PlaceOrder PayOrder OrderStatus MyOrders CancelOrder PauseIssuance ResumeIssuance IssuanceStatus InvalidateCache'.split(
           ' ',
         ),
       ),
