@@ -41,14 +41,14 @@ import { hashOf } from './tiny-graph.ts'
 
 const SDL = `
   extend schema
-    @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@composeDirective", "@override"])
+    @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@composeDirective", "@listSize"])
     @link(url: "https://spillway.dev/cacheControl/v1.0", import: ["@cacheControl"])
     @composeDirective(name: "@cacheControl")
   directive @cacheControl(maxAge: Int, scope: cacheControl__Scope) repeatable on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
   enum cacheControl__Scope { PUBLIC PRIVATE }
   type Query {
     product(id: ID!, many: Filter): Product
-    products(first: Int = 10): [Product!]! @cacheControl(maxAge: 60, scope: PUBLIC)
+    products(first: Int = 10): [Product!]! @listSize(slicingArguments: ["first"]) @cacheControl(maxAge: 60, scope: PUBLIC)
     unkept: Int! @cacheControl(scope: PUBLIC)
     mine: String
     fails(code: String!): String @cacheControl(maxAge: 60, scope: PUBLIC)
@@ -148,7 +148,7 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
     })
     if (options.caching === false) return graph
     const fetches = createFetchCaching({
-      policies: POLICIES,
+      policies: { ...POLICIES, schemaHashOf: () => hashOf(sdl) },
       answers,
       tags,
       watch,
@@ -269,7 +269,7 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
 }
 
 /** What the schema says above, by root field; `mine` and `unkept` are not kept. */
-const POLICIES: CachePolicies = {
+const POLICIES: Omit<CachePolicies, 'schemaHashOf'> = {
   ofRoot({ operation, kind }) {
     if (kind !== 'query' || /\b(mine|unkept)\b/.test(operation)) return undefined
     return {
@@ -285,7 +285,6 @@ const POLICIES: CachePolicies = {
     () =>
     ({ id }) => [`Product:${id}`],
   keepsPrivate: false,
-  schemaHashOf: () => 'one',
 }
 
 const product = (id: string, asked: number): object => ({
