@@ -54,6 +54,7 @@ function uneven(client: SubgraphClient, refused: unknown[]): SubgraphClient {
 export async function compare(
   { model, federated, monolith, states, refused }: Both,
   { text, variables }: RandomOperation,
+  options: Parameters<World['query']>[2] = {},
 ): Promise<void> {
   states.gateway.log = []
   states.monolith.log = []
@@ -64,6 +65,7 @@ export async function compare(
     rollout: { labels: new Set(), percentage: model.shape.percentage },
     fetchesMax: 10_000,
     errorsMax: 10_000,
+    ...options,
   })
   assert.deepEqual(refused, [], 'Expected every operation to be one that its subgraph accepts')
   assert.equal(JSON.stringify(got.data), JSON.stringify(plain(expected.data)))

@@ -2,6 +2,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph'
 import { composeServices } from '@theguild/federation-composition'
 import { execute, type GraphQLError, type GraphQLSchema, parse, validate } from 'graphql'
 import { expect } from 'vitest'
+import type { FetchCache } from '../../../gateway/execution/fetch-cache.ts'
 import { type CompileOptions, compileOperation } from '../../../gateway/execution/operation.ts'
 import { loadSupergraph, type Supergraph } from '../../../gateway/supergraph/supergraph.ts'
 import { ANONYMOUS, type Caller } from '../../../protocol/caller.ts'
@@ -97,6 +98,7 @@ export interface World {
       fetchesMax?: number
       errorsMax?: number
       caller?: Caller
+      cache?: FetchCache
     },
   ): Promise<Answer>
 }
