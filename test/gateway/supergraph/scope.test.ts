@@ -1,7 +1,9 @@
 import { type OperationDefinitionNode, parse } from 'graphql'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { fragmentsOf } from '../../../gateway/execution/fragments.ts'
-import { scopesOf } from '../../../gateway/supergraph/scope.ts'
+import { authorizationOf } from '../../../gateway/supergraph/authorization.ts'
+import { cacheHints, type HintOverrides } from '../../../gateway/supergraph/cache-hints.ts'
+import { refuseGuardedPublic, scopesOf, strictest } from '../../../gateway/supergraph/scope.ts'
 
 const { scopeOf } = scopesOf(
   parse(`
@@ -90,4 +92,124 @@ test('fragments that spread one another twice are looked at once, not 2^60 times
   const document = parse(`{ product { ...F0 } } ${chain.join(' ')} fragment F60 on Product { name }`)
   const operation = document.definitions[0] as OperationDefinitionNode
   expect(scopeOf('Query', operation.selectionSet, fragmentsOf(document))).toBe('PUBLIC')
+})
+
+describe('PUBLIC written on a field', () => {
+  const refuse = (sdl: string): void => {
+    const document = parse(sdl)
+    refuseGuardedPublic(document, authorizationOf(document))
+  }
+
+  test.each([
+    [
+      'under its own guard',
+      'type Query { a: Int @cacheControl(scope: PUBLIC) @authenticated }',
+      'Query.a (under @authenticated)',
+    ],
+    [
+      'of a guarded type',
+      'type Query { b: Box } type Box @requiresScopes(scopes: [["x"]]) { a: Int @cacheControl(scope: PUBLIC) }',
+      'Box.a (under @requiresScopes)',
+    ],
+    [
+      'that returns a guarded type',
+      'type Query { b: Box @cacheControl(scope: PUBLIC) } type Box @policy(policies: [["x"]]) { a: Int }',
+      'Query.b (under @policy)',
+    ],
+    [
+      'by one subgraph of two',
+      'type Query { a: Int @cacheControl(scope: PRIVATE) @cacheControl(maxAge: 1, scope: PUBLIC) @authenticated }',
+      'Query.a (under @authenticated)',
+    ],
+  ])('%s is refused by name', (_, sdl, place) => {
+    expect(() => refuse(sdl)).toThrow(
+      `Expected no @cacheControl(scope: PUBLIC) on what only some callers may see, got it on ${place}`,
+    )
+  })
+
+  test('is no mistake where it is inherited, or where nothing is guarded', () => {
+    refuse(
+      'type Query { b: Box @authenticated } type Box @cacheControl(scope: PUBLIC) { a: Int @authenticated }',
+    )
+    refuse('type Query { a: Int @cacheControl(scope: PUBLIC) }')
+  })
+})
+
+describe("an operator's table", () => {
+  const document = parse(`
+    type Query { open: Int @cacheControl(scope: PUBLIC)  unsaid: Int  guarded: Int @authenticated  box: Box }
+    type Box @join__type(graph: A) { a: Int  b: Int @cacheControl(scope: PUBLIC) }
+  `)
+  const scopeUnder = (text: string, table: HintOverrides): string => {
+    const operation = parse(text).definitions[0] as OperationDefinitionNode
+    return scopesOf(document, undefined, table).scopeOf('Query', operation.selectionSet, new Map())
+  }
+
+  test.each([
+    ['narrows a field', '{ open }', { 'Query.open': { scope: 'PRIVATE' } }, 'PRIVATE'],
+    ['speaks where the schema is silent', '{ unsaid }', { 'Query.unsaid': { scope: 'PUBLIC' } }, 'PUBLIC'],
+    ['never opens what is guarded', '{ guarded }', { 'Query.guarded': { scope: 'PUBLIC' } }, 'PRIVATE'],
+    ['speaks for a type', '{ box { a b } }', { Box: { scope: 'PUBLIC' } }, 'PUBLIC'],
+    [
+      'leaves what a field says of itself',
+      '{ box { b } }',
+      { 'Query.box': { scope: 'PUBLIC' }, Box: { scope: 'PRIVATE' } },
+      'PUBLIC',
+    ],
+    [
+      'narrows what inherits from a type',
+      '{ box { a } }',
+      { 'Query.box': { scope: 'PUBLIC' }, Box: { scope: 'PRIVATE' } },
+      'PRIVATE',
+    ],
+  ] as const)('%s', (_, text, table, scope) => {
+    expect(scopeUnder(text, table)).toBe(scope)
+  })
+})
+
+describe('the strictest hint', () => {
+  const document = parse(`
+    type Query { slow: Product @cacheControl(maxAge: 60)  any: Node @cacheControl(maxAge: 9)  never: Int @cacheControl(maxAge: 0)  unsaid: Int }
+    interface Node @cacheControl(maxAge: 20, scope: PUBLIC) @join__type(graph: A) { id: ID!  mark: Int }
+    type Product implements Node @cacheControl(maxAge: 30, scope: PUBLIC) @join__type(graph: A) {
+      id: ID!  mark: Int @cacheControl(maxAge: 3, scope: PUBLIC)  stock: Int @cacheControl(scope: PUBLIC)
+    }
+    type Both @cacheControl(maxAge: 7, scope: PUBLIC) @cacheControl(maxAge: 2, scope: PUBLIC) @join__type(graph: A) { a: Int }
+    union _Entity = Product | Both
+  `)
+  const hintOf = (text: string, table: HintOverrides = {}) => {
+    const parsed = parse(text)
+    const operation = parsed.definitions[0] as OperationDefinitionNode
+    const hint = strictest(
+      cacheHints(document, undefined, table),
+      'Query',
+      operation.selectionSet,
+      fragmentsOf(parsed),
+    )
+    return [hint.freshMs, hint.staleMs]
+  }
+
+  test.each([
+    ['is the smallest maxAge', '{ slow { id } }', [30_000, 60_000]],
+    ['goes through fragments', '{ slow { ...F } } fragment F on Product { id mark }', [3_000, 30_000]],
+    ['counts every object that an interface may be', '{ any { mark } }', [3_000, 30_000]],
+    ['is that of the type where a directive gives no maxAge', '{ slow { stock } }', [30_000, 60_000]],
+    ['is the smallest of several subgraphs', '{ _entities { ... on Both { a } } }', [2_000, 20_000]],
+    ['keeps nothing of maxAge 0', '{ slow { id } never }', [0, 0]],
+    ['keeps nothing that is unannotated', '{ slow { id } unsaid }', [0, 0]],
+    ['is none where nothing is selected', '{ __typename }', [Infinity, Infinity]],
+  ])('%s', (_, text, expected) => {
+    expect(hintOf(text)).toEqual(expected)
+  })
+
+  test('is what the table says of a field, of a type, and of how stale', () => {
+    const table = {
+      'Product.mark': { freshMs: 50 },
+      Product: { freshMs: 400, staleMs: 5 },
+      'Query.slow': { staleMs: 7 },
+    }
+    expect(hintOf('{ slow { id mark } }', table)).toEqual([50, 5])
+    expect(hintOf('{ slow { id } }', table)).toEqual([400, 5])
+    expect(hintOf('{ slow { __typename } }', table)).toEqual([60_000, 7])
+  })
 })

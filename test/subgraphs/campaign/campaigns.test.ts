@@ -335,6 +335,7 @@ describe('operators', () => {
         ],
       ),
       ['{ draftCampaigns { edges { node { id } } } }', {}],
+      ['mutation { invalidateCache(input: {tags: ["*"]}) { code } }', {}],
     ]
     for (const [operation, variables] of operations) {
       const answer = await open.execute(operation, variables, shopper('mallory'))

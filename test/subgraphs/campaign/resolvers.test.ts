@@ -117,3 +117,36 @@ describe('a campaign', () => {
     expect(data).toEqual({ _entities: [{ nameEn: '2021' }, null, { nameEn: '2025' }] })
   })
 })
+
+describe('invalidateCache', () => {
+  const INVALIDATE = `mutation($input: InvalidateCacheInput!) { invalidateCache(input: $input) { code severity tags types } }`
+
+  it('answers with what gateways are to forget, as it was given', async () => {
+    const input = { tags: ['Product:product_42', '优惠', '*'], types: ['Campaign'] }
+    expect(await open.data(INVALIDATE, { input })).toEqual({
+      invalidateCache: { code: 'CACHE_INVALIDATED', severity: 'SUCCESS', ...input },
+    })
+    expect(await open.data(INVALIDATE, { input: { types: Array(100).fill('x'.repeat(256)) } })).toMatchObject(
+      {
+        invalidateCache: { tags: [] },
+      },
+    )
+  })
+
+  it.each([
+    ['nothing', {}, 'input expects at least one of tags or types, got none'],
+    ['empty lists', { tags: [], types: null }, 'input expects at least one of tags or types, got none'],
+    ['101 tags', { tags: Array(101).fill('a') }, 'tags expects at most 100, got 101'],
+    ['101 types', { types: Array(101).fill('a') }, 'types expects at most 100, got 101'],
+    ['a tag of 257 characters', { tags: ['a'.repeat(257)] }, 'tags expects 1 to 256 characters'],
+    ['an empty tag', { tags: ['a', ''] }, 'tags expects 1 to 256 characters without blanks each, got ""'],
+    [
+      'a blank in a type',
+      { types: ['a b'] },
+      'types expects 1 to 256 characters without blanks each, got "a b"',
+    ],
+    ['a control character', { tags: ['a\u0007'] }, 'tags expects 1 to 256 characters'],
+  ])('refuses %s', async (_, input, words) => {
+    await expect(open.data(INVALIDATE, { input })).rejects.toThrow(`BAD_INPUT ${words}`)
+  })
+})
