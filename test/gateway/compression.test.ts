@@ -2,6 +2,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCompress, preferredEncoding } from '../../gateway/compression.ts'
+import { JsonText } from '../../gateway/request.ts'
 import { hashOf, OPERATIONS, type TinyGraph, tinyGraph } from '../harness/tiny-graph.ts'
 
 describe('the encoding that the header accept-encoding asks for', () => {
@@ -38,6 +39,40 @@ test('no more bodies are compressed at once than the threads keep up with', asyn
   expect(made.filter(body => body !== undefined)).toHaveLength(64)
   expect(brotliDecompressSync(made[0]!.bytes).toString()).toBe('奶茶'.repeat(5_000))
   expect(compress('奶茶'.repeat(5_000), 'br')).toBeDefined()
+})
+
+describe('what others are answered with too', () => {
+  const long = (): JsonText => new JsonText(`"${'奶茶'.repeat(5_000)}"`)
+
+  test('is compressed once for all who ask meanwhile, and is there at once for who comes later', async () => {
+    const compress = createCompress()
+    const json = long()
+    const [first, second] = [compress(json, 'br'), compress(json, 'br, gzip')]
+    expect(second).toBe(first)
+    const made = (await first)!
+    expect(brotliDecompressSync(made.bytes).equals(json.body)).toBe(true)
+    expect(compress(json, 'gzip;q=0.5, br')).toBe(made)
+    const other = (await compress(json, 'gzip'))!
+    expect(gunzipSync(other.bytes).equals(json.body)).toBe(true)
+    expect(compress(json, 'gzip')).toBe(other)
+  })
+
+  test('is left alone where its body is short, with all of what stands around the data', () => {
+    const compress = createCompress({ bytesMin: 12 })
+    expect(compress(new JsonText('12'), 'gzip')).toBeUndefined()
+    expect(compress(new JsonText('123'), 'gzip')).toBeDefined()
+    expect(compress(new JsonText('123'), undefined)).toBeUndefined()
+    expect(compress(new JsonText('123'), 'deflate')).toBeUndefined()
+  })
+
+  test('is tried again where the threads were behind', async () => {
+    const compress = createCompress()
+    const others = Array.from({ length: 64 }, () => compress('奶茶'.repeat(5_000), 'br'))
+    const json = long()
+    expect(compress(json, 'br')).toBeUndefined()
+    await Promise.all(others)
+    expect(await compress(json, 'br')).toBeDefined()
+  })
 })
 
 describe('through every door', () => {

@@ -7,6 +7,7 @@ import {
   createSpending,
   type Demand,
   type FieldControls,
+  KEPT_POINTS,
   REFUSALS,
   type Reservation,
   type Spending,
@@ -545,5 +546,54 @@ describe('whatever is asked, in whatever order it ends', () => {
       }),
       { numRuns: 2_000, seed: 20260217 },
     )
+  })
+})
+
+describe('an answer that is kept', () => {
+  const point = ({ spending }: Stand, caller = ALICE): Told => {
+    const reservation = spending.reservePoint(caller, '10.0.0.1') as Reservation
+    return told(spending, reservation, KEPT_POINTS)
+  }
+
+  it('is one point of the caller’s, and of nobody else’s', () => {
+    const here = stand()
+    expect(point(here).cost).toEqual({
+      requestedQueryCost: 1,
+      actualQueryCost: 1,
+      throttleStatus: status(99),
+    })
+    expect(here.ask(99).code).toBeUndefined()
+    expect(point(here, ANONYMOUS).code).toBeUndefined()
+    expect([here.spending.estimated, here.spending.actual]).toEqual([101, 101])
+  })
+
+  it('is refused to whoever has none left, with when there is one', () => {
+    const here = stand()
+    here.ask(100)
+    expect(point(here)).toMatchObject({
+      code: 'THROTTLED',
+      extensions: { retryAfterMs: 100 },
+      cost: { requestedQueryCost: 1, actualQueryCost: null },
+    })
+    expect(here.spending.refusedFor('caller')).toBe(1)
+    here.pass(100)
+    expect(point(here).code).toBeUndefined()
+  })
+
+  it('is refused to nobody where costs are only measured', () => {
+    const here = stand({ mode: 'measure' })
+    here.ask(100)
+    expect(point(here).code).toBeUndefined()
+    expect(here.spending.refusedFor('caller')).toBe(1)
+  })
+
+  it('draws on a chatbot’s budget beside its shopper’s, and on none of an operator', () => {
+    const here = stand({ tiers: { ...tiers, chatbot: { perSecond: 0.001, burst: 100 } } })
+    const through: Caller = { ...ALICE, tier: 'chatbot' }
+    for (let i = 0; i < 100; i++)
+      expect(point(here, { ...through, shopperId: `shopper_${i}` }).code).toBeUndefined()
+    expect(point(here, { ...through, shopperId: 'another' }).code).toBe('THROTTLED')
+    const operator: Caller = { kind: 'operator', client: 'qwen', scopes: [], tier: 'chatbot' }
+    expect(point(here, operator).cost).toEqual({ requestedQueryCost: 1, actualQueryCost: 1 })
   })
 })
