@@ -244,9 +244,10 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
       const landing = await gate.promise
       return !(landing instanceof Failed) && landing.parts.get(key)?.entry !== undefined
     }
-    const started = stale.filter(
-      slot => !flights.has(slot.key) && refreshes.start(slot.key, () => isNew(slot)),
-    )
+    const isNeeded = ({ key }: Slot): boolean =>
+      // It may have been refreshed while another tier was asked for the rest.
+      !flights.has(key) && !(clock() < (answers.peek(key)?.freshUntilMs ?? 0))
+    const started = stale.filter(slot => isNeeded(slot) && refreshes.start(slot.key, () => isNew(slot)))
     if (started.length > 0) depart(entities, started, deadlineIn(refreshMsMax)).landing.then(gate.resolve)
   }
 
