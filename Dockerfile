@@ -14,7 +14,7 @@ COPY package.json start.ts ./
 COPY protocol ./protocol
 COPY gateway ./gateway
 COPY subgraphs ./subgraphs
-COPY schema/supergraph.graphql schema/operations.json ./schema/
+COPY schema/supergraph.graphql schema/operations.json schema/cache.json ./schema/
 COPY deploy/entrypoint.sh deploy/healthy.ts ./deploy/
 RUN mkdir /data && chown node:node /data && chmod 0700 /data
 USER node

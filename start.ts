@@ -127,6 +127,7 @@ async function start(): Promise<void> {
     clients: running.subgraphs.clients,
     tokens: { kind: 'secret', secret: developmentSecret(dataDir) },
     cost: { mode: settings.COST_MODE },
+    cache: { policies: await readFile(new URL('schema/cache.json', import.meta.url), 'utf8') },
     production,
     logger,
   })

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { HttpClient } from '../protocol/http-client.ts'
+import { type PolicyTable, readPolicyTable } from './cache/policy-table.ts'
 import type { GatewayConfig } from './config.ts'
 import { type CreateClient, createGateway, type Gateway } from './gateway.ts'
 import type { GraphSource } from './graph.ts'
@@ -29,6 +30,7 @@ export async function createConfiguredGateway(
     compression,
     trustedProxies,
     partners,
+    cache,
   } = config.file
   const alarm = createIdentityAlarm(logger)
   const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, { logger })
@@ -40,7 +42,7 @@ export async function createConfiguredGateway(
         logger,
         ...defined({ gatewaysAtStart: config.file.gateways }),
       }),
-      textRedis: redis,
+      redis,
       overrideRedis: redis,
     }),
     overrideLabels: config.overrideLabels,
@@ -64,6 +66,7 @@ export async function createConfiguredGateway(
     ...(explorers === undefined ? {} : { explorers }),
     ...(queryPlans === undefined ? {} : { queryPlans }),
     ...(headers === undefined ? {} : { headers }),
+    ...(cache === false ? {} : { cache: { ...defined(cache ?? {}), policies: await readPolicies(config) } }),
     ...(compression === undefined ? {} : { compression }),
     ...(trustedProxies === undefined ? {} : { trustedProxies }),
     ...(partners === undefined ? {} : { partners }),
@@ -99,6 +102,11 @@ export async function readGraphSource({
     supergraphSdl: await readNamed('SUPERGRAPH', supergraphPath),
     manifest: operationsPath === undefined ? '{}' : await readNamed('OPERATIONS', operationsPath),
   }
+}
+
+async function readPolicies({ cachePolicyPath }: GatewayConfig): Promise<PolicyTable | undefined> {
+  if (cachePolicyPath === undefined) return undefined
+  return readPolicyTable(await readNamed('CACHE_POLICY', cachePolicyPath), cachePolicyPath)
 }
 
 async function readNamed(variable: string, path: string): Promise<string> {

@@ -6,8 +6,9 @@ import { pino } from 'pino'
 import { SharingClient } from '../protocol/sharing-client.ts'
 import { createAddressOf } from './address.ts'
 import { createApolloDoor } from './apollo-door.ts'
-import { openStores } from './cache/stores.ts'
+import { openCaching } from './caching.ts'
 import { createCompress } from './compression.ts'
+import { cacheRoutes } from './control/cache-routes.ts'
 import { limitsRoutes, shownInHealth } from './control/limits-routes.ts'
 import { redisOverrides } from './control/redis-overrides.ts'
 import { type CostSettings, costSettingsOf } from './cost-settings.ts'
@@ -91,10 +92,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     logger.error({ operation, reason }, 'an operation ended the planner; it is refused from now on')
   const planners = { ofClients: planHost.planner(onDeath), ofSwaps: planHost.planner(onDeath, true) }
   const pricing = { listSize: cost.listSize, listSizes: listSizesOf(cost) }
-  const { safelist = 'off', textRedis } = options
+  const { safelist = 'off', cache, redis } = options
   const findsEqual = safelist === 'audit' || safelist === 'enforce'
+  const caching = await openCaching({ cache, redis, requestMsMax: limits.requestMsMax, logger })
   const graphOptions = {
     findsEqual,
+    caching: caching.answers,
     clients,
     limits,
     urlOf,
@@ -103,7 +106,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     pricing,
   }
   const metrics = createMetrics(() => graph.current.clients.values())
-  const graph = serveGraph(await buildGraph(source, undefined, graphOptions), source, {
+  const first = await buildGraph(source, undefined, graphOptions).catch(async (error: unknown) => {
+    await caching.close()
+    throw error
+  })
+  const graph = serveGraph(first, source, {
     ...graphOptions,
     requestMsMax: limits.requestMsMax,
     logger,
@@ -112,11 +119,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   })
   assertSubgraphs('headers.subgraphs', options.headers?.subgraphs, graph.current.supergraph.subgraphs)
   assertSubgraphs('cost.subgraphs', options.cost?.subgraphs, graph.current.supergraph.subgraphs)
-  const stores = openStores({ redis: textRedis, logger })
-  const texts = createPersistedTexts(stores.texts)
+  const texts = createPersistedTexts(caching.texts)
   const unknownTexts = createUnknownTexts(logger)
   const inFlight: Stages['inFlight'] = share.queries === false ? undefined : new InFlight()
   exposeCounts(metrics, { texts, unknownTexts, inFlight, graph })
+  caching.answers?.addMetrics(metrics)
   const budgets = options.budgets ?? createMemoryBudgets()
   const { overrideRedis } = options
   const store = overrideRedis && redisOverrides(overrideRedis)
@@ -171,6 +178,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     lines: () => fields.statuses.lines,
     send: (reply, outcome, others) => sendOutcome(reply, outcome, 'application/json', others),
   })
+  if (caching.answers !== undefined)
+    cacheRoutes(app, {
+      stages,
+      tags: caching.answers.tags,
+      shown: caching.answers.shown,
+      send: (reply, outcome, others) => sendOutcome(reply, outcome, 'application/json', others),
+    })
   if (explorers) explorerRoutes(app)
   statusRoutes(app, {
     graph,
@@ -209,6 +223,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       await apollo.stop()
       fields.close()
       await graph.close()
+      await caching.close()
       await budgets.close()
     } finally {
       clearInterval(idle)

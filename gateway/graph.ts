@@ -1,4 +1,5 @@
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
+import type { AnswerCaching } from './caching.ts'
 import { readFieldLimits } from './cost/field-limits.ts'
 import { weightsOf } from './cost/weights.ts'
 import type { PlanElsewhere } from './execution/operation-plan.ts'
@@ -36,6 +37,8 @@ export interface GraphOptions {
   readonly planners?: GraphPlanners
   /** How operations are priced. */
   readonly pricing?: Omit<PricingOptions, 'limits'>
+  /** What is kept of answers. Default: nothing. */
+  readonly caching?: Pick<AnswerCaching, 'of' | 'policies'> | undefined
   /** Whether the registry is asked for operations by their text. Default true. */
   readonly findsEqual?: boolean
 }
@@ -63,11 +66,12 @@ export async function buildGraph(
     overrideLabels,
     planners,
     pricing = DEFAULT_PRICING,
+    caching,
     findsEqual = true,
   }: GraphOptions,
 ): Promise<Graph> {
   const known = before?.supergraph.sdl === supergraphSdl ? before : undefined
-  const supergraph = known?.supergraph ?? (await loadSupergraphAsync(supergraphSdl))
+  const supergraph = known?.supergraph ?? (await loadSupergraphAsync(supergraphSdl, caching?.policies))
   // Weights that are none refuse the graph, not the first operation that meets them.
   weightsOf(supergraph)
   const rollouts = known?.rollouts ?? rolloutsOf(supergraph, overrideLabels)
@@ -90,6 +94,7 @@ export async function buildGraph(
     adhoc,
     rollouts,
     fieldLimits,
+    caching: known?.caching ?? caching?.of(supergraph),
     statusOperations: statusOperationsOf(fieldLimits, registry.operations),
     clients: await clientsOf(supergraph, before, clients, urlOf),
   }

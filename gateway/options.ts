@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
-import type { StoreRedis } from './cache/redis-store.ts'
+import type { CacheOptions } from './caching.ts'
 import type { CompressionSettings } from './compression.ts'
 import type { PropagationRules, ShareSettings } from './config-file.ts'
 import type { OverrideRedis } from './control/redis-overrides.ts'
@@ -10,6 +10,7 @@ import type { PartnerKey } from './identity/api-keys.ts'
 import type { TokenSettings } from './identity/tokens.ts'
 import type { GatewayLimits } from './limits.ts'
 import type { ManifestOperation } from './operations/manifest.ts'
+import type { RedisClient } from './redis/redis-connection.ts'
 import type { SafelistMode } from './request.ts'
 import type { Subgraph } from './supergraph/supergraph.ts'
 import type { BudgetStore } from './surge/budgets.ts'
@@ -25,8 +26,10 @@ export interface GatewayOptions {
   readonly manifest?: string | readonly ManifestOperation[]
   /** What of clients' own texts is served. Default `off`: all. */
   readonly safelist?: SafelistMode
-  /** Where all gateways keep texts that clients have registered; not closed here. Default: each has its own. */
-  readonly textRedis?: StoreRedis | undefined
+  /** Where all gateways keep answers, and texts that clients have registered; not closed here. Default: each has its own. */
+  readonly redis?: RedisClient | undefined
+  /** What is kept of answers. Default: nothing. */
+  readonly cache?: CacheOptions | undefined
   /** Without them only anonymous callers are served, and whoever sends a token is told so. */
   readonly tokens?: TokenSettings
   /** Whose keys are believed in the header `x-api-key`. Default: the header is not looked at. */

@@ -30,7 +30,8 @@ export interface CacheCounts {
   /** Values in Redis that were none of ours, or broken. */
   readonly corrupt: () => number
   readonly errors: () => number
-  readonly invalidations: () => number
+  /** Times that invalidations may have been missed. */
+  readonly breaks: () => number
   /** Whether invalidations of other gateways are heard; `undefined`: there are no others. */
   readonly isListening: () => boolean | undefined
 }
@@ -87,12 +88,12 @@ export function addCacheMetrics(metrics: Metrics, cache: CacheCounts): void {
     cache.corrupt,
   )
   metrics.expose('spillway_cache_errors_total', 'Failures of a store of the cache.', cache.errors)
-  metrics.expose(
-    'spillway_cache_invalidations_total',
-    'Invalidations made here or heard of.',
-    cache.invalidations,
-  )
   if (cache.isListening() === undefined) return
+  metrics.expose(
+    'spillway_cache_breaks_total',
+    'Times that invalidations of other gateways may have been missed, and memory was void.',
+    cache.breaks,
+  )
   metrics.exposeLevel(
     'spillway_cache_listening',
     '1 while the invalidations of other gateways are heard.',

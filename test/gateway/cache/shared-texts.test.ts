@@ -110,7 +110,7 @@ test('a server that is gone costs nothing, and is used again when it is back', a
 test('registered at one gateway, known at another; without Redis each knows its own', async () => {
   const graphs: TinyGraph[] = []
   try {
-    for (let i = 0; i < 2; i++) graphs.push(await tinyGraph({ textRedis: connect() }))
+    for (let i = 0; i < 2; i++) graphs.push(await tinyGraph({ redis: connect() }))
     await until('connections', () => clients.every(({ status }) => status === 'ready'))
     const pq = (query: string): object => ({
       extensions: { persistedQuery: { version: 1, sha256Hash: hashOf(query) } },

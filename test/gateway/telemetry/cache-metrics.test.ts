@@ -17,7 +17,7 @@ test('each field is told apart, and ages add up to a histogram', async () => {
     entries: () => 3,
     corrupt: () => 1,
     errors: () => 5,
-    invalidations: () => 6,
+    breaks: () => 6,
     isListening: () => isListening,
   }
   addCacheMetrics(metrics, cache)
@@ -35,7 +35,7 @@ test('each field is told apart, and ages add up to a histogram', async () => {
       'spillway_cache_entries 3',
       'spillway_cache_corrupt_total 1',
       'spillway_cache_errors_total 5',
-      'spillway_cache_invalidations_total 6',
+      'spillway_cache_breaks_total 6',
       'spillway_cache_listening 1',
       // 6; 6 + 2; 6 + 2 + 1
       'spillway_cache_age_seconds_bucket{level="response",field="CampaignHome",le="0.05"} 6',

@@ -1,0 +1,138 @@
+import type { Logger } from 'pino'
+import type { AnswerStore } from './cache/answers.ts'
+import { createFetchCaching } from './cache/fetches.ts'
+import { type FleetTags, openFleetTags } from './cache/fleet-tags.ts'
+import { createLocalTags } from './cache/local-tags.ts'
+import { createCachePolicies } from './cache/policy.ts'
+import { type PolicyTable, readPolicyTable } from './cache/policy-table.ts'
+import { createResponses } from './cache/responses.ts'
+import { openStores, type Stores } from './cache/stores.ts'
+import type { Tags } from './cache/tags.ts'
+import { AGE_BUCKETS_MS, type CacheHooks, createWatch, type Watch } from './cache/watch.ts'
+import { type CacheSettings, cacheSettingsOf } from './cache-settings.ts'
+import type { RedisClient } from './redis/redis-connection.ts'
+import type { GraphCaching } from './stages.ts'
+import type { Supergraph } from './supergraph/supergraph.ts'
+import { addCacheMetrics } from './telemetry/cache-metrics.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+
+/** What is kept of answers; bounds where they differ from the defaults. */
+export interface CacheOptions extends Partial<CacheSettings> {
+  /** A policy table or its text: how long, and what makes void what is kept. Default: what the schema's `@cacheControl` says. */
+  readonly policies?: PolicyTable | string | undefined
+  readonly hooks?: CacheHooks | undefined
+}
+
+export interface CachingOptions {
+  /** `undefined`: no answers are kept, registered texts alone. */
+  readonly cache: CacheOptions | undefined
+  /** Shared with other gateways; not closed here. `undefined`: memory alone. */
+  readonly redis: RedisClient | undefined
+  /** What a refresh in the background may take. */
+  readonly requestMsMax: number
+  readonly logger: Logger
+}
+
+/** The stores, and what keeps answers in them. */
+export interface Caching {
+  readonly texts: Stores['texts']
+  /** `undefined`: no answers are kept. */
+  readonly answers: AnswerCaching | undefined
+  /** Leaves nothing running; Redis stays connected. */
+  close(): Promise<void>
+}
+
+export interface AnswerCaching {
+  readonly policies: PolicyTable | undefined
+  readonly tags: Tags
+  /** What a graph's requests are answered by. @throws Error naming the policies that the supergraph does not fit. */
+  of(supergraph: Supergraph): GraphCaching
+  addMetrics(metrics: Metrics): void
+  /** For operators: a JSON object. */
+  shown(): object
+}
+
+/**
+ * Opens what is kept, in memory and in Redis, in one place: answers and registered texts.
+ * Rejects with an Error naming a bound that is none, or what is wrong with the table.
+ */
+export async function openCaching({ cache, redis, requestMsMax, logger }: CachingOptions): Promise<Caching> {
+  if (cache === undefined)
+    return { texts: openStores({ redis, logger }).texts, answers: undefined, close: async () => {} }
+  const bounds = cacheSettingsOf(cache)
+  const policies =
+    typeof cache.policies === 'string' ? readPolicyTable(cache.policies, 'cache.policies') : cache.policies
+  const watch = createWatch({ hooks: cache.hooks, logger })
+  const fleet = redis && (await openFleetTags({ redis, logger }))
+  const tags = fleet ?? createLocalTags()
+  const onError = (error: unknown): void => watch.onError(error)
+  const stores = openStores({ redis, answers: { bounds, tags, fleetTime: fleet }, logger, onError })
+  const answers = stores.answers!
+  return {
+    texts: stores.texts,
+    answers: {
+      policies,
+      tags,
+      of: supergraph => ({
+        fetches: createFetchCaching({
+          policies: createCachePolicies(supergraph, policies),
+          answers,
+          tags,
+          watch,
+          refreshMsMax: requestMsMax,
+        }),
+        responses: createResponses({ answers, tags, watch }),
+      }),
+      addMetrics: metrics => addTo(metrics, { watch, answers, fleet, stores }),
+      shown: () => shown({ watch, answers, fleet }, bounds),
+    },
+    close: async () => await fleet?.close(),
+  }
+}
+
+interface Counted {
+  readonly watch: Watch
+  readonly answers: AnswerStore
+  readonly fleet: FleetTags | undefined
+}
+
+function addTo(
+  metrics: Metrics,
+  { watch, answers, fleet, stores }: Counted & { readonly stores: Stores },
+): void {
+  addCacheMetrics(metrics, {
+    fields: () => watch.fields,
+    ageBucketsMs: AGE_BUCKETS_MS,
+    kept: () =>
+      [...answers.kept()].map(({ label, bytes, evictions }) => ({ field: label, bytes, evictions })),
+    entries: () => answers.entries,
+    corrupt: () => answers.corrupt,
+    errors: () => stores.failures + (fleet?.counts.errors ?? 0),
+    breaks: () => fleet?.counts.breaks ?? 0,
+    isListening: () => fleet?.isListening,
+  })
+}
+
+function shown({ watch, answers, fleet }: Counted, bounds: CacheSettings): object {
+  const kept = new Map(
+    [...answers.kept()].map(({ label, bytes, evictions }) => [label, { bytes, evictions }]),
+  )
+  return {
+    scope: fleet?.scope ?? 'process',
+    ...(fleet === undefined ? {} : { isListening: fleet.isListening }),
+    entries: answers.entries,
+    bytes: answers.bytes,
+    sharedBytes: answers.sharedBytes,
+    bounds,
+    fields: [...watch.fields].map(({ level, field, hits, stale, misses, dedupes, skips }) => ({
+      level,
+      field,
+      hits,
+      stale,
+      misses,
+      dedupes,
+      skipped: Object.values(skips).reduce((sum, count) => sum + count, 0),
+      ...kept.get(field),
+    })),
+  }
+}
