@@ -13,6 +13,7 @@ const SHOP = `
     secret: Int @authenticated
     mine: Int @cacheControl(maxAge: 5)
     sealed: Sealed
+    plain: Plain @cacheControl(maxAge: 5, scope: PUBLIC)
   }
   type Mutation {
     rename(input: RenameInput!): RenameResult
@@ -37,6 +38,9 @@ const SHOP = `
   type Shopper @key(fields: "id") { id: ID!  name: String }
   type Sealed @policy(policies: [["p"]]) { a: Int }
   union Any @cacheControl(maxAge: 20, scope: PUBLIC) = Product | Shop
+  interface Plain @cacheControl(maxAge: 5, scope: PUBLIC) { text: String }
+  type Note implements Plain @cacheControl(maxAge: 5, scope: PUBLIC) { text: String }
+  type Memo implements Plain @cacheControl(maxAge: 5, scope: PUBLIC) { text: String }
   enum Level { LOW }
 `
 const supergraph = annotated({ shop: SHOP })
@@ -327,6 +331,14 @@ describe('tags of an answer', () => {
       'Shop',
       'Shop:1',
     ])
+  })
+
+  test('know an object that is no entity by its __typename too', () => {
+    expect(tagsOf('{ plain { __typename text } }', { plain: { __typename: 'Note', text: '' } })).toEqual([
+      'Note',
+      'Plain',
+    ])
+    expect(tagsOf('{ plain { text } }', { plain: { text: '' } })).toEqual(['Memo', 'Note', 'Plain'])
   })
 
   test('name whatever an object may be that does not say it', () => {
