@@ -1,49 +1,21 @@
-import type { Logger } from 'pino'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Moment } from '../../../gateway/cache/entry.ts'
 import { type FleetTags, openFleetTags } from '../../../gateway/cache/fleet-tags.ts'
 import { connectRedis, disconnectRedis } from '../../../gateway/redis/redis-connection.ts'
 import { nowMs } from '../../../protocol/deadline.ts'
 import { silent, until } from '../../harness/postgres.ts'
 import { startRedis, startRedisCluster, type TestRedis } from '../../harness/redis.ts'
+import { carrying, fleetGateway, heard, listening } from './fleet-gateways.ts'
 
-const closing: (() => Promise<void>)[] = []
+const closing: AsyncDisposable[] = []
 
 afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
+  for (const gateway of closing.splice(0)) await gateway[Symbol.asyncDispose]()
 })
 
-interface Settings {
-  readonly clock?: () => number
-  readonly waitMsMax?: number
-  readonly beatMs?: number
-  readonly logger?: Logger
-}
-
-/** A gateway's tags; it waits for as long as a busy machine needs, where a test does not say how long. */
-async function gateway(url: string, settings: Settings = {}): Promise<FleetTags> {
-  const redis = connectRedis(url)
-  const tags = await openFleetTags({ redis, logger: silent, waitMsMax: 5_000, beatMs: 50, ...settings })
-  closing.push(async () => {
-    await tags.close()
-    await disconnectRedis(redis)
-  })
-  return tags
-}
-
-const carrying = (born: Moment, ...tags: string[]) => ({ born, tags })
-
-const listening = (...gateways: FleetTags[]): Promise<unknown> =>
-  until('gateways that listen', () => gateways.every(({ isListening }) => isListening))
-
-/** Resolves when `there` has heard all that `here` has invalidated by now. */
-async function heard(here: FleetTags, there: FleetTags): Promise<void> {
-  const probe = carrying(there.now(), 'Probe')
-  await until(
-    'an invalidation that the fleet is told of',
-    async () => (await here.invalidate(['Probe'])) === 'fleet',
-  )
-  await until('what one gateway invalidates at the other', () => there.isListening && !there.holds(probe))
+async function gateway(...[url, options]: Parameters<typeof fleetGateway>): Promise<FleetTags> {
+  const opened = await fleetGateway(url, options)
+  closing.push(opened)
+  return opened.tags
 }
 
 const killSubscriptions = (server: TestRedis): Promise<string> =>

@@ -3,34 +3,12 @@ import { expect, it } from 'vitest'
 import type { Moment } from '../../../gateway/cache/entry.ts'
 import { createLocalTags } from '../../../gateway/cache/local-tags.ts'
 import { ObviousTags } from './obvious-tags.ts'
-
-const TYPES = ['Product', 'Shop', 'Coupon']
-
-const type = fc.constantFrom(...TYPES)
-const key = fc.tuple(type, fc.integer({ min: 1, max: 8 })).map(([name, id]) => `${name}:${id}`)
-const invalidation = fc.array(
-  fc.oneof(
-    { weight: 20, arbitrary: key },
-    { weight: 3, arbitrary: type },
-    { weight: 1, arbitrary: type.map(name => `${name}:*`) },
-    { weight: 1, arbitrary: fc.constant('*') },
-  ),
-  { minLength: 1, maxLength: 4 },
-)
-/** Every entry carries its types. */
-const carried = fc
-  .uniqueArray(
-    fc.oneof({ weight: 6, arbitrary: key }, { weight: 1, arbitrary: type.map(name => `${name}:*`) }),
-    {
-      maxLength: 3,
-    },
-  )
-  .map(tags => [...new Set(tags.map(tag => tag.replace(/:.*$/, ''))), ...tags])
+import { carriedTags, invalidatedTags } from './some-tags.ts'
 
 const steps = fc.array(
   fc.oneof(
-    fc.record({ kind: fc.constant('invalidate' as const), tags: invalidation }),
-    fc.record({ kind: fc.constant('keep' as const), tags: carried }),
+    fc.record({ kind: fc.constant('invalidate' as const), tags: invalidatedTags }),
+    fc.record({ kind: fc.constant('keep' as const), tags: carriedTags }),
   ),
   { maxLength: 60 },
 )

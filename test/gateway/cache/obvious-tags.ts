@@ -15,10 +15,11 @@ export class ObviousTags {
 
   /** @param moment of its birth. */
   holds(moment: number, carried: readonly string[]): boolean {
-    return !this.#invalidations
-      .slice(moment)
-      .flat()
-      .some(tag => isVoid(tag, carried))
+    return !this.isVoidBy(this.#invalidations.slice(moment).flat(), carried)
+  }
+
+  isVoidBy(tags: readonly string[], carried: readonly string[]): boolean {
+    return tags.some(tag => isVoid(tag, carried))
   }
 
   /** Different tags, and what is remembered with them, since that moment. */
