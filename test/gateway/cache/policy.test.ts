@@ -533,3 +533,15 @@ test('a subgraph that the supergraph lacks has no hash', () => {
     'expected a subgraph of the supergraph, got nope',
   )
 })
+
+test('fragments that spread one another twice are looked at once, not 2^40 times', () => {
+  const chain = Array.from(
+    { length: 40 },
+    (_, i) =>
+      `fragment F${i} on Node { id ...F${i + 1} ... on Product { ...F${i + 1} shop { ...F${i + 1} } } }`,
+  )
+  const fetch = fetchOf(`{ node(id: 1) { ...F0 } } ${chain.join(' ')} fragment F40 on Node { __typename id }`)
+  const policy = createCachePolicies(supergraph).ofRoot(fetch)!
+  const node = { __typename: 'Product', id: '1', shop: { __typename: 'Shop', id: 's1' } }
+  expect(policy.tagsOf({ node }, {}).sort()).toEqual(['Node', 'Product', 'Product:1', 'Shop', 'Shop:s1'])
+})

@@ -2,7 +2,11 @@ import { createHash } from 'node:crypto'
 import { parse } from 'graphql'
 import { expect, test } from 'vitest'
 import { compileOperation, compileOperationAsync } from '../../../gateway/execution/operation.ts'
-import { loadSupergraph } from '../../../gateway/supergraph/supergraph.ts'
+import {
+  loadSupergraph,
+  loadSupergraphAsync,
+  type Supergraph,
+} from '../../../gateway/supergraph/supergraph.ts'
 import { compose } from '../execution/world.ts'
 
 const sdl = compose({
@@ -47,4 +51,21 @@ test.each([
   const refusal = expect.objectContaining({ code: 'OPERATION_NOT_SUPPORTED', message })
   expect(() => compileOperation(supergraph, parse(text))).toThrow(refusal)
   await expect(compileOperationAsync(supergraph, parse(text))).rejects.toEqual(refusal)
+})
+
+test('PUBLIC written on a guarded field is refused, by a swap as by the start', async () => {
+  const guarded = sdl.replace('book: Book', 'book: Book @cacheControl(scope: PUBLIC) @authenticated')
+  const message = 'got it on Query.book (under @authenticated)'
+  expect(() => loadSupergraph(guarded)).toThrow(message)
+  await expect(loadSupergraphAsync(guarded)).rejects.toThrow(message)
+  expect(loadSupergraph(guarded.replace(' @authenticated', '')).subgraphs).toHaveLength(1)
+})
+
+test('what an operator says of scopes decides who shares an answer', async () => {
+  const scopeOf = (supergraph: Supergraph): string =>
+    compileOperation(supergraph, parse('{ book { id } }')).scope
+  const table = { 'Query.book': { scope: 'PUBLIC' }, Book: { scope: 'PUBLIC' } } as const
+  expect(scopeOf(loadSupergraph(sdl))).toBe('PRIVATE')
+  expect(scopeOf(loadSupergraph(sdl, table))).toBe('PUBLIC')
+  expect(scopeOf(await loadSupergraphAsync(sdl, table))).toBe('PUBLIC')
 })
