@@ -2,7 +2,7 @@ import { Keyv } from 'keyv'
 import { nowMs } from '../../protocol/deadline.ts'
 import { BoundedMap, type LabelCounts } from './bounded-map.ts'
 import type { Entry, Tier } from './entry.ts'
-import type { FleetClock } from './entry-codec.ts'
+import type { FleetTime } from './entry-codec.ts'
 import { MemoryStore } from './memory-store.ts'
 import type { RedisGate } from './redis-gate.ts'
 import type { StoreRedis } from './redis-store.ts'
@@ -58,7 +58,7 @@ export interface AnswersOptions {
   readonly memory?: boolean
   /** Default: nothing is shared. */
   readonly shared?:
-    | { readonly redis: StoreRedis; readonly gate: RedisGate; readonly fleetClock: FleetClock }
+    | { readonly redis: StoreRedis; readonly gate: RedisGate; readonly fleetTime: FleetTime }
     | undefined
   /** Default: `nowMs`. */
   readonly clock?: () => number

@@ -10,14 +10,14 @@ import {
 import { nowMs } from '../../protocol/deadline.ts'
 import type { Entry } from './entry.ts'
 
-/** Between this process's clock (`nowMs`) and the one that all gateways of a Redis go by. */
-export interface FleetClock {
+/** Between this process's clock (`nowMs`) and the one that all gateways of a Redis go by (fleet-tags.ts). Always finite. */
+export interface FleetTime {
   toFleetMs(atMs: number): number
   fromFleetMs(fleetMs: number): number
 }
 
 export interface EntryCodecOptions {
-  readonly fleetClock: FleetClock
+  readonly fleetTime: FleetTime
   /** Smaller bodies stay as they are. */
   readonly compressBytesMin: number
   /** Default: `nowMs`. */
@@ -73,7 +73,7 @@ const compressElsewhere = promisify(zstdCompress)
 const decompressElsewhere = promisify(zstdDecompress)
 
 export function createEntryCodec(options: EntryCodecOptions): EntryCodec {
-  const { fleetClock, compressBytesMin, clock = nowMs } = options
+  const { fleetTime, compressBytesMin, clock = nowMs } = options
 
   function sealed(entry: Entry, flags: number, bodyBytes: number, body: Buffer): Buffer {
     const { born, freshUntilMs, staleUntilMs, bytes } = entry
@@ -81,9 +81,9 @@ export function createEntryCodec(options: EntryCodecOptions): EntryCodec {
     sealed.writeUInt32LE(MAGIC, 0)
     sealed.writeUInt8(flags, 4)
     sealed.writeDoubleLE(born.version, 12)
-    sealed.writeDoubleLE(fleetClock.toFleetMs(born.atMs), 20)
-    sealed.writeDoubleLE(fleetClock.toFleetMs(freshUntilMs), 28)
-    sealed.writeDoubleLE(fleetClock.toFleetMs(staleUntilMs), 36)
+    sealed.writeDoubleLE(fleetTime.toFleetMs(born.atMs), 20)
+    sealed.writeDoubleLE(fleetTime.toFleetMs(freshUntilMs), 28)
+    sealed.writeDoubleLE(fleetTime.toFleetMs(staleUntilMs), 36)
     sealed.writeDoubleLE(bytes, 44)
     sealed.writeUInt32LE(bodyBytes, 52)
     body.copy(sealed, HEAD_BYTES)
@@ -95,9 +95,9 @@ export function createEntryCodec(options: EntryCodecOptions): EntryCodec {
     const [ownKey, tags, value] = JSON.parse(body.toString()) as unknown[]
     if (ownKey !== key || !Array.isArray(tags) || !tags.every(isText)) return undefined
     const atMs = clock()
-    const bornMs = fleetClock.fromFleetMs(head.readDoubleLE(20))
-    const freshUntilMs = fleetClock.fromFleetMs(head.readDoubleLE(28))
-    const staleUntilMs = fleetClock.fromFleetMs(head.readDoubleLE(36))
+    const bornMs = fleetTime.fromFleetMs(head.readDoubleLE(20))
+    const freshUntilMs = fleetTime.fromFleetMs(head.readDoubleLE(28))
+    const staleUntilMs = fleetTime.fromFleetMs(head.readDoubleLE(36))
     const isOfItsTime =
       bornMs <= freshUntilMs &&
       freshUntilMs <= staleUntilMs &&
@@ -131,11 +131,12 @@ export function createEntryCodec(options: EntryCodecOptions): EntryCodec {
     decode(key, bytes, tick) {
       if (bytes.length < HEAD_BYTES || bytes.readUInt32LE(0) !== MAGIC) return undefined
       if (bytes.readUInt32LE(CRC_AT) !== checksumOf(bytes)) return undefined
+      const flags = bytes.readUInt8(4)
       const bodyBytes = bytes.readUInt32LE(52)
-      if (bodyBytes > BODY_BYTES_MAX) return undefined
+      if (flags > COMPRESSED || bodyBytes > BODY_BYTES_MAX) return undefined
       const body = bytes.subarray(HEAD_BYTES)
       try {
-        if (bytes.readUInt8(4) !== COMPRESSED) return opened(key, bytes, body, tick)
+        if (flags !== COMPRESSED) return opened(key, bytes, body, tick)
         const bound = { maxOutputLength: Math.max(1, bodyBytes) }
         if (bodyBytes <= INLINE_BYTES_MAX) return opened(key, bytes, zstdDecompressSync(body, bound), tick)
         return decompressElsewhere(body, bound)

@@ -1,7 +1,7 @@
 import { Keyv } from 'keyv'
 import { nowMs } from '../../protocol/deadline.ts'
 import type { Entry } from './entry.ts'
-import { createEntryCodec, type EntryCodec, type FleetClock } from './entry-codec.ts'
+import { createEntryCodec, type EntryCodec, type FleetTime } from './entry-codec.ts'
 import type { RedisGate } from './redis-gate.ts'
 import { RedisStore, type StoreRedis } from './redis-store.ts'
 import { SharedAllowance } from './shared-allowance.ts'
@@ -12,7 +12,7 @@ export interface RedisTierOptions {
   readonly redis: StoreRedis
   readonly gate: RedisGate
   readonly tags: Pick<Tags, 'now' | 'holds' | 'holdsAnywhere'>
-  readonly fleetClock: FleetClock
+  readonly fleetTime: FleetTime
   /** Of what this process has in Redis at once. */
   readonly entriesMax: number
   readonly sharedBytesMax: number
@@ -43,13 +43,14 @@ export class RedisTier {
   readonly #asked = new Map<string, Promise<Entry | undefined>>()
   /** By key, the newest; in the order in which they are written. */
   readonly #unwritten = new Map<string, Entry>()
+  #isWriting = false
   #corrupt = 0
 
   constructor(options: RedisTierOptions) {
-    const { redis, gate, fleetClock, compressBytesMin, entriesMax, sharedBytesMax, clock = nowMs } = options
+    const { redis, gate, fleetTime, compressBytesMin, entriesMax, sharedBytesMax, clock = nowMs } = options
     this.#options = options
     this.#clock = clock
-    this.#codec = createEntryCodec({ fleetClock, compressBytesMin, clock })
+    this.#codec = createEntryCodec({ fleetTime, compressBytesMin, clock })
     this.#allowance = new SharedAllowance({ entriesMax, bytesMax: sharedBytesMax, clock })
     const onForeign = (): void => {
       this.#corrupt++
@@ -104,11 +105,14 @@ export class RedisTier {
   /** Written a turn of the event loop later, so that no answer waits for it. */
   set(key: string, entry: Entry): void {
     if (!this.isUsable || (this.#unwritten.size >= WRITTEN_MAX && !this.#unwritten.has(key))) return
-    if (this.#unwritten.size === 0) setImmediate(() => this.#writeSome())
     this.#unwritten.set(key, entry)
+    if (this.#isWriting) return
+    this.#isWriting = true
+    setImmediate(() => this.#writeSome())
   }
 
   async clear(): Promise<void> {
+    this.#unwritten.clear()
     await this.#keyv.clear()
   }
 
@@ -147,6 +151,7 @@ export class RedisTier {
       this.#unwritten.delete(key)
       this.#encode(key, entry)
     }
+    this.#isWriting = false
   }
 
   #encode(key: string, entry: Entry): void {

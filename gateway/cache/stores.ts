@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { type AnswerStore, type AnswersBounds, createAnswers } from './answers.ts'
 import { BoundedMap } from './bounded-map.ts'
-import type { FleetClock } from './entry-codec.ts'
+import type { FleetTime } from './entry-codec.ts'
 import { createRedisGate } from './redis-gate.ts'
 import type { StoreRedis } from './redis-store.ts'
 import { createSharedTexts, type SharedTextStore } from './shared-texts.ts'
@@ -21,9 +21,12 @@ export interface StoresOptions {
 export interface AnswersSettings {
   readonly bounds: AnswersBounds
   readonly tags: Pick<Tags, 'now' | 'holds' | 'holdsAnywhere'>
-  readonly fleetClock: FleetClock
+  /** What all gateways of a Redis go by. Default: nothing is shared, since nobody would hear of what others invalidate. */
+  readonly fleetTime?: FleetTime | undefined
   /** `false`: in Redis alone. */
   readonly memory?: boolean
+  /** Milliseconds. Default: this process's monotonic clock. */
+  readonly clock?: () => number
 }
 
 export interface TextsBounds {
@@ -56,14 +59,11 @@ const DEFAULT_TEXTS: TextsBounds = Object.freeze({ textsMax: 10_000, charsMax: 1
 
 export function openStores({ redis, answers, texts, logger, onError }: StoresOptions): Stores {
   const gate = redis && createRedisGate({ redis, logger, ...(onError === undefined ? {} : { onError }) })
+  const fleetTime = answers?.fleetTime
+  const shared = redis && gate && fleetTime && { redis, gate, fleetTime }
   const { textsMax, charsMax } = { ...DEFAULT_TEXTS, ...texts }
   return {
-    answers:
-      answers &&
-      createAnswers({
-        ...answers,
-        shared: redis && gate && { redis, gate, fleetClock: answers.fleetClock },
-      }),
+    answers: answers && createAnswers({ ...answers, shared }),
     texts: {
       memory: new BoundedMap<KeptText>({
         entriesMax: textsMax,
