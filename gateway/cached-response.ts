@@ -9,7 +9,10 @@ import type { ServableOperation } from './operations/registry.ts'
 /** What of a request decides where its answer is kept. */
 export interface Asking {
   readonly bucket: number
-  readonly graph: { readonly rollouts: { readonly buckets: readonly Rollout[] } }
+  readonly graph: {
+    readonly rollouts: { readonly buckets: readonly Rollout[] }
+    readonly caching?: { readonly tableHash: string } | undefined
+  }
   readonly headersFor: HeadersFor | undefined
   /** What shows how the answer came about is looked at anew. */
   readonly wantsPlan: boolean
@@ -26,12 +29,12 @@ export function slotOf(
   operation: ServableOperation,
   variables: Variables,
 ): ResponseSlot | undefined {
-  if (!isKeptWhole(operation) || asking.wantsPlan || asking.wantsCost) return undefined
-  const { headersFor, graph, bucket } = asking
+  const { headersFor, wantsPlan, wantsCost } = asking
+  if (!isKeptWhole(operation) || wantsPlan || wantsCost) return undefined
   const { supergraph } = operation.compiled
   const headers =
     headersFor === undefined ? undefined : supergraph.subgraphs.map(({ name }) => headersFor(name) ?? null)
-  return responseSlot(kindOf(operation, graph.rollouts.buckets, bucket), variables, headers)
+  return responseSlot(kindOf(operation, asking), variables, headers)
 }
 
 /**
@@ -46,14 +49,14 @@ const kinds = new WeakMap<CompiledOperation, ResponseKind>()
 
 function kindOf(
   { id, name, compiled, variants }: ServableOperation,
-  buckets: readonly Rollout[],
-  bucket: number,
+  { graph, bucket }: Asking,
 ): ResponseKind {
   const variant = variants?.[bucket] ?? compiled
   let kind = kinds.get(variant)
   if (kind === undefined) {
-    const { labels, percentage } = buckets[variants === undefined ? 0 : bucket]!
-    kind = responseKind(name, [id, variant.supergraph.hash, [...labels].sort(), percentage])
+    const { labels, percentage } = graph.rollouts.buckets[variants === undefined ? 0 : bucket]!
+    const made = [id, variant.supergraph.hash, graph.caching?.tableHash, [...labels].sort(), percentage]
+    kind = responseKind(name, made)
     kinds.set(variant, kind)
   }
   return kind

@@ -4,7 +4,7 @@ import { createFetchCaching } from './cache/fetches.ts'
 import { type FleetTags, openFleetTags } from './cache/fleet-tags.ts'
 import { createLocalTags } from './cache/local-tags.ts'
 import { createCachePolicies } from './cache/policy.ts'
-import { type PolicyTable, readPolicyTable } from './cache/policy-table.ts'
+import { type PolicyTable, readPolicyTable, tableHash } from './cache/policy-table.ts'
 import { createResponses } from './cache/responses.ts'
 import { openStores, type Stores } from './cache/stores.ts'
 import type { Tags } from './cache/tags.ts'
@@ -82,6 +82,7 @@ export async function openCaching({ cache, redis, requestMsMax, logger }: Cachin
           refreshMsMax: requestMsMax,
         }),
         responses: createResponses({ answers, tags, watch }),
+        tableHash: tableHash(policies ?? {}),
       }),
       addMetrics: metrics => addTo(metrics, { watch, answers, fleet, stores }),
       shown: () => shown({ watch, answers, fleet }, bounds),

@@ -41,6 +41,8 @@ export interface Graph {
 export interface GraphCaching {
   readonly fetches: Pick<FetchCaching, 'begin'>
   readonly responses: Responses
+  /** Of the policies: what is kept by others is never found. */
+  readonly tableHash: string
 }
 
 /** What the steps work with; one a gateway. */

@@ -45,6 +45,6 @@ export interface CachePolicies {
   ofMutation(fetch: FetchDescription): Invalidations | undefined
   /** Whether anything PRIVATE may be kept: then a caller's mutation voids what is kept of that caller. */
   readonly keepsPrivate: boolean
-  /** Of the parts of the supergraph that a subgraph has a share in: what is kept of another schema is never found. */
+  /** Of the parts of the supergraph that a subgraph has a share in, and of the table: what is kept by others is never found. */
   schemaHashOf(service: string): string
 }

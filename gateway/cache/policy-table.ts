@@ -1,5 +1,7 @@
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import type { Scope } from '../supergraph/cache-hints.ts'
+import { canonicalJson } from './canonical.ts'
 
 /** What an operator says of one field or type; each member replaces what the schema says there. */
 export interface PolicyEntry {
@@ -41,6 +43,11 @@ export function readPolicyTable(text: string, source: string): PolicyTable {
     .slice(0, 10)
     .map(({ path, message }) => (path.length === 0 ? message : `${path.join(' ')}: ${message}`))
   throw new Error(`${source} is not right: ${wrong.join('; ')}`)
+}
+
+/** Part of every key: what is kept by one table, and tagged by it, is not found by another. Whatever the order of its entries. */
+export function tableHash(table: PolicyTable): string {
+  return hash('sha256', canonicalJson(table)!, 'base64url').slice(0, 11)
 }
 
 const expecting = (what: string): { error: (issue: { readonly input?: unknown }) => string } => ({

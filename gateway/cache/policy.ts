@@ -6,7 +6,7 @@ import { compileArgumentValues, type ReadArguments, type Variables } from './arg
 import { type ComposedTypes, composedTypes } from './composed-types.ts'
 import type { CachePolicies, FetchDescription, FetchPolicy, Invalidations } from './fetch-policy.ts'
 import { checkPolicies } from './policy-check.ts'
-import type { PolicyTable } from './policy-table.ts'
+import { type PolicyTable, tableHash } from './policy-table.ts'
 import { schemaHashes } from './schema-hashes.ts'
 import {
   compileResultValues,
@@ -46,6 +46,7 @@ export function createCachePolicies(
   const checked = checkPolicies(table, { types, authorization, scopeAt: key => scopes.get(key) })
   const hints = cacheHints(document, authorization, table)
   const hashes = schemaHashes(document)
+  const ofTable = tableHash(table)
   const kept = keptTypes(types, hints)
   const ofType = new Map(types.names.map(name => [name, referencesOf(name)]))
   const carried: TagRules = {
@@ -137,7 +138,7 @@ export function createCachePolicies(
     schemaHashOf(service) {
       const hash = hashes.get(service)
       if (hash === undefined) throw new Error(`expected a subgraph of the supergraph, got ${service}`)
-      return hash
+      return hash + ofTable
     },
   }
 

@@ -155,7 +155,7 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
       refreshMsMax: DEFAULT_LIMITS.requestMsMax,
       clock,
     })
-    return { ...graph, caching: { fetches, responses } }
+    return { ...graph, caching: { fetches, responses, tableHash: '' } }
   }
 
   const schema = buildSubgraphSchema([{ typeDefs: parse(SDL), resolvers: resolversOf(() => asked.length) }])

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { readPolicyTable } from '../../../gateway/cache/policy-table.ts'
+import { readPolicyTable, tableHash } from '../../../gateway/cache/policy-table.ts'
 
 test('a table is read as it is written', () => {
   const table = {
@@ -59,4 +59,13 @@ test('ours is right', () => {
   expect(Object.keys(readPolicyTable(readFileSync('schema/cache.json', 'utf8'), 'cache.json'))).toContain(
     'Query.campaign',
   )
+})
+
+test('a table’s hash is its content’s, whatever the order', () => {
+  const one = { Product: { freshMs: 1, staleMs: 2 }, Campaign: { scope: 'PUBLIC' } } as const
+  expect(tableHash(one)).toBe(
+    tableHash({ Campaign: { scope: 'PUBLIC' }, Product: { staleMs: 2, freshMs: 1 } }),
+  )
+  expect(tableHash(one)).not.toBe(tableHash({ ...one, Product: { freshMs: 1, staleMs: 3 } }))
+  expect(tableHash({})).toMatch(/^[\w-]{11}$/)
 })
