@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { nowMs } from '../../protocol/deadline.ts'
 
 interface Pinged {
   ping(): Promise<unknown>
@@ -16,12 +17,9 @@ export interface RedisGateOptions {
   /** For one answer or several that are asked for together. Default 50. */
   readonly waitMsMax?: number
   readonly logger: Logger
-  /** Told of the first failure of each outage. What it throws is its own. */
+  /** Told of the first failure of each outage, and of a refused command once a minute. Must not throw. */
   readonly onError?: (error: unknown) => void
 }
-
-/** What a command does: one of a kind may fail for long while the other does not, as when no memory is left. */
-type Kind = 'read' | 'write'
 
 /** Commands to a Redis that may stop answering at any moment. Nothing here rejects. */
 export interface RedisGate {
@@ -30,14 +28,12 @@ export interface RedisGate {
   /** Commands that were rejected or late, since the start. */
   readonly failures: number
   /** What each of `count` commands comes to, within `waitMsMax`; `undefined`: it failed, is late, or was not sent. */
-  ask<Answer>(
-    kind: Kind,
-    count: number,
-    send: (index: number) => Promise<Answer>,
-  ): Promise<(Answer | undefined)[]>
+  ask<Answer>(count: number, send: (index: number) => Promise<Answer>): Promise<(Answer | undefined)[]>
 }
 
 const WAIT_MS_MAX = 50
+/** A server that is out of memory refuses most of what is written, for as long as it is. */
+const REFUSAL_TOLD_EVERY_MS = 60_000
 
 /**
  *     usable → (no answer in time) → stalled → (PINGs are answered, or their connection is gone) → usable
@@ -47,28 +43,44 @@ const WAIT_MS_MAX = 50
  */
 export function createRedisGate({ redis, logger, ...options }: RedisGateOptions): RedisGate {
   const { waitMsMax = WAIT_MS_MAX, onError = () => {} } = options
-  const told = new Set<Kind>()
   let isStalled = false
+  let isTold = false
+  let refusalToldMs = Number.NEGATIVE_INFINITY
   let failures = 0
 
-  function failed(kind: Kind, reason: unknown): void {
-    failures++
-    if (told.has(kind)) return
-    if (told.size === 0) logger.warn({ reason: String(reason) }, 'cache: Redis fails; memory goes on alone')
-    told.add(kind)
+  /** Nothing is heard of it. */
+  function silent(reason: unknown): void {
+    if (isTold) return
+    isTold = true
+    logger.warn({ reason: String(reason) }, 'cache: Redis fails; memory goes on alone')
     onError(reason)
   }
 
-  function answered(kind: Kind): void {
-    if (told.delete(kind) && told.size === 0) logger.info('cache: Redis answers again')
+  function refused(reason: Error): void {
+    if (nowMs() - refusalToldMs < REFUSAL_TOLD_EVERY_MS) return
+    refusalToldMs = nowMs()
+    logger.warn({ reason: reason.message }, 'cache: Redis refuses a command')
+    onError(reason)
   }
 
-  function stalled(kind: Kind): void {
-    failed(kind, new Error(`expected an answer of Redis within ${waitMsMax} ms, got none`))
+  function failed(reason: unknown): void {
+    failures++
+    if (reason instanceof Error && reason.name === 'ReplyError') refused(reason)
+    else silent(reason)
+  }
+
+  function answered(): void {
+    if (isTold) logger.info('cache: Redis answers again')
+    isTold = false
+  }
+
+  function stalled(): void {
+    failures++
     if (isStalled) return
     isStalled = true
+    silent(new Error(`expected an answer of Redis within ${waitMsMax} ms, got none`))
     const all = redis.nodes?.('master') ?? [redis]
-    Promise.allSettled(all.map(async node => await node.ping())).then(() => {
+    void Promise.allSettled(all.map(async node => await node.ping())).then(() => {
       isStalled = false
     })
   }
@@ -85,7 +97,7 @@ export function createRedisGate({ redis, logger, ...options }: RedisGateOptions)
     get failures() {
       return failures
     },
-    ask<Answer>(kind: Kind, count: number, send: (index: number) => Promise<Answer>) {
+    ask<Answer>(count: number, send: (index: number) => Promise<Answer>) {
       const answers = new Array<Answer | undefined>(count).fill(undefined)
       if (count === 0 || !isUsable()) return Promise.resolve(answers)
       return new Promise<(Answer | undefined)[]>(resolve => {
@@ -94,7 +106,7 @@ export function createRedisGate({ redis, logger, ...options }: RedisGateOptions)
           // Who was busy for longer has not looked at what came in meanwhile: that is done before it is called late.
           setImmediate(() => {
             if (waiting === 0) return
-            stalled(kind)
+            stalled()
             waiting = 0
             resolve(answers)
           })
@@ -108,13 +120,13 @@ export function createRedisGate({ redis, logger, ...options }: RedisGateOptions)
           send(i).then(
             answer => {
               if (waiting === 0) return
-              answered(kind)
+              answered()
               answers[i] = answer
               settled()
             },
             reason => {
               if (waiting === 0) return
-              failed(kind, reason)
+              failed(reason)
               settled()
             },
           )

@@ -58,7 +58,7 @@ export class RedisStore {
   }
 
   async getMany(keys: readonly string[]): Promise<(KeyvValue<Buffer> | undefined)[]> {
-    const values = await this.#options.gate.ask('read', keys.length, i => this.#read(keys[i]!))
+    const values = await this.#options.gate.ask(keys.length, i => this.#read(keys[i]!))
     return values.map(value => (value ? { value } : undefined))
   }
 
@@ -71,19 +71,19 @@ export class RedisStore {
     const ttlMs = Math.ceil((expires ?? 0) - Date.now())
     if (!(ttlMs >= 1)) return false
     const { gate, redis } = this.#options
-    const [done] = await gate.ask('write', 1, () => redis.set(this.#keyOf(key), value, 'PX', ttlMs))
+    const [done] = await gate.ask(1, () => redis.set(this.#keyOf(key), value, 'PX', ttlMs))
     return done !== undefined
   }
 
   async delete(key: string): Promise<boolean> {
     const { gate, redis } = this.#options
-    const [count] = await gate.ask('write', 1, () => redis.unlink(this.#keyOf(key)))
+    const [count] = await gate.ask(1, () => redis.unlink(this.#keyOf(key)))
     return count === 1
   }
 
   async has(key: string): Promise<boolean> {
     const { gate, redis } = this.#options
-    const [count] = await gate.ask('read', 1, () => redis.exists(this.#keyOf(key)))
+    const [count] = await gate.ask(1, () => redis.exists(this.#keyOf(key)))
     return count === 1
   }
 

@@ -1,0 +1,133 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { RedisClient } from '../../gateway/redis/redis-connection.ts'
+import { fleetOfTags, handClock } from '../gateway/cache/fleet-of-tags.ts'
+import { entryOf, type OpenedAnswers, openAnswers } from '../gateway/cache/opened-answers.ts'
+import { connectedRedis } from '../gateway/redis/connected-redis.ts'
+import { until } from '../harness/postgres.ts'
+import { startRedis, startRedisCluster, type TestRedis } from '../harness/redis.ts'
+
+/** Kept answers while Redis fails: memory goes on, nobody waits for long, and it comes back by itself. */
+
+interface Servers extends AsyncDisposable {
+  readonly url: string
+  readonly nodes: readonly TestRedis[]
+}
+
+const SERVERS: readonly [string, () => Promise<Servers>][] = [
+  [
+    'one Redis',
+    async () => {
+      const server = await startRedis()
+      return { url: server.url, nodes: [server], [Symbol.asyncDispose]: () => server.stop() }
+    },
+  ],
+  ['a Redis Cluster', startRedisCluster],
+]
+
+const KEYS = Array.from({ length: 20 }, (_, id) => `Product ${id}`)
+
+describe.each(SERVERS)('with %s', (name, start) => {
+  let servers: Servers
+  const clients: RedisClient[] = []
+  let one: OpenedAnswers
+  let other: OpenedAnswers
+  /** Through which nothing is found but what Redis has. */
+  let reader: OpenedAnswers
+
+  beforeEach(async () => {
+    servers = await start()
+    const fleet = fleetOfTags(handClock())
+    const open = async (memory: boolean): Promise<OpenedAnswers> => {
+      const redis = await connectedRedis(servers.url)
+      clients.push(redis)
+      return openAnswers({ member: fleet.join(), redis, memory })
+    }
+    one = await open(true)
+    other = await open(true)
+    reader = await open(false)
+  })
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.disconnect()
+    await servers[Symbol.asyncDispose]()
+  })
+
+  const set = (value: unknown): void => {
+    for (const key of KEYS) expect(one.answers.set(key, entryOf(one, value), true)).toBe(true)
+  }
+  const values = async ({ answers }: OpenedAnswers): Promise<unknown[]> =>
+    (await answers.getMany(KEYS, true)).map(found => found?.entry.value)
+  const all = (value: unknown): unknown[] => KEYS.map(() => value)
+  const allIn = async (value: unknown): Promise<void> => {
+    await until('all to be there', async () => {
+      const found = await values(reader)
+      if (found.some(one => one !== value)) set(value)
+      return found.every(one => one === value)
+    })
+  }
+
+  test('killed: memory answers, nothing rejects, and an empty one that comes back is filled again', async () => {
+    set('before')
+    await allIn('before')
+    await Promise.all(servers.nodes.map(node => node.kill()))
+    expect(await values(one)).toEqual(all('before'))
+    expect(await values(other)).toEqual(all(undefined))
+    set('meanwhile')
+    expect(await values(one)).toEqual(all('meanwhile'))
+    if (name !== 'one Redis') return
+    await servers.nodes[0]!.restart()
+    await allIn('after')
+    expect(await values(other)).toEqual(all('after'))
+  })
+
+  test('flushed: memory answers, and what is kept afterwards is shared again', async () => {
+    set('before')
+    await allIn('before')
+    await Promise.all(servers.nodes.map(node => node.ask('FLUSHALL')))
+    expect(await values(one)).toEqual(all('before'))
+    expect(await values(other)).toEqual(all(undefined))
+    set('after')
+    await allIn('after')
+    expect(await values(other)).toEqual(all('after'))
+  })
+
+  test('stalled: the first to ask wait, nobody after them, one is told, and it is used again when it is back', async () => {
+    set('before')
+    await allIn('before')
+    for (const node of servers.nodes) node.stall()
+    expect(await values(other)).toEqual(all(undefined))
+    expect(other.lines).toEqual(['cache: Redis fails; memory goes on alone'])
+    expect(other.errors).toHaveLength(1)
+    const { failures } = other.stores
+    expect(await values(other)).toEqual(all(undefined))
+    expect(other.stores.failures).toBe(failures)
+    expect(await values(one)).toEqual(all('before'))
+    for (const node of servers.nodes) node.resume()
+    await until('Redis to be used again', async () => (await values(other)).every(one => one === 'before'))
+    expect(other.lines).toEqual(['cache: Redis fails; memory goes on alone', 'cache: Redis answers again'])
+  })
+})
+
+test('a Redis without memory left answers what it has, and is told of once', async () => {
+  await using server = await startRedis(['--maxmemory', '2mb', '--maxmemory-policy', 'noeviction'])
+  const redis = await connectedRedis(server.url)
+  try {
+    const one = openAnswers({
+      member: fleetOfTags(handClock()).join(),
+      redis,
+      memory: false,
+      bounds: { sharedBytesMax: 100_000_000, compressBytesMin: 1_000_000 },
+    })
+    one.answers.set('Product first', entryOf(one, 'first'), true)
+    await until('the first', () => one.answers.get('Product first', true))
+    let count = 0
+    await until('writes to be refused', () => {
+      for (let i = 0; i < 50; i++)
+        one.answers.set(`Product ${count++}`, entryOf(one, 'x'.repeat(20_000)), true)
+      return one.stores.failures > 100
+    })
+    expect((await one.answers.get('Product first', true))?.entry.value).toBe('first')
+    expect([one.lines, one.errors.length]).toEqual([['cache: Redis refuses a command'], 1])
+  } finally {
+    redis.disconnect()
+  }
+})
