@@ -16,9 +16,7 @@ export interface HttpCaching {
 export function cachingOf({ json, errors, extensions, validity }: Outcome): HttpCaching | undefined {
   if (validity === undefined || json === undefined || errors !== undefined || extensions !== undefined)
     return undefined
-  const [freshSeconds, staleSeconds, age] = [validity.freshMs, validity.staleMs, validity.ageMs].map(ms =>
-    Math.max(0, Math.floor(ms / 1_000)),
-  )
+  const [freshSeconds, staleSeconds, age] = [validity.freshMs, validity.staleMs, validity.ageMs].map(seconds)
   if (freshSeconds === 0) return undefined
   const stale = staleSeconds === 0 ? '' : `, stale-while-revalidate=${staleSeconds}`
   const { etag } = json
@@ -27,6 +25,9 @@ export function cachingOf({ json, errors, extensions, validity }: Outcome): Http
     headers: { 'cache-control': `public, max-age=${freshSeconds}${stale}`, etag, age: `${age}` },
   }
 }
+
+/** Instants are no whole milliseconds, and what lies between two of them may be a little less than it was meant to be. */
+const seconds = (ms: number): number => Math.max(0, Math.floor(Math.round(ms) / 1_000))
 
 /** An entity tag of a list (RFC 9110, section 8.8.3), or what is none. */
 const LISTED = /\s*(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)|[^,]*(?:,|$)/gy

@@ -14,6 +14,12 @@ describe('what caches are told', () => {
       'public, max-age=2, stale-while-revalidate=1',
       '1',
     ],
+    [
+      'what differences of instants leave of whole seconds',
+      validity(4_999.9999, 59_999.9999, 120_000.0001),
+      'public, max-age=60, stale-while-revalidate=120',
+      '5',
+    ],
     ['no time of being stale', validity(5_000, 60_000, 999), 'public, max-age=60', '5'],
     [
       'the truth of what is stale',

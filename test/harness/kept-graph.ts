@@ -114,7 +114,8 @@ export interface KeptGraph extends AsyncDisposable {
 }
 
 export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGraph> {
-  let now = nowMs()
+  // Whole milliseconds, so that sums of them are exact.
+  let now = Math.ceil(nowMs())
   const clock = (): number => now
   const asked: SubgraphRequest[] = []
   const events: string[] = []
