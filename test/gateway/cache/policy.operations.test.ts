@@ -27,7 +27,7 @@ function fetchesOf(name: string): FetchDescription[] {
     }
   }
   const { body } = manifest.find(operation => operation.name === name)!
-  look(supergraph.planner.plan(body, { labels: [], percentage: 0 }).node)
+  look(supergraph.planner.plan(body, { labels: new Set(), percentage: 0 }).node)
   return fetches
 }
 
