@@ -67,11 +67,15 @@ const CASES: readonly Case[] = [
 /** Extensions that mean nothing to the gateway keep a request in Apollo Server's hands. */
 const APOLLOS = { somebodys: 1 }
 
-for (const production of [false, true]) {
-  describe(`the express lane and the Apollo door answer alike, ${production ? 'in' : 'outside'} production`, () => {
+for (const [world, options] of [
+  ['outside production', { production: false }],
+  ['in production', { production: true }],
+  ['with a cache', { production: false, cache: {} }],
+] as const) {
+  describe(`the express lane and the Apollo door answer alike, ${world}`, () => {
     let graph: TinyGraph
     beforeAll(async () => {
-      graph = await tinyGraph({ production, explorers: false, tokens: { kind: 'secret', secret: SECRET } })
+      graph = await tinyGraph({ ...options, explorers: false, tokens: { kind: 'secret', secret: SECRET } })
     })
     afterAll(() => graph.gateway.close())
 

@@ -186,6 +186,38 @@ describe('no-store, and no tag', () => {
   })
 })
 
+describe('nobody can tell the socket from Fastify', () => {
+  const OF_THE_CONNECTION = ['connection', 'keep-alive', 'date', 'x-request-id']
+  const seen = ({ status, headers, body }: Answer): object => ({
+    status,
+    body: body.toString('base64'),
+    headers: Object.fromEntries(
+      Object.entries(headers)
+        .filter(([name]) => !OF_THE_CONNECTION.includes(name))
+        .sort(),
+    ),
+  })
+  test.each<[string, Name, Headers]>([
+    ['a short answer', 'Product', {}],
+    ['a short answer to who accepts anything', 'Product', { 'accept-encoding': '*' }],
+    ['a long answer', 'Long', {}],
+    ['a long answer to who accepts gzip', 'Long', { 'accept-encoding': 'gzip' }],
+    ['a long answer to who accepts brotli', 'Long', { 'accept-encoding': 'br' }],
+    ['the other media type', 'Long', { accept: 'application/graphql-response+json' }],
+    ['where it came from', 'Product', { 'spillway-cache-debug': '1' }],
+  ])('by %s that is kept, fresh or stale', async (_, name, headers) => {
+    await using graph = await keptGraph()
+    await post(graph, name, ONE)
+    graph.failure = new Fault('SUBGRAPH_UNREACHABLE', 'away')
+    for (const ms of [0, FRESH_MS]) {
+      graph.pass(ms)
+      const lane = await post(graph, name, ONE, headers)
+      expect(lane.status).toBe(200)
+      expect(seen(await post(graph, name, ONE, { ...headers, connection: 'close' }))).toEqual(seen(lane))
+    }
+  })
+})
+
 test('a HEAD is still no way to ask', async () => {
   await using graph = await keptGraph()
   const { status, headers } = await send(graph, pathOf('Product', ONE), {
