@@ -111,7 +111,10 @@ type KeyValueCache = Exclude<ApolloServerOptions<ApolloContext>['cache'], 'bound
 /** Apollo Server puts this before each hash. */
 const APQ_PREFIX = 'apq:'
 
-/** Apollo Server reads a text before it is parsed, and writes it once it is valid. */
+/**
+ * Apollo Server reads a text before it is parsed, and writes it once it is valid. Its general cache is left alone: only
+ * plugins and data sources would use it, and there are none here that do.
+ */
 function cacheOf(texts: PersistedTexts): KeyValueCache {
   const hashOf = (key: string): string => key.slice(APQ_PREFIX.length)
   return {

@@ -77,7 +77,6 @@ export interface AnswerStore extends Answers {
   readonly unshared: number
   /** That this process has in Redis, as far as it knows. */
   readonly sharedBytes: number
-  clearMemory(): void
   /** Memory and Redis, for every gateway. Never rejects. */
   clear(): Promise<void>
 }
@@ -170,7 +169,6 @@ export function createAnswers({
     get sharedBytes() {
       return redis?.bytes ?? 0
     },
-    clearMemory: () => map.clear(),
     async clear() {
       map.clear()
       await redis?.clear()

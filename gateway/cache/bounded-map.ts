@@ -144,14 +144,6 @@ export class BoundedMap<Value> {
     return this.#evictions
   }
 
-  bytesOf(label: string): number {
-    return this.#labels.get(label)?.bytes ?? 0
-  }
-
-  evictionsOf(label: string): number {
-    return this.#labels.get(label)?.evictions ?? 0
-  }
-
   /** Of every label seen since the start. */
   counts(): Iterable<LabelCounts> {
     return this.#labels.values()

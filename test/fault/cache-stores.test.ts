@@ -107,6 +107,27 @@ describe.each(SERVERS)('with %s', (name, start) => {
   })
 })
 
+test('one node of a cluster stalled: what the others have is found, and all of it when it is back', async () => {
+  await using servers = await startRedisCluster()
+  const redis = await connectedRedis(servers.url)
+  try {
+    const one = openAnswers({ member: fleetOfTags(handClock()).join(), redis, memory: false })
+    const count = async (): Promise<number> =>
+      (await one.answers.getMany(KEYS, true)).filter(found => found !== undefined).length
+    for (const key of KEYS) one.answers.set(key, entryOf(one, key), true)
+    await until('all to be there', async () => (await count()) === KEYS.length)
+    servers.nodes[0]!.stall()
+    const found = await count()
+    expect(found).toBeGreaterThan(0)
+    expect(found).toBeLessThan(KEYS.length)
+    servers.nodes[0]!.resume()
+    await until('all to be found', async () => (await count()) === KEYS.length)
+  } finally {
+    for (const node of servers.nodes) node.resume()
+    redis.disconnect()
+  }
+})
+
 test('a Redis without memory left answers what it has, and is told of once', async () => {
   await using server = await startRedis(['--maxmemory', '2mb', '--maxmemory-policy', 'noeviction'])
   const redis = await connectedRedis(server.url)
