@@ -16,6 +16,7 @@ export interface FetchPolicy {
   readonly scope: 'PUBLIC' | 'PRIVATE'
   /** The strictest of everything in it; positive. */
   readonly freshMs: number
+  /** Beyond `freshMs`; 0: not at all. */
   readonly staleMs: number
   /** For metrics: `Query.campaign` and so on of root fields; of an entity fetch the types that it may be of. */
   readonly fields: readonly string[]

@@ -75,8 +75,11 @@ export function createCachePolicies(
       const hint = strictest(hints, 'Query', set, fragments)
       const templates = roots.flatMap(root => compileTemplates(checked.references, 'Query', root, fragments))
       const tags = compileSelectionTags(types, fragments, carried, [set], 'Query')
+      const ofWhatever = new TagSet(ENTRY_KEYS_MAX, true)
+      tags.addTypes(ofWhatever)
+      const typeTags = ofWhatever.list()
       return policyOf(hint, distinct(roots.map(({ name }) => `Query.${name}`)), (into, data, variables) => {
-        tags.addTypes(into)
+        for (const tag of typeTags) into.add(tag)
         tags.add(data, into)
         for (const add of templates) add(variables, data as Members, into)
       })

@@ -13,7 +13,10 @@ import { addTags, gather, type TagTemplate } from './tag-template.ts'
 
 /** What is looked for in an answer. */
 export interface TagRules {
-  /** Whether an entity of this type counts; `isReference`: nothing is selected of it but what it is known by. */
+  /**
+   * Whether an entity of this type counts; `isReference`: it stands within another entity, and nothing is selected of it
+   * but what it is known by.
+   */
   counts(type: string, isReference: boolean): boolean
   /**
    * For what is kept: then types, and entities that nobody can name, are told too. What makes void names only what it
@@ -51,7 +54,7 @@ export function compileSelectionTags(
 ): SelectionTags {
   const ids = new Map<SelectionSetNode, number>()
   const places = new Map<string, Place>()
-  const root = placeOf(sets, typename)
+  const root = placeOf(sets, typename, false)
   return {
     isEmpty: root.isIdle(),
     addTypes: into => root.addTypes(into, new Set()),
@@ -60,10 +63,10 @@ export function compileSelectionTags(
   }
 
   /** One for equal ones. */
-  function placeOf(sets: readonly SelectionSetNode[], declared: string): Place {
-    const id = `${declared} ${sets.map(idOf).join(' ')}`
+  function placeOf(sets: readonly SelectionSetNode[], declared: string, isWithin: boolean): Place {
+    const id = `${declared} ${isWithin} ${sets.map(idOf).join(' ')}`
     let known = places.get(id)
-    if (known === undefined) places.set(id, (known = createPlace(sets, declared)))
+    if (known === undefined) places.set(id, (known = createPlace(sets, declared, isWithin)))
     return known
   }
 
@@ -73,7 +76,8 @@ export function compileSelectionTags(
     return known
   }
 
-  function createPlace(sets: readonly SelectionSetNode[], declared: string): Place {
+  /** @param isWithin whether an entity is around it. */
+  function createPlace(sets: readonly SelectionSetNode[], declared: string, isWithin: boolean): Place {
     const possible = [declared, ...types.membersOf(declared)]
     const typeKeys = typeKeysOf(selectedFields(sets, fragments, () => true))
     const isAlwaysNamed =
@@ -81,7 +85,7 @@ export function compileSelectionTags(
     const looks = new Map<string, Look>()
     const lookOf = (type: string): Look => {
       let look = looks.get(type)
-      if (look === undefined) looks.set(type, (look = createLook(sets, type)))
+      if (look === undefined) looks.set(type, (look = createLook(sets, type, isWithin)))
       return look
     }
     const typeOf = (object: Members): string | undefined => {
@@ -132,13 +136,13 @@ export function compileSelectionTags(
   }
 
   /** What objects of one type select; of an abstract one, whatever they may be. */
-  function createLook(sets: readonly SelectionSetNode[], type: string): Look {
+  function createLook(sets: readonly SelectionSetNode[], type: string, isWithin: boolean): Look {
     const fields = selectedFields(sets, fragments, condition => types.overlap(type, condition))
     const candidates = [type, ...types.membersOf(type)]
     const known = distinct(candidates.flatMap(candidate => types.identitiesOf(candidate)))
-    const isReference = fields.every(
-      ({ name }) => name === '__typename' || known.some(({ field }) => field === name),
-    )
+    const isReference =
+      isWithin &&
+      fields.every(({ name }) => name === '__typename' || known.some(({ field }) => field === name))
     const identities = known
       .filter(({ type }) => rules.counts(type, isReference))
       .map(({ type, field }) => ({
@@ -150,7 +154,10 @@ export function compileSelectionTags(
     const children = fields.flatMap(field => {
       const inner = setsOf(field.nodes)
       if (inner.length === 0) return []
-      return leadsTo(field, type, candidates).map(to => ({ key: field.key, place: placeOf(inner, to) }))
+      return leadsTo(field, type, candidates).map(to => ({
+        key: field.key,
+        place: placeOf(inner, to, isWithin || known.length > 0),
+      }))
     })
     const templates = candidates
       .flatMap(candidate => rules.templatesOf(candidate))

@@ -455,8 +455,11 @@ describe('what a mutation makes void', () => {
     const text =
       'mutation($i: RenameInput!) { r: rename(input: $i) { __typename ... on Renamed { product { id name shop { id } } } } }'
     const data = { r: { __typename: 'Renamed', product: { id: 'p1', name: 'a', shop: { id: 's1' } } } }
-    // The shop is only referred to: nothing is said of it.
+    // The shop is only referred to by a product: nothing is said of it.
     expect(ofMutation(text)!({}, data)).toEqual(['Product:p1'])
+    // What a mutation answers with is what it has changed, however little of it is shown.
+    const changed = ofMutation('mutation { setStock(sku: 1) { id } }')!
+    expect(changed({}, { setStock: { id: 'p1' } })).toEqual(['Product:p1'])
     expect(ofMutation(text)!({}, { r: { __typename: 'Refused' } })).toEqual([])
     expect(ofMutation(text)!({}, { r: null })).toEqual([])
     expect(ofMutation(text)!({}, undefined)).toEqual([])
@@ -464,7 +467,7 @@ describe('what a mutation makes void', () => {
 
   test('is nothing where nothing of its answer may be kept', () => {
     expect(ofMutation('mutation { claim(input: {id: 1}) { coupon { id } } }')).toBeUndefined()
-    expect(ofMutation('mutation { claim(input: {id: 1}) { product { id } } }')).toBeUndefined()
+    expect(ofMutation('mutation { claim(input: {id: 1}) { coupon { id product { id } } } }')).toBeUndefined()
     expect(ofMutation('mutation { forget }')).toBeUndefined()
     expect(ofMutation('{ product(id: 1) { id } }')).toBeUndefined()
   })
