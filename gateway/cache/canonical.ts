@@ -6,8 +6,8 @@ const DEPTH_MAX = 64
  * every depth. What JSON leaves out (`undefined`) is left out, so that a variable that is absent and one that is
  * `undefined` are alike, and `null` is neither.
  *
- * @param value what JSON can say: no bigint, nothing with a `toJSON`.
- * @returns undefined: it nests deeper than a key may.
+ * @param value what JSON can say: no bigint.
+ * @returns undefined: it nests deeper than a key may, or something in it writes itself (`toJSON`).
  */
 export function canonicalJson(value: unknown): string | undefined {
   return textOf(value, DEPTH_MAX)
@@ -32,6 +32,7 @@ function textOfList(items: readonly unknown[], depth: number): string | undefine
 }
 
 function textOfObject(object: Readonly<Record<string, unknown>>, depth: number): string | undefined {
+  if (typeof object.toJSON === 'function') return undefined
   const names = Object.keys(object)
   if (names.length > 1) names.sort()
   let text = '{'

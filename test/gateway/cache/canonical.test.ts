@@ -60,6 +60,11 @@ describe('canonicalJson', () => {
     )
   })
 
+  test('what writes itself has none: two dates must not look alike', () => {
+    expect(canonicalJson({ at: new Date(0) })).toBeUndefined()
+    expect(canonicalJson({ toJSON: 'a name like any other' })).toBe('{"toJSON":"a name like any other"}')
+  })
+
   test('what nests too deep has none: 64 levels do, 65 do not, and 100,000 do not end the process', () => {
     expect(canonicalJson(nested(64))).toBeDefined()
     expect(canonicalJson(nested(65))).toBeUndefined()
