@@ -6,14 +6,15 @@ const DEPTH_MAX = 64
  * every depth. What JSON leaves out (`undefined`) is left out, so that a variable that is absent and one that is
  * `undefined` are alike, and `null` is neither.
  *
- * @param value what JSON can say: no bigint.
- * @returns undefined: it nests deeper than a key may, or something in it writes itself (`toJSON`).
+ * @returns undefined: it nests deeper than a key may, or something in it JSON cannot say (a bigint), or writes itself
+ * (`toJSON`).
  */
 export function canonicalJson(value: unknown): string | undefined {
   return textOf(value, DEPTH_MAX)
 }
 
 function textOf(value: unknown, depth: number): string | undefined {
+  if (typeof value === 'bigint') return undefined
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
   if (depth === 0) return undefined
   return Array.isArray(value)

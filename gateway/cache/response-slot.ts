@@ -19,8 +19,8 @@ export interface ResponseSlot {
 
 /** Longer variables, as JSON, are not worth the place. */
 const VARIABLES_CHARS_MAX = 16_384
-/** What is longer is kept by its hash. */
-const REST_CHARS_MAX = 256
+/** What is longer is part of the key by its hash. */
+const GIVEN_CHARS_MAX = 256
 
 /** @param parts what answers depend on beside their variables: the operation's id, the supergraph's hash and so on. */
 export function responseKind(field: string, parts: readonly unknown[]): ResponseKind {
@@ -40,9 +40,10 @@ export function responseSlot(
 ): ResponseSlot | undefined {
   const given = canonicalJson(variables)
   if (given === undefined || given.length > VARIABLES_CHARS_MAX) return undefined
-  // JSON ends where it ends: what follows an object is no part of it, and no object begins as a hash does.
-  const rest = headers === undefined ? given : given + canonicalJson(headers)
   const { prefix } = kind
-  const key = rest.length > REST_CHARS_MAX ? `${prefix}#${hash('sha256', rest, 'base64url')}` : prefix + rest
-  return { kind, key }
+  // No object begins as a hash does.
+  if (headers === undefined && given.length <= GIVEN_CHARS_MAX) return { kind, key: prefix + given }
+  // JSON ends where it ends: what follows an object is no part of it. Tokens among the headers have no business in Redis.
+  const rest = headers === undefined ? given : given + canonicalJson(headers)
+  return { kind, key: `${prefix}#${hash('sha256', rest, 'base64url')}` }
 }

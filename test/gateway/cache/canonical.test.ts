@@ -62,6 +62,7 @@ describe('canonicalJson', () => {
 
   test('what writes itself has none: two dates must not look alike', () => {
     expect(canonicalJson({ at: new Date(0) })).toBeUndefined()
+    expect(canonicalJson({ a: [1n] })).toBeUndefined()
     expect(canonicalJson({ toJSON: 'a name like any other' })).toBe('{"toJSON":"a name like any other"}')
   })
 

@@ -42,6 +42,12 @@ describe('a key', () => {
     )
   })
 
+  test('shows nothing of headers', () => {
+    expect(keyOf({ id: '1' }, [{ authorization: 'Bearer secret' }])).toMatch(
+      /^Product response:[\w-]{43} #[\w-]{43}$/,
+    )
+  })
+
   test('is short for long variables, and still theirs', () => {
     const long = (end: string): string => keyOf({ text: 'x'.repeat(10_000) + end })!
     expect(long('a').length).toBeLessThan(128)
