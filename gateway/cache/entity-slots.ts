@@ -1,5 +1,5 @@
 import type { Found } from './answers.ts'
-import { askedOf, keyOf } from './fetch-keys.ts'
+import { askedOf } from './fetch-keys.ts'
 import type { KeepPlan } from './fetch-plans.ts'
 import type { FetchRecording } from './fetch-record.ts'
 import type { Asker, CachedFetch, EntityList, SendFetch, Values } from './fetch-request.ts'
@@ -48,7 +48,9 @@ export function slotsOf({ fetch, plans, asker, variables, lists }: EntityFetch, 
       const representation = representations[index]!
       const field = plan === undefined ? '' : fieldOf(representation, plan)
       const key =
-        plan === undefined || asked === undefined ? undefined : keyOf(field, plan.base, asked, representation)
+        plan === undefined || asked === undefined
+          ? undefined
+          : plan.entityKeyOf(field, plan.base, asked, representation)
       slots.push(
         key === undefined
           ? { l, index, key: `${l} ${index}`, field, plan: undefined, stale: undefined }

@@ -1,5 +1,5 @@
 import { type DocumentNode, Kind } from 'graphql'
-import { baseOf } from './fetch-keys.ts'
+import { baseOf, createEntityKeyOf, type EntityKeyOf } from './fetch-keys.ts'
 import type { CachePolicies, FetchPolicy, Invalidations } from './fetch-policy.ts'
 import type { CachedFetch } from './fetch-request.ts'
 import { compileWholeness, type IsWhole } from './wholeness.ts'
@@ -14,6 +14,7 @@ export interface KeepPlan {
   /** What of its fields keys and metrics go by. */
   readonly label: string
   readonly isWhole: IsWhole
+  readonly entityKeyOf: EntityKeyOf
 }
 
 /** What is known of a fetch once and for all. */
@@ -50,6 +51,7 @@ export function createFetchPlans(policies: CachePolicies, onError: (error: unkno
     base: baseOf(fetch, policies.schemaHashOf(fetch.service), rootKey),
     label: policy.fields[0] ?? 'other',
     isWhole,
+    entityKeyOf: createEntityKeyOf(),
   })
   return {
     root: remembered(fetch => {

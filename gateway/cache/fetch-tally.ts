@@ -15,13 +15,18 @@ interface Line {
 /** What became of the keys of one fetch: counted first and told once, however many there are. */
 export class FetchTally {
   readonly #lines: Line[] = []
+  #last: Line | undefined
 
   /** @param ageMs of what is served. */
   add(result: Result, field: string, ageMs?: number, tier?: Tier): void {
-    let line = this.#lines.find(
-      known => known.field === field && known.result === result && known.tier === tier,
-    )
-    if (line === undefined) this.#lines.push((line = { result, field, tier, count: 0, ageMs: undefined }))
+    let line = this.#last
+    if (line?.field !== field || line.result !== result || line.tier !== tier) {
+      line = this.#lines.find(
+        known => known.field === field && known.result === result && known.tier === tier,
+      )
+      if (line === undefined) this.#lines.push((line = { result, field, tier, count: 0, ageMs: undefined }))
+      this.#last = line
+    }
     line.count++
     if (ageMs !== undefined) line.ageMs = Math.max(line.ageMs ?? 0, ageMs)
   }

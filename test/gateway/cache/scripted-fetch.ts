@@ -103,5 +103,5 @@ export const product = (id: string): { readonly __typename: string; readonly id:
 
 export const listOf = (
   ids: readonly string[],
-  { key = '_entities', variable = 'representations' } = {},
+  { key = '_entities', variable = 'representations' }: { key?: string; variable?: string } = {},
 ): EntityList => ({ key, variable, representations: ids.map(product) })
