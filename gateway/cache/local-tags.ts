@@ -3,7 +3,7 @@ import { InvalidatedTags, marksOf } from './invalidated-tags.ts'
 import type { Tags } from './tags.ts'
 
 export interface LocalTagsOptions {
-  /** Invalidated tags that are remembered; of more, the oldest void whatever is older. Default: {@link TAGS_MAX}. */
+  /** Invalidated tags that are remembered; of more, older ones void whatever was born before them. Default: {@link TAGS_MAX}. */
   readonly tagsMax?: number
   /** For tests. Default: `nowMs`. */
   readonly clock?: () => DeadlineMs

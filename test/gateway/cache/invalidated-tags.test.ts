@@ -47,21 +47,28 @@ describe('invalidated tags in the order of the fleet', () => {
     expect([500, 501].map(version => invalidated.mayHold(born(version, 'b')))).toEqual([false, true])
   })
 
-  it('void all older entries once they are dropped, and not for ever when the fleet had not been told', () => {
-    const invalidated = new InvalidatedTags(1)
+  it('void all older entries once there is no room for them, and not for ever when the fleet had not been told', () => {
+    const invalidated = new InvalidatedTags(2)
+    const holds = (...versions: number[]) => versions.map(version => invalidated.mayHold(born(version, 'z')))
     invalidated.add(['a'], 100)
     invalidated.add(['b'], 200)
-    expect([
-      invalidated.size,
-      invalidated.mayHold(born(99, 'c')),
-      invalidated.mayHold(born(100, 'c')),
-    ]).toEqual([1, false, true])
+    expect([invalidated.size, ...holds(99)]).toEqual([2, true])
     invalidated.add(['c'], undefined)
+    expect([invalidated.size, ...holds(99, 100)]).toEqual([2, false, true])
     invalidated.add(['d'], undefined)
-    expect(invalidated.mayHold(born(1_000, 'e'))).toBe(false)
+    invalidated.add(['e'], undefined)
+    expect([invalidated.size, ...holds(1_000)]).toEqual([2, false])
     invalidated.voidMemory()
-    invalidated.sent(['c', 'd'], invalidated.tick, 300)
-    expect([299, 300].map(version => invalidated.mayHold(born(version, 'e')))).toEqual([false, true])
+    invalidated.sent(['c', 'd', 'e'], invalidated.tick, 300)
+    expect(holds(299, 300)).toEqual([false, true])
+  })
+
+  it('stay what they are while they are invalidated again and again', () => {
+    const invalidated = new InvalidatedTags(4)
+    for (let version = 1; version <= 100; version++) invalidated.add(['a', 'b'], version)
+    expect([invalidated.size, invalidated.mayHold(born(0, 'z')), invalidated.mayHold(born(99, 'a'))]).toEqual(
+      [2, true, false],
+    )
   })
 
   it('say nothing of the fleet’s entries when memory is void', () => {
