@@ -20,7 +20,7 @@ export interface Asking {
 }
 
 /** Whether answers to the operation are kept whole: it is persisted, a query, and everybody's. */
-export const isKeptWhole = ({ id, kind, compiled }: ServableOperation): boolean =>
+const isKeptWhole = ({ id, kind, compiled }: ServableOperation): boolean =>
   id !== undefined && kind === 'query' && compiled.scope === 'PUBLIC'
 
 /** Where the answer is kept; `undefined`: nowhere. */

@@ -11,7 +11,7 @@ import type { Outcome } from './request.ts'
 import { KEPT_POINTS, type Reservation } from './spending.ts'
 import type { Graph, Incoming, RequestState, Stages } from './stages.ts'
 
-export type { Door, Graph, GraphCaching, Incoming, RequestState, Stages } from './stages.ts'
+export type { Graph, Incoming, RequestState, Stages } from './stages.ts'
 
 /** `1` asks for the plan in `extensions.queryPlan`. */
 const PLAN_HEADER = 'spillway-query-plan'
