@@ -8,6 +8,7 @@ import {
   isTypeDefinitionNode,
   Kind,
   type TypeDefinitionNode,
+  type TypeNode,
 } from 'graphql'
 
 /**
@@ -68,7 +69,7 @@ function partOf(definition: TypeDefinitionNode, graph: string): string[] {
 }
 
 const inputText = ({ name, type, defaultValue }: InputValueDefinitionNode): string =>
-  `${name.value}: ${written(type)}${defaultValue === undefined ? '' : ` = ${written(defaultValue)}`}`
+  `${name.value}: ${typeText(type)}${defaultValue === undefined ? '' : ` = ${written(defaultValue)}`}`
 
 /** The field's type as the subgraph has it: composition merges it with those of others. */
 function typeIn(
@@ -76,7 +77,7 @@ function typeIn(
   graph: string,
 ): string {
   const own = directives.find(one => isNamed('join__field')(one) && argument(one, 'graph') === graph)
-  return (own && argument(own, 'type')) ?? written(type)
+  return (own && argument(own, 'type')) ?? typeText(type)
 }
 
 /**
@@ -101,6 +102,12 @@ function said(directives: readonly ConstDirectiveNode[] = [], graph: string): st
 
 /** Text that is equal for equal nodes, in a fraction of what printing them takes; they have no locations. */
 const written = (node: ASTNode): string => JSON.stringify(node)
+
+/** As the argument `type` of `@join__field` has it. */
+function typeText(type: TypeNode): string {
+  if (type.kind === Kind.NAMED_TYPE) return type.name.value
+  return type.kind === Kind.LIST_TYPE ? `[${typeText(type.type)}]` : `${typeText(type.type)}!`
+}
 
 const MERGED: ReadonlySet<string> = new Set(['graph', 'type'])
 
