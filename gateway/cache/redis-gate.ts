@@ -25,6 +25,8 @@ export interface RedisGateOptions {
 export interface RedisGate {
   /** Whether it is worth asking. */
   readonly isUsable: boolean
+  /** How long whoever asks waits at most. */
+  readonly waitMsMax: number
   /** Commands that were rejected or late, since the start. */
   readonly failures: number
   /** What each of `count` commands comes to, within `waitMsMax`; `undefined`: it failed, is late, or was not sent. */
@@ -94,6 +96,7 @@ export function createRedisGate({ redis, logger, ...options }: RedisGateOptions)
     get isUsable() {
       return isUsable()
     },
+    waitMsMax,
     get failures() {
       return failures
     },

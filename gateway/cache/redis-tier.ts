@@ -25,8 +25,6 @@ export interface RedisTierOptions {
 const PREFIX = 'spillway:cache:1:'
 /** What a value takes in Redis beside its bytes and its key. */
 const ENTRY_BYTES = 128
-/** For finding out whether an entry still holds, when Redis has to be asked. */
-const CHECK_MS_MAX = 50
 const ASKED_MAX = 10_000
 const WRITTEN_MAX = 1_000
 /** Encoded in one turn of the event loop: of 10 KB each, somewhat more than a millisecond. */
@@ -119,7 +117,8 @@ export class RedisTier {
   async #read(keys: string[]): Promise<(Entry | undefined)[]> {
     // Of before Redis is asked: what is invalidated from here on is not in what it answers.
     const { tick } = this.#options.tags.now()
-    const untilMs = this.#clock() + CHECK_MS_MAX
+    // Whether it still holds may have to be asked too: within the same time.
+    const untilMs = this.#clock() + this.#options.gate.waitMsMax
     const values = await this.#keyv.getMany<Buffer>(keys)
     return await Promise.all(
       values.map((value, i) =>

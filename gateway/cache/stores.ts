@@ -13,6 +13,8 @@ export interface StoresOptions {
   /** Default: no answers are kept. */
   readonly answers?: AnswersSettings | undefined
   readonly texts?: Partial<TextsBounds>
+  /** How long whoever asks waits for Redis at most. Default 50. */
+  readonly waitMsMax?: number
   readonly logger: Logger
   /** Told of the first failure of each outage of Redis. */
   readonly onError?: (error: unknown) => void
@@ -57,8 +59,8 @@ export interface Stores {
 /** 32 MiB of memory at most. */
 const DEFAULT_TEXTS: TextsBounds = Object.freeze({ textsMax: 10_000, charsMax: 16 * 1024 * 1024 })
 
-export function openStores({ redis, answers, texts, logger, onError }: StoresOptions): Stores {
-  const gate = redis && createRedisGate({ redis, logger, ...(onError === undefined ? {} : { onError }) })
+export function openStores({ redis, answers, texts, ...options }: StoresOptions): Stores {
+  const gate = redis && createRedisGate({ redis, ...options })
   const fleetTime = answers?.fleetTime
   const shared = redis && gate && fleetTime && { redis, gate, fleetTime }
   const { textsMax, charsMax } = { ...DEFAULT_TEXTS, ...texts }

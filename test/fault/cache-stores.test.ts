@@ -24,6 +24,8 @@ const SERVERS: readonly [string, () => Promise<Servers>][] = [
   ['a Redis Cluster', startRedisCluster],
 ]
 
+/** Longer than a machine that is busy takes for an answer. */
+const WAIT_MS_MAX = 500
 const KEYS = Array.from({ length: 20 }, (_, id) => `Product ${id}`)
 
 describe.each(SERVERS)('with %s', (name, start) => {
@@ -40,7 +42,7 @@ describe.each(SERVERS)('with %s', (name, start) => {
     const open = async (memory: boolean): Promise<OpenedAnswers> => {
       const redis = await connectedRedis(servers.url)
       clients.push(redis)
-      return openAnswers({ member: fleet.join(), redis, memory })
+      return openAnswers({ member: fleet.join(), redis, memory, waitMsMax: WAIT_MS_MAX })
     }
     one = await open(true)
     other = await open(true)
@@ -111,7 +113,12 @@ test('one node of a cluster stalled: what the others have is found, and all of i
   await using servers = await startRedisCluster()
   const redis = await connectedRedis(servers.url)
   try {
-    const one = openAnswers({ member: fleetOfTags(handClock()).join(), redis, memory: false })
+    const one = openAnswers({
+      member: fleetOfTags(handClock()).join(),
+      redis,
+      memory: false,
+      waitMsMax: WAIT_MS_MAX,
+    })
     const count = async (): Promise<number> =>
       (await one.answers.getMany(KEYS, true)).filter(found => found !== undefined).length
     for (const key of KEYS) one.answers.set(key, entryOf(one, key), true)

@@ -26,14 +26,23 @@ export interface OpenedAnswersOptions {
   readonly redis?: RedisClient | undefined
   readonly memory?: boolean
   readonly bounds?: Partial<AnswersBounds>
+  /** Default: longer than any machine is busy. */
+  readonly waitMsMax?: number
 }
 
 /** One gateway's. */
-export function openAnswers({ member, redis, memory = true, bounds }: OpenedAnswersOptions): OpenedAnswers {
+export function openAnswers({
+  member,
+  redis,
+  memory = true,
+  bounds,
+  waitMsMax = 20_000,
+}: OpenedAnswersOptions): OpenedAnswers {
   const lines: string[] = []
   const errors: unknown[] = []
   const stores = openStores({
     redis,
+    waitMsMax,
     answers: { ...member, bounds: { ...BOUNDS, ...bounds }, memory },
     logger: pino({ level: 'info' }, { write: line => void lines.push(JSON.parse(line).msg) }),
     onError: error => void errors.push(error),

@@ -17,7 +17,7 @@ describe.each([
   let keyv: Keyv<Buffer>
   const errors: unknown[] = []
   const open = (prefix: string): Keyv<Buffer> => {
-    const gate = createRedisGate({ redis, logger: pino({ level: 'silent' }) })
+    const gate = createRedisGate({ redis, waitMsMax: 20_000, logger: pino({ level: 'silent' }) })
     const store = new RedisStore({ redis, gate, prefix })
     const opened = new Keyv<Buffer>({ store, serialization: false, checkExpired: false })
     opened.on('error', error => errors.push(error))

@@ -41,7 +41,7 @@ async function sharing(): Promise<Sharing> {
   const redis = connect()
   const lines: string[] = []
   const logger = pino({ level: 'info' }, { write: line => void lines.push(JSON.parse(line).msg) })
-  const texts = openStores({ redis, logger }).texts.shared!
+  const texts = openStores({ redis, waitMsMax: 500, logger }).texts.shared!
   await until('a connection', () => texts.isUsable)
   return { texts, redis, lines }
 }
