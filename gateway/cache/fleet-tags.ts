@@ -1,13 +1,13 @@
 import type { Logger } from 'pino'
 import { type DeadlineMs, nowMs } from '../../protocol/deadline.ts'
 import type { RedisClient } from '../redis/redis-connection.ts'
-import { RedisSubscription } from '../redis/redis-subscription.ts'
 import { within } from '../redis/within.ts'
 import type { Entry, Moment } from './entry.ts'
 import { FleetClock } from './fleet-clock.ts'
+import { FleetEar, type FleetEarCounts } from './fleet-ear.ts'
 import { InvalidatedTags, marksOf } from './invalidated-tags.ts'
 import { TAGS_MAX } from './local-tags.ts'
-import { CHANNEL, RedisTags, readInvalidation, type Standing } from './redis-tags.ts'
+import { RedisTags, type Standing } from './redis-tags.ts'
 import { TagOutbox } from './tag-outbox.ts'
 import type { InvalidationScope, Tags } from './tags.ts'
 
@@ -26,15 +26,11 @@ export interface FleetTagsOptions {
   readonly clock?: () => DeadlineMs
 }
 
-export interface FleetTagsCounts {
-  /** Times that this process began to hear all gateways. */
-  readonly listens: number
-  /** Times that it may have missed something, and what was in memory was void. */
-  readonly breaks: number
-  /** Invalidations of others that were heard. */
-  readonly heard: number
+export interface FleetTagsCounts extends FleetEarCounts {
   /** Calls of Redis that failed or had no answer in time. */
   readonly errors: number
+  /** Tags that the fleet has not been told of. */
+  readonly waiting: number
 }
 
 /** The order of a fleet's invalidations. */
@@ -52,20 +48,14 @@ export interface FleetTags extends Tags {
 }
 
 const CONNECT_MS_MAX = 1_000
+/** After a call that failed. */
 const AGAIN_MS = 100
 const MARKS_A_CALL_MAX = 1_000
 
 /**
- * Resolves once what other gateways invalidate is heard, or a second later without.
- *
- *     deaf ── subscribed, and asked how the order stands ──> listening
- *     listening ── the subscription broke, or something told was not heard within a beat ──> deaf
- *
- * Each of these changes voids what is in memory. A gateway that is deaf keeps answers all the same: they are served by
- * their ages alone, or until Redis, asked each second, says that anything was invalidated. So what is invalidated anywhere
- * is void everywhere within three seconds of a silent connection, as long as Redis can be asked.
- *
- * What is invalidated while Redis is gone waits, and is the first that it is told.
+ * Resolves once what other gateways invalidate is heard, or a second later without. A gateway that is deaf (fleet-ear.ts)
+ * keeps answers all the same: they are served by their ages alone, or until Redis, asked each second, says that anything
+ * was invalidated. What is invalidated while Redis is gone waits, and is the first that it is told.
  */
 export async function openFleetTags(options: FleetTagsOptions): Promise<FleetTags> {
   const tags = new OpenFleetTags(options)
@@ -83,23 +73,14 @@ class OpenFleetTags implements FleetTags {
   readonly #fleetClock: FleetClock
   readonly #invalidated: InvalidatedTags
   readonly #outbox = new TagOutbox<Standing>({ tell: marks => this.#tell(marks) })
-  readonly #listened = Promise.withResolvers<void>()
-  readonly #counts = { listens: 0, breaks: 0, heard: 0, errors: 0 }
-  #subscription: RedisSubscription | undefined
+  #ear: FleetEar | undefined
   #beats: NodeJS.Timeout | undefined
   #again: NodeJS.Timeout | undefined
   #isClosed = false
   #isReachable = false
-  /** The newest that is known. */
+  #errors = 0
+  /** The newest that Redis has told. */
   #version = 0
-  /** All that is newer has been heard; undefined: deaf. */
-  #sinceVersion: number | undefined
-  /** Counts subscriptions. */
-  #subscribed = 0
-  /** The newest of which this process has been told, or would have been, had it listened. */
-  #heardVersion = 0
-  /** The newest that had been told anybody a beat ago. */
-  #toldVersion = 0
 
   constructor({ redis, logger, waitMsMax = 50, beatMs = 1_000, tagsMax, clock = nowMs }: FleetTagsOptions) {
     this.#redis = redis
@@ -117,44 +98,44 @@ class OpenFleetTags implements FleetTags {
   }
 
   get isListening(): boolean {
-    return this.#sinceVersion !== undefined
+    return this.#ear?.sinceVersion !== undefined
   }
 
   get counts(): FleetTagsCounts {
-    return { ...this.#counts }
+    const heard = this.#ear?.counts ?? { listens: 0, breaks: 0, heard: 0 }
+    return { ...heard, errors: this.#errors, waiting: this.#outbox.size }
   }
 
   async open(): Promise<void> {
-    this.#redis.on('ready', this.#onReady)
+    this.#redis.on('ready', this.#ask)
     if (this.#redis.status === 'wait') this.#redis.connect().catch(() => {})
     this.#beats = setInterval(() => void this.#beat(), this.#beatMs).unref()
-    this.#subscription = new RedisSubscription({
+    this.#ear = new FleetEar({
       redis: this.#redis,
-      channel: CHANNEL,
       logger: this.#logger,
-      onListening: () => this.#catchUp(++this.#subscribed),
-      onMessage: text => this.#hear(text),
-      onBroken: error => this.#miss(error),
+      invalidated: this.#invalidated,
+      sender: this.#order.sender,
+      ask: this.#ask,
     })
-    await within(CONNECT_MS_MAX, 'listening for invalidations', this.#listened.promise).catch(
-      (err: unknown) => this.#logger.warn({ err }, 'invalidations of other gateways are not heard yet'),
+    await within(CONNECT_MS_MAX, 'listening for invalidations', this.#ear.listened).catch((err: unknown) =>
+      this.#logger.warn({ err }, 'invalidations of other gateways are not heard yet'),
     )
   }
 
   async close(): Promise<void> {
     clearInterval(this.#beats)
-    clearTimeout(this.#again)
-    this.#redis.off('ready', this.#onReady)
-    this.#subscription?.close()
+    this.#redis.off('ready', this.#ask)
+    this.#ear?.close()
     this.#isClosed = true
-    this.#sinceVersion = undefined
-    if (this.#outbox.size > 0 && this.#isReachable) void this.#outbox.send().catch(() => {})
+    if (this.#outbox.size > 0 && this.#isReachable) this.#ask()
     await this.#outbox.settled()
+    clearTimeout(this.#again)
     this.#isReachable = false
   }
 
   now(): Moment {
-    return { atMs: this.#clock(), tick: this.#invalidated.tick, version: this.#version }
+    const version = Math.max(this.#version, this.#ear?.heardVersion ?? 0)
+    return { atMs: this.#clock(), tick: this.#invalidated.tick, version }
   }
 
   holds(entry: Pick<Entry, 'born' | 'tags'>): boolean {
@@ -163,7 +144,8 @@ class OpenFleetTags implements FleetTags {
 
   holdsAnywhere(entry: Pick<Entry, 'born' | 'tags'>): boolean | Promise<boolean> {
     if (!this.#invalidated.mayHold(entry)) return false
-    if (this.#sinceVersion !== undefined && entry.born.version >= this.#sinceVersion) return true
+    const sinceVersion = this.#ear?.sinceVersion
+    if (sinceVersion !== undefined && entry.born.version >= sinceVersion) return true
     return this.#isReachable && this.#holdsInRedis(entry)
   }
 
@@ -189,55 +171,16 @@ class OpenFleetTags implements FleetTags {
     return this.#fleetClock.fromFleetMs(fleetMs)
   }
 
-  // What others say
-
-  /** A subscription is not enough: what was told before it is known by asking after it began. */
-  #catchUp(subscribed: number): void {
-    if (this.#isClosed || subscribed !== this.#subscribed || this.#sinceVersion !== undefined) return
-    this.#outbox.send().catch(() => {
-      if (!this.#isClosed) this.#again = setTimeout(() => this.#catchUp(subscribed), AGAIN_MS).unref()
-    })
+  readonly #ask = (): void => {
+    this.#outbox.send().catch(() => {})
   }
-
-  #listen({ version, told }: Standing): void {
-    this.#sinceVersion = version
-    this.#heardVersion = Math.max(this.#heardVersion, told)
-    this.#invalidated.voidMemory()
-    this.#counts.listens++
-    this.#logger.info('invalidations of all gateways are heard')
-    this.#listened.resolve()
-  }
-
-  #hear(text: string): void {
-    const invalidation = readInvalidation(text)
-    if (invalidation === undefined) {
-      this.#miss(new Error(`expected a version, a sender and tags, got ${text.slice(0, 100)}`))
-      return
-    }
-    const { version, sender, marks } = invalidation
-    this.#version = Math.max(this.#version, version)
-    this.#heardVersion = Math.max(this.#heardVersion, version)
-    if (sender === this.#order.sender) return
-    this.#counts.heard++
-    this.#invalidated.add(marks, version)
-  }
-
-  #miss(error: unknown): void {
-    this.#invalidated.voidMemory()
-    if (this.#sinceVersion === undefined || this.#isClosed) return
-    this.#sinceVersion = undefined
-    this.#counts.breaks++
-    this.#logger.warn({ err: error }, 'invalidations may have been missed: what was in memory is void')
-  }
-
-  // What is said to others
 
   async #tell(marks: readonly string[]): Promise<Standing> {
     const tick = this.#invalidated.tick
     try {
-      let standing = await this.#ask(marks.slice(0, MARKS_A_CALL_MAX))
+      let standing = await this.#call(marks.slice(0, MARKS_A_CALL_MAX))
       for (let at = MARKS_A_CALL_MAX; at < marks.length; at += MARKS_A_CALL_MAX)
-        standing = await this.#ask(marks.slice(at, at + MARKS_A_CALL_MAX))
+        standing = await this.#call(marks.slice(at, at + MARKS_A_CALL_MAX))
       this.#invalidated.sent(marks, tick, standing.version)
       return standing
     } catch (error) {
@@ -246,19 +189,18 @@ class OpenFleetTags implements FleetTags {
     }
   }
 
-  async #ask(marks: readonly string[]): Promise<Standing> {
-    const subscribed = this.#subscription?.isListening ? this.#subscribed : undefined
+  async #call(marks: readonly string[]): Promise<Standing> {
+    const subscription = this.#ear?.subscription
     const sentMs = this.#clock()
-    const asked = this.#order.invalidate(marks, this.#version)
-    const standing = await within(this.#waitMsMax, 'the order of invalidations', asked)
+    const called = this.#order.invalidate(marks, this.now().version)
+    const standing = await within(this.#waitMsMax, 'the order of invalidations', called)
     this.#fleetClock.read(sentMs, this.#clock(), standing.timeMs)
     this.#version = Math.max(this.#version, standing.version)
     if (!this.#isReachable) {
       this.#isReachable = true
       this.#logger.info('invalidations reach all gateways')
     }
-    const isSubscribed = subscribed === this.#subscribed && this.#subscription?.isListening
-    if (isSubscribed && this.#sinceVersion === undefined) this.#listen(standing)
+    this.#ear?.stands(subscription, standing)
     return standing
   }
 
@@ -272,27 +214,19 @@ class OpenFleetTags implements FleetTags {
   }
 
   async #beat(): Promise<void> {
-    const toldBefore = this.#toldVersion
-    try {
-      this.#toldVersion = (await this.#outbox.send()).told
-    } catch {
-      return
-    }
-    // What was told just now may be on its way to who listens.
-    const told = this.isListening ? toldBefore : this.#toldVersion
-    if (told <= this.#heardVersion) return
-    this.#heardVersion = told
-    this.#miss(new Error('an invalidation was told and not heard'))
+    const standing = await this.#outbox.send().catch(() => undefined)
+    if (standing !== undefined && !this.#isClosed) this.#ear?.beat(standing.told)
   }
 
   #lose(error: unknown): void {
-    this.#counts.errors++
-    if (!this.#isReachable || this.#isClosed) return
+    this.#errors++
+    if (this.#isClosed) return
+    this.#again ??= setTimeout(() => {
+      this.#again = undefined
+      this.#ask()
+    }, AGAIN_MS).unref()
+    if (!this.#isReachable) return
     this.#isReachable = false
     this.#logger.warn({ err: error }, 'invalidations wait for Redis')
-  }
-
-  readonly #onReady = (): void => {
-    this.#outbox.send().catch(() => {})
   }
 }
