@@ -46,7 +46,7 @@ export async function execute(
     },
     alone,
   )
-  if (slot !== undefined && !isAlone) responses!.missed(slot, true)
+  if (slot !== undefined && !isAlone && !isRefresh) responses!.missed(slot, true)
   return await executing
 }
 
