@@ -61,6 +61,18 @@ describe('the tags of a fleet', () => {
     expect(there.holds(carrying(there.now(), 'Shop'))).toBe(true)
   })
 
+  it('void more at once than one call tells', async () => {
+    await using server = await startRedis()
+    const [here, there] = [await gateway(server.url), await gateway(server.url)]
+    const keys = Array.from({ length: 2_500 }, (_, id) => `Product:${id}`)
+    const entries = keys.map(key => carrying(there.now(), 'Product', key))
+    const other = carrying(there.now(), 'Product', 'Product:2500')
+    expect(await here.invalidate(keys)).toBe('fleet')
+    await until('the invalidation', () => !there.holds(entries.at(-1)!))
+    expect(entries.some(entry => there.holds(entry))).toBe(false)
+    expect(there.holds(other)).toBe(true)
+  })
+
   it('ask Redis about an entry that is older than what this gateway has heard', async () => {
     await using server = await startRedis()
     const here = await gateway(server.url)
@@ -123,6 +135,7 @@ describe('the tags of a fleet', () => {
     await server.kill()
     await until('gateways that have noticed', () => here.scope === 'process' && !here.isListening)
     expect(await here.invalidate(['Product:1'])).toBe('process')
+    expect(here.counts.waiting).toBeGreaterThan(0)
     expect([here.holds(entry), here.holdsAnywhere(entry), here.holdsAnywhere(other)]).toEqual([
       false,
       false,
@@ -274,5 +287,20 @@ describe('the tags of a fleet on a Redis Cluster', () => {
     expect(there.holds(before)).toBe(false)
     await listening(here, there)
     await heard(here, there)
+  })
+
+  it('wait for the node that keeps their order, and tell it what it missed', async () => {
+    await using cluster = await startRedisCluster()
+    const [here, there] = [await gateway(cluster.url), await gateway(cluster.url)]
+    await heard(here, there)
+    const entry = carrying(there.now(), 'Product')
+    const slot = Number(await cluster.nodes[0]!.ask('CLUSTER', 'KEYSLOT', '{spillway:cache}:invalidated'))
+    const owner = cluster.nodes[Math.floor((slot * cluster.nodes.length) / 16_384)]!
+    await owner.kill()
+    await until('a call that fails', async () => (await here.invalidate(['Product'])) === 'process')
+    await owner.restart()
+    await until('what was invalidated', () => here.scope === 'fleet' && here.counts.waiting === 0)
+    await heard(here, there)
+    expect([there.holds(entry), await there.holdsAnywhere(entry)]).toEqual([false, false])
   })
 })
