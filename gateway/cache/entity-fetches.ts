@@ -43,7 +43,8 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
     const slots = slotsOf(entities, watch)
     const progress = { entities, whole: new EntityAnswer(entities.lists), tally: new FetchTally(), stale: [] }
     const open = fetch.isFresh ? slots : await missing(progress, slots)
-    if (fetch.isFresh) for (const plan of entities.plans.values()) skip(watch, plan, undefined, 'not-fresh')
+    if (fetch.isFresh)
+      for (const { plan, field } of slots) if (plan !== undefined) skip(watch, plan, field, 'not-fresh')
     refresh(entities, progress.stale)
     const { tick } = tags.now()
     const waiting = board(entities, open, 0)

@@ -28,6 +28,9 @@ export type Departure = Omit<Flight<never>, 'landing'>
 /** Less time than this is not worth asking again for. */
 const LEFT_MS_MIN = 10
 
+/** Node's timers end there, and turn anything longer into 1 ms. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
 const RANKS = new Map<Priority, number>(PRIORITIES.map((priority, rank) => [priority, rank]))
 
 /** What is under way, by the keys that it answers; never more keys than allowed. */
@@ -94,7 +97,7 @@ export function landingBy<Landed>(flight: Flight<Landed>, deadlineMs: DeadlineMs
           noAnswer('SUBGRAPH_TIMEOUT', flight.service, 'expected an answer by the deadline, got none'),
         ),
       )
-    const timer = setTimeout(giveUp, Math.ceil(remainingMs(deadlineMs)))
+    const timer = setTimeout(giveUp, Math.min(Math.ceil(remainingMs(deadlineMs)), TIMER_MS_MAX))
     flight.landing.then(landing => {
       clearTimeout(timer)
       resolve(landing)

@@ -65,14 +65,14 @@ export function keep({ answers, tags, watch }: Keeping, plan: KeepPlan, came: Ca
   }
 }
 
-/** @param field of which an entity is; an answer to root fields is skipped for each of them. */
+/** @param field of which an entity is, if that is known; an answer to root fields is skipped for each of them. */
 export function skip(
   watch: CacheWatch,
-  { level, policy }: KeepPlan,
+  { level, policy, label }: KeepPlan,
   field: string | undefined,
   reason: SkipReason,
   count = 1,
 ): void {
-  const fields = level === 'root' || field === undefined ? policy.fields : [field]
+  const fields = level === 'root' ? policy.fields : [field ?? label]
   for (const name of fields) watch.onSkip({ level, field: name, count, reason })
 }
