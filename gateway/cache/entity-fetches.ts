@@ -1,13 +1,12 @@
-import { deadlineIn } from '../../protocol/deadline.ts'
 import type { Found } from './answers.ts'
 import { EntityAnswer } from './entity-answer.ts'
-import { type LandedEntities, landedOf } from './entity-landing.ts'
-import { departing, type EntityFetch, type Slot, slotsOf } from './entity-slots.ts'
-import type { Moment } from './entry.ts'
+import { createEntityFlights, type Waiting } from './entity-flights.ts'
+import type { LandedEntities } from './entity-landing.ts'
+import { type EntityFetch, type Slot, slotsOf } from './entity-slots.ts'
 import type { EntitiesAnswer } from './fetch-request.ts'
 import { FetchTally } from './fetch-tally.ts'
-import { Failed, type Flight, Flights, isOutOfOthersTime, landingBy } from './flights.ts'
-import { type Keeping, keep, skip } from './keeping.ts'
+import { Failed, type Flight, isOutOfOthersTime, landingBy } from './flights.ts'
+import { type Keeping, skip } from './keeping.ts'
 
 export type { EntityFetch } from './entity-slots.ts'
 
@@ -27,16 +26,9 @@ interface Progress {
   readonly stale: Slot[]
 }
 
-/** A slot, and the flight that is to bring it. */
-interface Waiting {
-  readonly slot: Slot
-  readonly flight: Flight<LandedEntities>
-  readonly isJoined: boolean
-}
-
 export function createEntityFetches(keeping: Keeping, flightsMax: number): EntityFetches {
-  const { answers, tags, watch, refreshes, refreshMsMax, clock } = keeping
-  const flights = new Flights<LandedEntities>(flightsMax)
+  const { answers, tags, watch, clock } = keeping
+  const flights = createEntityFlights(keeping, flightsMax)
 
   async function answer(entities: EntityFetch): Promise<EntitiesAnswer> {
     const { fetch } = entities
@@ -45,9 +37,9 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
     const open = fetch.isFresh ? slots : await missing(progress, slots)
     if (fetch.isFresh)
       for (const { plan, field } of slots) if (plan !== undefined) skip(watch, plan, field, 'not-fresh')
-    refresh(entities, progress.stale)
+    flights.refresh(entities, progress.stale)
     const { tick } = tags.now()
-    const waiting = board(entities, open, 0)
+    const waiting = flights.board(entities, open, 0)
     for (const { slot, isJoined } of waiting)
       if (slot.plan !== undefined) progress.tally.add(isJoined ? 'DEDUPE' : 'MISS', slot.field)
     const alone = waiting.length === slots.length ? oneOwn(waiting) : undefined
@@ -58,7 +50,7 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
       return { answer: landing.answer }
     }
     const again = await land(progress, waiting, tick)
-    if (again.length > 0) await land(progress, board(entities, again, tick), undefined)
+    if (again.length > 0) await land(progress, flights.board(entities, again, tick), undefined)
     tell(progress)
     return progress.whole.whole()
   }
@@ -105,26 +97,6 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
     whole.put(slot.l, slot.index, found.entry.value)
     tally.add(result, slot.field, clock() - found.entry.born.atMs, found.tier)
     entities.recording.add(found.entry, slot.plan!.policy.scope)
-  }
-
-  /**
-   * Joins what is under way, and asks once for the rest.
-   * @param tick nothing is joined that has begun before it.
-   */
-  function board(entities: EntityFetch, slots: readonly Slot[], tick: number): Waiting[] {
-    const { fetch, asker } = entities
-    const waiting: Waiting[] = []
-    const own: Slot[] = []
-    for (const slot of slots) {
-      const isJoinable = slot.plan !== undefined && !fetch.isFresh
-      const flight = isJoinable ? flights.find(slot.key, asker.priority, tick) : undefined
-      if (flight === undefined) own.push(slot)
-      else waiting.push({ slot, flight, isJoined: true })
-    }
-    if (own.length === 0) return waiting
-    const flight = depart(entities, own, asker.deadlineMs)
-    for (const slot of own) waiting.push({ slot, flight, isJoined: false })
-    return waiting
   }
 
   /**
@@ -185,71 +157,6 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
 
   function record({ recording }: EntityFetch, slot: Slot, landed: LandedEntities): void {
     recording.add(landed.parts.get(slot.key)?.entry, slot.plan?.policy.scope ?? 'PRIVATE')
-  }
-
-  function depart(entities: EntityFetch, slots: readonly Slot[], deadlineMs: number): Flight<LandedEntities> {
-    const { fetch, asker, lists, send } = entities
-    const { variables, asked } = departing(entities, slots)
-    const kept = slots.filter(({ plan }) => plan !== undefined)
-    const born = tags.now()
-    const departure = { service: fetch.service, born, deadlineMs, priority: asker.priority }
-    return flights.begin(
-      kept.map(({ key }) => key),
-      departure,
-      async () => {
-        const answer = await send(variables, deadlineMs, kept.length > 0)
-        const askedLists = asked.map((slotsAsked, l) => ({
-          rootKey: lists[l]!.key,
-          keys: slotsAsked.map(slot => slot?.key),
-        }))
-        const landed = landedOf(answer, askedLists, fetch.service)
-        keepAll(entities, kept, landed, born)
-        return landed
-      },
-    )
-  }
-
-  /** What is without an error, as long as nobody wonders whose an error is. */
-  function keepAll(
-    entities: EntityFetch,
-    slots: readonly Slot[],
-    landed: LandedEntities,
-    born: Moment,
-  ): void {
-    const { asker, variables, lists } = entities
-    const isClear = landed.common.length === 0 && Boolean(landed.answer.data)
-    for (const { key, field, l, index, plan } of slots) {
-      const part = landed.parts.get(key)!
-      if (!isClear || part.errors !== undefined || part.fault !== undefined) {
-        skip(watch, plan!, field, 'errors')
-        continue
-      }
-      const representation = lists[l]!.representations[index]!
-      part.entry = keep(keeping, plan!, {
-        key,
-        field,
-        value: part.value,
-        born,
-        asker,
-        variables,
-        representation,
-      })
-    }
-  }
-
-  /** All that is stale in one fetch, beside whoever is answered with it. */
-  function refresh(entities: EntityFetch, stale: readonly Slot[]): void {
-    if (stale.length === 0) return
-    const gate = Promise.withResolvers<LandedEntities | Failed>()
-    const isNew = async ({ key }: Slot): Promise<boolean> => {
-      const landing = await gate.promise
-      return !(landing instanceof Failed) && landing.parts.get(key)?.entry !== undefined
-    }
-    const isNeeded = ({ key }: Slot): boolean =>
-      // It may have been refreshed while another tier was asked for the rest.
-      !flights.has(key) && !(clock() < (answers.peek(key)?.freshUntilMs ?? 0))
-    const started = stale.filter(slot => isNeeded(slot) && refreshes.start(slot.key, () => isNew(slot)))
-    if (started.length > 0) depart(entities, started, deadlineIn(refreshMsMax)).landing.then(gate.resolve)
   }
 
   function tell({ entities, tally }: Progress): void {
