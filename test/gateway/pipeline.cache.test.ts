@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { admit, type Incoming, type RequestState, run } from '../../gateway/pipeline.ts'
 import { Fault } from '../../protocol/fault.ts'
 import {
   FRESH_MS,
@@ -108,13 +109,9 @@ describe('an answer that is kept', () => {
     await using graph = await keptGraph()
     const { promise, resolve } = Promise.withResolvers<void>()
     graph.gate = promise
-    const { runCompiled } = await import('../../gateway/run-compiled.ts')
-    const { admit } = await import('../../gateway/pipeline.ts')
-    const incoming = incomingOf('Product')
-    const state = await admit(graph.stages, incoming)
-    if (state instanceof Fault) throw state
+    const state = (await admit(graph.stages, incomingOf('Product'))) as RequestState
     const asking = Array.from({ length: 5_000 }, () =>
-      runCompiled(graph.stages, 'POST', state, state.operation!, { ...incoming, variables: { id: '1' } }),
+      run(graph.stages, state, state.operation!, { id: '1' }, 'json'),
     )
     await until('the subgraph is asked', async () => graph.asked.length > 0)
     resolve()
@@ -218,13 +215,16 @@ describe('what is stale', () => {
     )
   })
 
-  test('of a graph that was replaced is asked for no more', async () => {
+  test('of a graph that was replaced answers whoever came before, and is asked for no more', async () => {
     await using graph = await keptGraph()
     await ask(graph, 'Product', { id: '1' })
     graph.pass(FRESH_MS)
+    const state = (await admit(graph.stages, incomingOf('Product'))) as RequestState
     await graph.swap()
-    await ask(graph, 'Product', { id: '1' })
-    expect(graph.events).toEqual(['miss Product', 'miss Product'])
+    const { json } = await run(graph.stages, state, state.operation!, { id: '1' }, 'json')
+    expect(json?.text).toContain('of 1')
+    expect(graph.events).toEqual(['miss Product', 'stale Product'])
+    expect(graph.asked).toHaveLength(1)
   })
 })
 
@@ -372,18 +372,17 @@ async function isRenewed(graph: KeptGraph): Promise<boolean> {
   return json.data.product.name === '奶茶 1 of 2'
 }
 
-const incomingOf = (name: Name) =>
-  ({
-    id: 'one',
-    door: 'http',
-    headers: {},
-    authorization: undefined,
-    remoteAddress: '127.0.0.1',
-    clientName: undefined,
-    clientVersion: undefined,
-    traceparent: undefined,
-    hash: hashOf(OPERATIONS[name]),
-    text: undefined,
-    operationName: undefined,
-    hasForeignExtensions: false,
-  }) as const
+const incomingOf = (name: Name): Incoming => ({
+  id: 'one',
+  door: 'http',
+  headers: {},
+  authorization: undefined,
+  remoteAddress: '127.0.0.1',
+  clientName: undefined,
+  clientVersion: undefined,
+  traceparent: undefined,
+  hash: hashOf(OPERATIONS[name]),
+  text: undefined,
+  operationName: undefined,
+  hasForeignExtensions: false,
+})
