@@ -1,3 +1,4 @@
+import type { Caller } from '../protocol/caller.ts'
 import { type ResponseKind, type ResponseSlot, responseKind, responseSlot } from './cache/response-slot.ts'
 import type { KeptResponse } from './cache/responses.ts'
 import type { CompiledOperation } from './execution/operation.ts'
@@ -8,6 +9,7 @@ import type { ServableOperation } from './operations/registry.ts'
 
 /** What of a request decides where its answer is kept. */
 export interface Asking {
+  readonly caller: Caller
   readonly bucket: number
   readonly graph: {
     readonly rollouts: { readonly buckets: readonly Rollout[] }
@@ -19,6 +21,9 @@ export interface Asking {
   readonly wantsCost: boolean
 }
 
+/** Operators act on what they see: it is what is true now. */
+export const looksAnew = ({ kind }: Caller): boolean => kind === 'operator'
+
 /** Whether answers to the operation are kept whole: it is persisted, a query, and everybody's. */
 const isKeptWhole = ({ id, kind, compiled }: ServableOperation): boolean =>
   id !== undefined && kind === 'query' && compiled.scope === 'PUBLIC'
@@ -29,8 +34,8 @@ export function slotOf(
   operation: ServableOperation,
   variables: Variables,
 ): ResponseSlot | undefined {
-  const { headersFor, wantsPlan, wantsCost } = asking
-  if (!isKeptWhole(operation) || wantsPlan || wantsCost) return undefined
+  const { caller, headersFor, wantsPlan, wantsCost } = asking
+  if (!isKeptWhole(operation) || wantsPlan || wantsCost || looksAnew(caller)) return undefined
   const { supergraph } = operation.compiled
   const headers =
     headersFor === undefined ? undefined : supergraph.subgraphs.map(({ name }) => headersFor(name) ?? null)

@@ -1,7 +1,7 @@
 import { deadlineIn, nowMs } from '../protocol/deadline.ts'
 import type { FetchRecord } from './cache/fetch-record.ts'
 import type { ResponseSlot } from './cache/response-slot.ts'
-import { type CacheExtension, isForAnybody } from './cached-response.ts'
+import { type CacheExtension, isForAnybody, looksAnew } from './cached-response.ts'
 import { type Executed, Refused } from './executed.ts'
 import { describePlan } from './execution/describe-plan.ts'
 import type { ExecuteOptions } from './execution/execute.ts'
@@ -32,8 +32,8 @@ export async function execute(
     inFlight?.mutated()
     return executed
   }
-  if (inFlight === undefined || state.wantsPlan || state.wantsCache) return await alone()
-  const { caller, headersFor } = state
+  const { caller, headersFor, wantsPlan, wantsCache } = state
+  if (inFlight === undefined || wantsPlan || wantsCache || looksAnew(caller)) return await alone()
   const responses = state.graph.caching?.responses
   const executing = inFlight.join(
     {
@@ -96,7 +96,8 @@ async function executeAlone(
   if (slot !== undefined && !isRefresh) caching!.responses.missed(slot, false)
   let actualCost = 0
   try {
-    const cache = caching?.fetches.begin({ isRefresh, isTraced: state.wantsCache })
+    const readsKept = operation.kind === 'mutation' || !looksAnew(caller)
+    const cache = readsKept ? caching?.fetches.begin({ isRefresh, isTraced: state.wantsCache }) : undefined
     const execution: ExecuteOptions = {
       variables,
       caller,
@@ -119,30 +120,33 @@ async function executeAlone(
       : variant.execute(execution))
     if (spending !== undefined) executed.actualCost = actualCost
     if (queryPlan !== undefined) executed.extensions = { queryPlan }
-    if (cache !== undefined) keep(state, operation, executed, cache.record, slot)
+    if (state.wantsCache) tell(executed, slot, cache?.record)
+    if (cache !== undefined && slot !== undefined) keep(state, operation, executed, cache.record, slot)
     return executed
   } catch (reason) {
     return new Refused(reason)
   }
 }
 
-/** Keeps an answer that nothing is wrong with, and tells its client, if it asks, what came out of what is kept. */
+/** What came out of what is kept. */
+function tell(executed: Executed, slot: ResponseSlot | undefined, made: FetchRecord | undefined): void {
+  const cache: CacheExtension = {
+    response: slot === undefined ? 'SKIP' : 'MISS',
+    fetches: made?.trace ?? [],
+  }
+  executed.extensions = { ...executed.extensions, cache }
+}
+
+/** Keeps an answer that nothing is wrong with. */
 function keep(
   state: RequestState,
   operation: ServableOperation,
   executed: Executed,
   made: FetchRecord,
-  slot: ResponseSlot | undefined,
+  slot: ResponseSlot,
 ): void {
   const { responses } = state.graph.caching!
-  if (state.wantsCache) {
-    const cache: CacheExtension = {
-      response: slot === undefined ? 'SKIP' : 'MISS',
-      fetches: made.trace ?? [],
-    }
-    executed.extensions = { ...executed.extensions, cache }
-  }
-  if (slot === undefined || !('json' in executed)) return
+  if (!('json' in executed)) return
   const reason = state.wantsCache ? 'debug' : executed.errors.length > 0 ? 'errors' : undefined
   if (reason !== undefined) responses.skipped(slot, reason)
   const kept = reason === undefined ? responses.keep(slot, executed.json, made) : undefined

@@ -5,6 +5,7 @@ import { compileOperation } from '../../gateway/execution/operation.ts'
 import { NO_ROLLOUT, type Rollout } from '../../gateway/execution/plan.ts'
 import type { ServableOperation } from '../../gateway/operations/registry.ts'
 import { loadSupergraph } from '../../gateway/supergraph/supergraph.ts'
+import { ANONYMOUS } from '../../protocol/caller.ts'
 import { supergraphOf } from '../harness/foreign-graph.ts'
 
 const LINKS = `
@@ -43,6 +44,7 @@ const asking = (
   buckets: readonly Rollout[] = [NO_ROLLOUT],
   tableHash = '',
 ): Asking => ({
+  caller: ANONYMOUS,
   bucket: 0,
   graph: { rollouts: { buckets }, caching: { tableHash } },
   headersFor: undefined,

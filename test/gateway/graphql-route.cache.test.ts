@@ -1,6 +1,7 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { request } from 'undici'
 import { describe, expect, test } from 'vitest'
+import { ANONYMOUS } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
 import {
   FRESH_MS,
@@ -274,6 +275,7 @@ describe('a long answer that is kept', () => {
     const { registry, rollouts } = graph.stages.graph.current
     const operation = registry.find(hashOf(OPERATIONS.Long), undefined)!
     const asking = {
+      caller: ANONYMOUS,
       bucket: 0,
       graph: { rollouts },
       headersFor: undefined,

@@ -43,8 +43,8 @@ const ask = (
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Answer> => send(graph, { documentId: `sha256:${hashOf(OPERATIONS[name])}`, variables }, headers)
 
-const bearer = (sub: string): Record<string, string> => ({
-  authorization: `Bearer ${tokenFor(SECRET, { sub })}`,
+const bearer = (sub: string, kind: 'shopper' | 'operator' = 'shopper'): Record<string, string> => ({
+  authorization: `Bearer ${tokenFor(SECRET, { sub, kind })}`,
 })
 
 describe('an answer that is kept', () => {
@@ -57,6 +57,22 @@ describe('an answer that is kept', () => {
     expect([second, nobody]).toEqual([first, first])
     expect(graph.asked).toHaveLength(1)
     expect(graph.events).toEqual(['miss Product', 'hit Product', 'hit Product'])
+  })
+
+  test('is no answer to operators: they see what is true, and a mutation of theirs makes void what it changes', async () => {
+    await using graph = await keptGraph({ secret: SECRET })
+    const operator = bearer('olga', 'operator')
+    const kept = await ask(graph, 'Product', { id: '1' })
+    const seen = await ask(graph, 'Product', { id: '1' }, operator)
+    expect([kept, seen].map(({ json }) => json.data.product.name)).toEqual(['奶茶 1 of 1', '奶茶 1 of 2'])
+    expect(await ask(graph, 'Product', { id: '1' })).toEqual(kept)
+    const debug = { ...operator, 'spillway-cache-debug': '1' }
+    expect((await ask(graph, 'Product', { id: '1' }, debug)).json.extensions.cache).toEqual({
+      response: 'SKIP',
+      fetches: [],
+    })
+    await ask(graph, 'Rename', { id: '1' }, operator)
+    expect((await ask(graph, 'Product', { id: '1' })).json.data.product.name).not.toBe('奶茶 1 of 1')
   })
 
   test('is found whatever the order of members, and not for other variables', async () => {
