@@ -74,7 +74,8 @@ export function createCompress({ bytesMin = BYTES_MIN }: CompressionSettings = {
     if (known !== undefined) return known as Compressed | Promise<Compressed | undefined>
     if (underWay >= UNDER_WAY_MAX) return undefined
     const { body } = json
-    const making = compressed(encoding, body).then(made => {
+    const making = compressed(encoding, body).then(chunk => {
+      const made = chunk && { encoding, bytes: apart(chunk.bytes) }
       if (made === undefined) encodings.delete(encoding)
       else encodings.set(encoding, made)
       return made
@@ -92,6 +93,13 @@ export function createCompress({ bytesMin = BYTES_MIN }: CompressionSettings = {
     if (encoding === undefined) return undefined
     return isText ? compressed(encoding, body) : compressedOnce(encoding, body)
   }) as Compress
+}
+
+/** What zlib gives is the beginning of a chunk of 16 KB, all of which would stay for as long as the answer is kept. */
+function apart(chunk: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(chunk.length)
+  chunk.copy(bytes)
+  return bytes
 }
 
 const brotliAsync = promisify(brotliCompress)

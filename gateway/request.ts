@@ -44,7 +44,10 @@ export class JsonText {
 
   /** `{"data":…}` in UTF-8, made once. */
   get body(): Buffer {
-    this.#body ??= Buffer.from(`{"data":${this.text}}`)
+    if (this.#body === undefined) {
+      const body = `{"data":${this.text}}`
+      this.#body = this.isKept ? bytesApart(body) : Buffer.from(body)
+    }
     return this.#body
   }
 
@@ -63,6 +66,13 @@ export class JsonText {
 
 /** 128 bits and some. */
 const ETAG_CHARS = 22
+
+/** In memory of their own: a small piece of Node's pool would keep all 8 KB of it for as long as the answer is kept. */
+function bytesApart(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
+  bytes.write(text)
+  return bytes
+}
 
 /** An outcome in one word: `OK`, `PARTIAL` for data with errors, else the code that decided it. */
 export function outcomeCode(outcome: Outcome): string {

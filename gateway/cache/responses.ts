@@ -155,9 +155,12 @@ const isText = (entry: Entry): entry is Entry<string> => typeof entry.value === 
 /** Bodies from here on may be compressed too; of JSON, all encodings together hardly take more than itself. */
 const COMPRESSED_BYTES_MIN = 1_024
 
+/** Of what holds the bytes and the entity tag: measured 400 on 100,000 answers of 50 characters each. */
+const HOLDER_BYTES = 400
+
 /** The text, one byte a unit if all of it is ASCII, else two; its bytes; and what is made of them. */
 function bytesOf(text: string): number {
   const bytes = Buffer.byteLength(text)
   const asText = bytes === text.length ? bytes : 2 * text.length
-  return asText + bytes + (bytes < COMPRESSED_BYTES_MIN ? 0 : bytes)
+  return HOLDER_BYTES + asText + bytes + (bytes < COMPRESSED_BYTES_MIN ? 0 : bytes)
 }

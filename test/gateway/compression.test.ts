@@ -57,6 +57,14 @@ describe('what others are answered with too', () => {
     expect(compress(json, 'gzip')).toBe(other)
   })
 
+  test('keeps no more memory alive than its own', async () => {
+    const json = new JsonText(JSON.stringify({ text: '奶茶'.repeat(600) }))
+    json.isKept = true
+    const made = [await createCompress()(json, 'br'), await createCompress()(json, 'gzip')]
+    for (const bytes of [json.body, ...made.map(each => each!.bytes)])
+      expect(bytes.buffer.byteLength).toBe(bytes.length)
+  })
+
   test('is left alone where its body is short, with all of what stands around the data', () => {
     const compress = createCompress({ bytesMin: 12 })
     expect(compress(new JsonText('12'), 'gzip')).toBeUndefined()
