@@ -5,7 +5,7 @@ export interface CacheSettings {
   readonly bytesMax: number
   /** Larger answers are not kept. */
   readonly entryBytesMax: number
-  /** That this process has in Redis at once, and as much again for as long as the longest-lived entry. */
+  /** That this process has in Redis at once, by an exact record of what it has written and what has expired since. */
   readonly sharedBytesMax: number
   /** Smaller values lie in Redis as they are. */
   readonly compressBytesMin: number

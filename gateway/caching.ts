@@ -107,6 +107,8 @@ function addTo(
     kept: () =>
       [...answers.kept()].map(({ label, bytes, evictions }) => ({ field: label, bytes, evictions })),
     entries: () => answers.entries,
+    sharedBytes: () => answers.sharedBytes,
+    unshared: () => answers.unshared,
     corrupt: () => answers.corrupt,
     errors: () => stores.failures + (fleet?.counts.errors ?? 0),
     breaks: () => fleet?.counts.breaks ?? 0,

@@ -27,6 +27,10 @@ export interface CacheCounts {
   readonly ageBucketsMs: readonly number[]
   readonly kept: () => Iterable<KeptField>
   readonly entries: () => number
+  /** That this process has in Redis, as far as it knows. */
+  readonly sharedBytes: () => number
+  /** Answers that Redis was not given, for want of place. */
+  readonly unshared: () => number
   /** Values in Redis that were none of ours, or broken. */
   readonly corrupt: () => number
   readonly errors: () => number
@@ -89,6 +93,16 @@ export function addCacheMetrics(metrics: Metrics, cache: CacheCounts): void {
   )
   metrics.expose('spillway_cache_errors_total', 'Failures of a store of the cache.', cache.errors)
   if (cache.isListening() === undefined) return
+  metrics.exposeLevel(
+    'spillway_cache_shared_bytes',
+    'What this gateway has in Redis, by its own record.',
+    cache.sharedBytes,
+  )
+  metrics.expose(
+    'spillway_cache_unshared_total',
+    'Answers that Redis was not given, since there was no place for them.',
+    cache.unshared,
+  )
   metrics.expose(
     'spillway_cache_breaks_total',
     'Times that invalidations of other gateways may have been missed, and memory was void.',
