@@ -8,8 +8,6 @@ import { FetchTally } from './fetch-tally.ts'
 import { Failed, type Flight, isOutOfOthersTime, landingBy } from './flights.ts'
 import { type Keeping, skip } from './keeping.ts'
 
-export type { EntityFetch } from './entity-slots.ts'
-
 /** Entities, each kept by itself: only those that are missing are asked for. */
 export interface EntityFetches {
   /** Never rejects: what could not be had is missing. */

@@ -9,7 +9,8 @@ import { nowMs } from '../../../protocol/deadline.ts'
 
 /** A clock that stands still until it is moved; it begins now, since deadlines are judged by the real one. */
 export class HandClock {
-  #ms = nowMs()
+  // A whole number: sums and differences are exact.
+  #ms = Math.floor(nowMs())
   readonly read = (): number => this.#ms
   forward(ms: number): void {
     this.#ms += ms
