@@ -94,6 +94,25 @@ export function createMetrics(clients: () => Iterable<SubgraphClient>): Metrics 
   const countClient = countByClient(registry)
   const operations = new Set<string>()
 
+  function exposeBy(
+    Kind: typeof Counter | typeof Gauge,
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    read: () => Iterable<Labelled>,
+  ): void {
+    const metric: Counter | Gauge = new Kind({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect() {
+        metric.reset()
+        for (const { labels, value } of read()) metric.inc(labels, value)
+      },
+    })
+  }
+
   return {
     contentType: registry.contentType,
     observe({ door, operation, code, durationMs, clientName, clientVersion }) {
@@ -105,59 +124,10 @@ export function createMetrics(clients: () => Iterable<SubgraphClient>): Metrics 
       seconds.observe({ operation: name }, durationMs / 1_000)
     },
     observeSwap: outcome => swaps.inc({ outcome }),
-    exposeLevel(name, help, read) {
-      registry.registerMetric(
-        new Gauge({
-          name,
-          help,
-          registers: [],
-          collect() {
-            this.set(read())
-          },
-        }),
-      )
-    },
-    expose(name, help, read) {
-      registry.registerMetric(
-        new Counter({
-          name,
-          help,
-          registers: [],
-          collect() {
-            this.reset()
-            this.inc(read())
-          },
-        }),
-      )
-    },
-    exposeBy(name, help, labelNames, read) {
-      registry.registerMetric(
-        new Counter({
-          name,
-          help,
-          labelNames: [...labelNames],
-          registers: [],
-          collect() {
-            this.reset()
-            for (const { labels, value } of read()) this.inc(labels, value)
-          },
-        }),
-      )
-    },
-    exposeLevelBy(name, help, labelNames, read) {
-      registry.registerMetric(
-        new Gauge({
-          name,
-          help,
-          labelNames: [...labelNames],
-          registers: [],
-          collect() {
-            this.reset()
-            for (const { labels, value } of read()) this.set(labels, value)
-          },
-        }),
-      )
-    },
+    expose: (name, help, read) => exposeBy(Counter, name, help, [], () => [{ labels: {}, value: read() }]),
+    exposeLevel: (name, help, read) => exposeBy(Gauge, name, help, [], () => [{ labels: {}, value: read() }]),
+    exposeBy: (...metric) => exposeBy(Counter, ...metric),
+    exposeLevelBy: (...metric) => exposeBy(Gauge, ...metric),
     exposeHistogram(name, help, bounds, read) {
       // What prom-client's own does with every value that it observes is done here when somebody looks.
       const histogram = {
