@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Keyv } from 'keyv'
 import { nowMs } from '../../protocol/deadline.ts'
 import type { Entry } from './entry.ts'
@@ -27,8 +28,11 @@ const PREFIX = 'spillway:cache:1:'
 const ENTRY_BYTES = 128
 const ASKED_MAX = 10_000
 const WRITTEN_MAX = 1_000
-/** Encoded in one turn of the event loop: of 10 KB each, somewhat more than a millisecond. */
+/** Encoded in one turn of the event loop, until either is passed: somewhat more than a millisecond. */
 const ENCODED_AT_ONCE = 16
+const ENCODED_BYTES_AT_ONCE = 256 * 1024
+/** Decoded in one turn, as they lie in Redis, where they may be compressed to a tenth. */
+const DECODED_BYTES_AT_ONCE = 64 * 1024
 
 /** Entries that all gateways share. Nothing here rejects: whatever fails is a miss. */
 export class RedisTier {
@@ -41,6 +45,8 @@ export class RedisTier {
   readonly #asked = new Map<string, Promise<Entry | undefined>>()
   /** By key, the newest; in the order in which they are written. */
   readonly #unwritten = new Map<string, Entry>()
+  /** By key, the newest that a thread compresses: what is newer by then is not overwritten. */
+  readonly #compressed = new Map<string, Entry>()
   #isWriting = false
   #corrupt = 0
 
@@ -111,6 +117,7 @@ export class RedisTier {
 
   async clear(): Promise<void> {
     this.#unwritten.clear()
+    this.#compressed.clear()
     await this.#keyv.clear()
   }
 
@@ -120,11 +127,17 @@ export class RedisTier {
     // Whether it still holds may have to be asked too: within the same time.
     const untilMs = this.#clock() + this.#options.gate.waitMsMax
     const values = await this.#keyv.getMany<Buffer>(keys)
-    return await Promise.all(
-      values.map((value, i) =>
-        value === undefined ? undefined : this.#open(keys[i]!, value, tick, untilMs),
-      ),
-    )
+    const opening: (Promise<Entry | undefined> | undefined)[] = []
+    let bytes = 0
+    for (const [i, value] of values.entries()) {
+      bytes += value?.length ?? 0
+      if (bytes > DECODED_BYTES_AT_ONCE) {
+        await nextTurn()
+        bytes = value!.length
+      }
+      opening.push(value && this.#open(keys[i]!, value, tick, untilMs))
+    }
+    return await Promise.all(opening)
   }
 
   async #open(key: string, value: Buffer, tick: number, untilMs: number): Promise<Entry | undefined> {
@@ -142,11 +155,13 @@ export class RedisTier {
 
   #writeSome(): void {
     let count = 0
+    let bytes = 0
     for (const [key, entry] of this.#unwritten) {
-      if (count++ === ENCODED_AT_ONCE) {
+      if (count++ === ENCODED_AT_ONCE || bytes > ENCODED_BYTES_AT_ONCE) {
         setImmediate(() => this.#writeSome())
         return
       }
+      bytes += entry.bytes
       this.#unwritten.delete(key)
       this.#encode(key, entry)
     }
@@ -156,8 +171,17 @@ export class RedisTier {
   #encode(key: string, entry: Entry): void {
     if (!this.isUsable || !this.#options.tags.holds(entry)) return
     const encoding = this.#codec.encode(key, entry)
-    if (encoding instanceof Promise) void encoding.then(bytes => this.#write(key, entry, bytes))
-    else this.#write(key, entry, encoding)
+    if (encoding instanceof Promise) {
+      this.#compressed.set(key, entry)
+      void encoding.then(bytes => {
+        if (this.#compressed.get(key) !== entry) return
+        this.#compressed.delete(key)
+        this.#write(key, entry, bytes)
+      })
+    } else {
+      this.#compressed.delete(key)
+      this.#write(key, entry, encoding)
+    }
   }
 
   #write(key: string, { staleUntilMs }: Entry, value: Buffer | undefined): void {

@@ -1,4 +1,6 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { randomBytes } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { RedisClient } from '../../../gateway/redis/redis-connection.ts'
 import { until } from '../../harness/postgres.ts'
 import { startRedis, type TestRedis } from '../../harness/redis.ts'
@@ -148,6 +150,57 @@ test('a gateway has no more in Redis than it may, and what it has there it may w
   clock.moveMs(10_000)
   await keep(keys[4]!, 'third')
 })
+
+test('what is set while its former value is compressed is not overwritten by that', async () => {
+  one = open({ bounds: { sharedBytesMax: 100_000_000 } })
+  const large = randomBytes(3_000_000).toString('hex')
+  one.answers.set(KEY, entryOf(one, large), true)
+  await nextTurn()
+  one.answers.set(KEY, entryOf(one, 'newer'), true)
+  // Begun later and twice as long: done last.
+  one.answers.set('Query.campaign 2', entryOf(one, large + large), true)
+  await until('the last to be compressed', () => has('spillway:cache:1:Query.campaign 2'))
+  expect((await other.answers.get(KEY, true))?.entry.value).toBe('newer')
+})
+
+test('many large values hold the event loop for a few of them at a time', async () => {
+  one = open({ bounds: { sharedBytesMax: 100_000_000, compressBytesMin: 1_000_000 } })
+  const keys = Array.from({ length: 100 }, (_, id) => `Product ${id}`)
+  const values = keys.map(key => [key, 'x'.repeat(20_000)])
+  // 256 KB a turn, of 100,000 each by their own account: three.
+  const stringify = await busiestTurn('stringify', async () => {
+    for (const [i, key] of keys.entries())
+      one.answers.set(key, entryOf(one, values[i], { bytes: 100_000 }), true)
+    await until('the last', () => has('spillway:cache:1:Product 99'))
+  })
+  expect(stringify).toBe(3)
+  // 64 KB a turn, of 20 KB each: three.
+  const parse = await busiestTurn('parse', async () => {
+    const founds = await other.answers.getMany(keys, true)
+    expect(founds.map(found => found?.entry.value)).toEqual(values)
+  })
+  expect(parse).toBe(3)
+})
+
+/** Most calls in one turn of the event loop. */
+async function busiestTurn(name: 'parse' | 'stringify', act: () => Promise<void>): Promise<number> {
+  const called = vi.spyOn(JSON, name)
+  let most = 0
+  let isOver = false
+  const turn = (): void => {
+    most = Math.max(most, called.mock.calls.length)
+    called.mockClear()
+    if (!isOver) setImmediate(turn)
+  }
+  try {
+    turn()
+    await act()
+  } finally {
+    isOver = true
+    called.mockRestore()
+  }
+  return most
+}
 
 test('clearing takes what is ours, and nothing beside it', async () => {
   await server.ask('SET', 'spillway:cache', 'budgets')
