@@ -8,6 +8,7 @@ import {
   type ObjectTypeDefinitionNode,
   parse,
   type TypeNode,
+  type UnionTypeDefinitionNode,
 } from 'graphql'
 import type { Authorization } from './authorization.ts'
 
@@ -47,9 +48,10 @@ export interface CacheHints {
  * leaf, the type that it stands on. Of each the table comes before the schema. Where nobody does, a field is PRIVATE and
  * not kept. Of several directives in one place PRIVATE and the smallest maxAge hold. A field under a guard is PRIVATE.
  *
- * A supergraph does not tell which subgraphs a type's directive comes from, and keeps equal ones once. So of a type that
- * several subgraphs add fields to, keys apart, what it says holds for a leaf only if all of them have it, or if there are
- * as many directives as subgraphs: none may speak for another's field.
+ * A supergraph does not tell which subgraphs a type's directives come from, and keeps equal ones once. None may speak for
+ * another's field. So they hold for a field that leads to the type, or is a leaf of it, only if those that have the field
+ * are all that have the type, but for references (`@key(resolvable: false)`, and no field of its own), or if there are as
+ * many directives as subgraphs that have it.
  */
 export function cacheHints(
   supergraph: DocumentNode,
@@ -58,7 +60,7 @@ export function cacheHints(
 ): CacheHints {
   const types = new Map<string, ReadonlyMap<string, FieldHint>>()
   const members = new Map<string, string[]>()
-  const said = new Map<string, Said>()
+  const places = new Map<string, Place>()
   const sayOf = (key: string): HintOverride | undefined =>
     Object.hasOwn(overrides, key) ? overrides[key] : undefined
   const memberOf = (abstract: string, name: string): void => {
@@ -74,7 +76,7 @@ export function cacheHints(
     )
       continue
     const name = definition.name.value
-    said.set(name, saidBy(definition.directives ?? []))
+    places.set(name, placeOf(definition))
     const parents: readonly NamedTypeNode[] = 'interfaces' in definition ? (definition.interfaces ?? []) : []
     for (const parent of parents) memberOf(parent.name.value, name)
     if ('types' in definition) for (const member of definition.types ?? []) memberOf(name, member.name.value)
@@ -83,15 +85,15 @@ export function cacheHints(
     if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION && definition.kind !== Kind.INTERFACE_TYPE_DEFINITION)
       continue
     const name = definition.name.value
-    const owners = ownersOf(definition)
+    const { graphs } = places.get(name)!
     const hints = new Map<string, FieldHint>()
     for (const field of definition.fields ?? []) {
       const type = namedType(field.type)
       const own = sayOf(`${name}.${field.name.value}`)
       const ownSaid = saidBy(field.directives ?? [])
-      const isComposite = said.has(type)
-      const place = sayOf(isComposite ? type : name)
-      const placeSaid = isComposite ? said.get(type) : owners.speakFor(field) ? said.get(name) : undefined
+      const leadsTo = places.get(type)
+      const place = sayOf(leadsTo === undefined ? name : type)
+      const placeSaid = (leadsTo ?? places.get(name))?.saidOf(graphsOf(field, graphs), leadsTo !== undefined)
       const isGuarded = (authorization?.requirementsOf(name, field.name.value) ?? []).length > 0
       const freshMs = own?.freshMs ?? ownSaid.freshMs ?? place?.freshMs ?? placeSaid?.freshMs ?? 0
       hints.set(field.name.value, {
@@ -146,31 +148,58 @@ function saidBy(directives: readonly ConstDirectiveNode[]): Said {
   }
 }
 
-/** Which subgraphs add what to a type, keys apart. */
-function ownersOf(definition: ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode): {
-  /** Whether the directives of the type can be taken as said of the field by one that has it. */
-  speakFor(field: FieldDefinitionNode): boolean
-} {
-  const { directives = [], fields = [] } = definition
-  const graphs = directives.filter(isNamed('join__type'))
-  const everyGraph = new Set(graphs.map(graph => argument(graph, 'graph')))
-  const keys = new Set(graphs.flatMap(graph => topFieldsOf(argument(graph, 'key'))))
-  const graphsOf = (field: FieldDefinitionNode): ReadonlySet<string | undefined> => {
-    const owned = (field.directives ?? []).filter(isNamed('join__field'))
-    const inside = owned.filter(directive => argument(directive, 'external') !== 'true')
-    return owned.length === 0 ? everyGraph : new Set(inside.map(directive => argument(directive, 'graph')))
-  }
-  const owners = new Set(
-    fields.filter(field => !keys.has(field.name.value)).flatMap(field => [...graphsOf(field)]),
-  )
-  const said = directives.filter(isNamed('cacheControl')).length
+/** A composite type, as what stands on it is said of fields. */
+interface Place {
+  /** The subgraphs that have it. */
+  readonly graphs: ReadonlySet<string>
+  /**
+   * What it says of a field of some subgraphs; undefined: nothing that could not be another's word.
+   * @param owners of the field; none: an `@interfaceObject` adds it.
+   * @param isLeading whether the field leads to the type; else it is a leaf of it.
+   */
+  saidOf(owners: ReadonlySet<string>, isLeading: boolean): Said | undefined
+}
+
+function placeOf(
+  definition: ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode | UnionTypeDefinitionNode,
+): Place {
+  const { directives = [] } = definition
+  const fields = 'fields' in definition ? (definition.fields ?? []) : []
+  const joined = directives.filter(isNamed('join__type'))
+  const graphs = graphsIn(joined)
+  const keys = new Set(joined.flatMap(graph => topFieldsOf(argument(graph, 'key'))))
+  const ownFields = fields.filter(({ name }) => !keys.has(name.value))
+  const adding = ownFields.flatMap(field => [...graphsOf(field, graphs)])
+  const resolving = graphsIn(joined.filter(graph => argument(graph, 'resolvable') !== 'false'))
+  const more = new Set([...adding, ...resolving])
+  const speakers = [...(more.size > 0 ? more : graphs)]
+  const said = saidBy(directives)
+  const isSaidByAll = directives.filter(isNamed('cacheControl')).length >= graphs.size
   return {
-    speakFor(field) {
-      const own = graphsOf(field)
-      return said >= owners.size || [...owners].every(owner => own.has(owner))
+    graphs,
+    saidOf(owners, isLeading) {
+      // Who leads to a type has it.
+      if (isSaidByAll && (isLeading || owners.size > 0 || graphs.size === 0)) return said
+      return speakers.every(graph => owners.has(graph)) ? said : undefined
     },
   }
 }
+
+/** The subgraphs that resolve a field; none: an `@interfaceObject` adds it. */
+function graphsOf(
+  { directives = [] }: FieldDefinitionNode,
+  ofType: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const joined = directives.filter(isNamed('join__field'))
+  if (joined.length === 0) return ofType
+  const resolving = joined.filter(
+    graph => argument(graph, 'external') !== 'true' && argument(graph, 'usedOverridden') !== 'true',
+  )
+  return graphsIn(resolving)
+}
+
+const graphsIn = (joined: readonly ConstDirectiveNode[]): ReadonlySet<string> =>
+  new Set(joined.flatMap(graph => argument(graph, 'graph') ?? []))
 
 /** `"id shop { code }"` → id, shop. */
 function topFieldsOf(key: string | undefined): readonly string[] {

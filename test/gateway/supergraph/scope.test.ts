@@ -16,13 +16,14 @@ const { scopeOf } = scopesOf(
       guarded: Int @cacheControl(scope: PUBLIC) @authenticated
       sealed: Sealed @cacheControl(scope: PUBLIC)
       disputed: Int @cacheControl(scope: PUBLIC) @cacheControl(scope: PRIVATE)
+      lead: Lead @cacheControl(scope: PUBLIC)
     }
     interface Node @cacheControl(scope: PUBLIC) @join__type(graph: A) { id: ID!  mark: Int }
     type Product implements Node @cacheControl(maxAge: 60, scope: PUBLIC) @join__type(graph: A) {
       id: ID!  name: String  mark: Int
       ours: Int @cacheControl(scope: PRIVATE)
       owner: Shopper
-      variant: Variant
+      variant: Variant @cacheControl(scope: PUBLIC)
       stub: Stub
       both: Both
     }
@@ -39,6 +40,33 @@ const { scopeOf } = scopesOf(
     type Both @cacheControl(scope: PUBLIC) @cacheControl(maxAge: 1, scope: PUBLIC) @join__type(graph: A) @join__type(graph: B) {
       a: Int @join__field(graph: A)
       b: Int @join__field(graph: B)
+    }
+    type Third @cacheControl(scope: PUBLIC) @cacheControl(maxAge: 1, scope: PUBLIC) @join__type(graph: A, key: "id") @join__type(graph: B, key: "id") @join__type(graph: C, key: "id", resolvable: false) {
+      id: ID!
+      a: Int @join__field(graph: A)
+      b: Int @join__field(graph: B)
+    }
+    type Link @cacheControl(scope: PUBLIC) @join__type(graph: A, key: "id", resolvable: false) @join__type(graph: B, key: "id", resolvable: false) { id: ID! }
+    type Plain @cacheControl(scope: PUBLIC) @join__type(graph: A) @join__type(graph: B) { a: Int }
+    union OneOf @cacheControl(scope: PUBLIC) @join__type(graph: A) @join__type(graph: B) = Both
+    interface Media @cacheControl(scope: PUBLIC) @join__type(graph: A, key: "id") @join__type(graph: B, key: "id", isInterfaceObject: true) {
+      id: ID!
+      stars: Int @join__field(graph: B)
+    }
+    type Book implements Media @cacheControl(scope: PUBLIC) @join__type(graph: A, key: "id") { id: ID!  title: Int  stars: Int @join__field }
+    type Lead @join__type(graph: A) @join__type(graph: B) {
+      variant: Variant @join__field(graph: B)
+      third: Third @cacheControl(scope: PUBLIC) @join__field(graph: B)
+      stub: Stub @join__field(graph: A)
+      reference: Stub @join__field(graph: B)
+      link: Link @join__field(graph: B)
+      plain: Plain @join__field(graph: B)
+      all: Plain
+      both: Both @join__field(graph: B)
+      oneOf: OneOf @join__field(graph: B)
+      media: Media @join__field(graph: B)
+      book: Book @join__field(graph: A)
+      taken: Plain @join__field(graph: A, usedOverridden: true) @join__field(graph: B)
     }
     type Secret implements Node @join__type(graph: A) { id: ID!  mark: Int }
     type Sealed @cacheControl(scope: PUBLIC) @policy(policies: [["opens"]]) @join__type(graph: A) { id: ID! }
@@ -62,6 +90,27 @@ test.each([
   ['what both have, and the key', '{ product { variant { sku same } } }', 'PUBLIC'],
   ['the only owner of a type that others merely refer to', '{ product { stub { sku title } } }', 'PUBLIC'],
   ['a type that both owners call public', '{ product { both { a b } } }', 'PUBLIC'],
+  [
+    'what one of three adds to a type that two call public, one of them a reference',
+    '{ lead { third { b } } }',
+    'PRIVATE',
+  ],
+  ['a field that leads to what another may have called public', '{ lead { variant { sku } } }', 'PRIVATE'],
+  [
+    'a field that leads to a value that another may have called public',
+    '{ lead { plain { a } } }',
+    'PRIVATE',
+  ],
+  ['one of two that was taken over from the other', '{ lead { taken { a } } }', 'PRIVATE'],
+  ['a union that another may have called public', '{ lead { oneOf { __typename } } }', 'PRIVATE'],
+  ['a field that refers to what its owner calls public', '{ lead { reference { sku } } }', 'PRIVATE'],
+  ['a field that leads to what nobody owns', '{ lead { link { id } } }', 'PRIVATE'],
+  ['a field that leads to what another has objects of', '{ lead { media { id } } }', 'PRIVATE'],
+  ["what another adds to an interface's objects", '{ lead { book { stars } } }', 'PRIVATE'],
+  ['what has such fields beside it', '{ lead { book { id title } } }', 'PUBLIC'],
+  ["a field that leads to its own subgraph's type", '{ lead { stub { title } } }', 'PUBLIC'],
+  ['a field that leads to what both call public', '{ lead { both { a } } }', 'PUBLIC'],
+  ['a field of both that leads to what one calls public', '{ lead { all { a } } }', 'PUBLIC'],
   ['a field under a guard', '{ guarded }', 'PRIVATE'],
   ['a field that returns a guarded type', '{ sealed { __typename } }', 'PRIVATE'],
   ['a field of a guarded type', '{ _entities { ... on Sealed { id } } }', 'PRIVATE'],
