@@ -2,10 +2,11 @@ import type { Logger } from 'pino'
 import type { RedisClient } from '../redis/redis-connection.ts'
 import { RedisSubscription } from '../redis/redis-subscription.ts'
 import type { InvalidatedTags } from './invalidated-tags.ts'
-import { CHANNEL, readInvalidation, type Standing } from './redis-tags.ts'
+import { readInvalidation, type Standing } from './redis-tags.ts'
 
 export interface FleetEarOptions {
   readonly redis: RedisClient
+  readonly channel: string
   readonly logger: Logger
   /** Where what is heard is noted. */
   readonly invalidated: InvalidatedTags
@@ -28,8 +29,9 @@ export interface FleetEarCounts {
  * Hears what gateways invalidate, and knows when it may have missed something.
  *
  *     deaf ── subscribed, and asked after that how the order stands ──> listening
- *     listening ── the subscription broke, or something told was not heard within a beat ──> deaf
+ *     listening ── the subscription broke, or something told was not heard ──> deaf
  *
+ * Each invalidation says which one was told before it; the last one is known by asking, each beat.
  * Each of these changes voids what is in memory; so does, while deaf, news of anything that was told.
  */
 export class FleetEar {
@@ -39,8 +41,8 @@ export class FleetEar {
   readonly #counts = { listens: 0, breaks: 0, heard: 0 }
   /** All that is newer has been heard; undefined: deaf. */
   #sinceVersion: number | undefined
-  /** Counts subscriptions. */
-  #subscribed = 0
+  /** Counts subscriptions, and what was missed. */
+  #hearing = 0
   /** The newest that was heard, or is known to have been missed. */
   #heardVersion = 0
   /** The newest that had been told anybody a beat ago. */
@@ -50,10 +52,10 @@ export class FleetEar {
     this.#options = options
     this.#subscription = new RedisSubscription({
       redis: options.redis,
-      channel: CHANNEL,
+      channel: options.channel,
       logger: options.logger,
       onListening: () => {
-        this.#subscribed++
+        this.#hearing++
         options.ask()
       },
       onMessage: text => this.#hear(text),
@@ -80,15 +82,15 @@ export class FleetEar {
     return this.#listened.promise
   }
 
-  /** The subscription there is, to be given to {@link FleetEar.stands} with an answer to what is asked now. */
-  get subscription(): number | undefined {
-    return this.#subscription.isListening ? this.#subscribed : undefined
+  /** What is heard from now on without a gap, to be given to {@link FleetEar.stands} with an answer to what is asked now. */
+  get hearing(): number | undefined {
+    return this.#subscription.isListening ? this.#hearing : undefined
   }
 
-  /** What was told before a subscription is known by an answer to what was asked after it began. */
-  stands(subscription: number | undefined, { version, told }: Standing): void {
-    const isSubscribed = subscription !== undefined && subscription === this.subscription
-    if (!isSubscribed || this.#sinceVersion !== undefined) return
+  /** What was told before a subscription, or missed, is known by an answer to what was asked after that. */
+  stands(hearing: number | undefined, { version, told }: Standing): void {
+    const isHearing = hearing !== undefined && hearing === this.hearing
+    if (!isHearing || this.#sinceVersion !== undefined) return
     this.#sinceVersion = version
     this.#heardVersion = Math.max(this.#heardVersion, told)
     this.#options.invalidated.voidMemory()
@@ -100,11 +102,14 @@ export class FleetEar {
   /** To be told every beat what has been told by then. */
   beat(toldNow: number): void {
     // What was told just now may be on its way to who listens.
-    const told = this.#sinceVersion === undefined ? toldNow : this.#toldVersion
+    const isDeaf = this.#sinceVersion === undefined
+    const told = isDeaf ? toldNow : this.#toldVersion
     this.#toldVersion = toldNow
     if (told <= this.#heardVersion) return
     this.#heardVersion = told
-    this.#miss(new Error('an invalidation was told and not heard'))
+    if (isDeaf) this.#options.invalidated.voidMemory()
+    // Nothing else came instead: as of a node that has lost its Cluster.
+    else this.#subscription.renew(unheard())
   }
 
   /** Leaves nothing open. */
@@ -119,22 +124,29 @@ export class FleetEar {
       this.#miss(new Error(`expected a version, a sender and tags, got ${text.slice(0, 100)}`))
       return
     }
-    const { version, sender, marks } = invalidation
+    const { version, previous, sender, marks } = invalidation
+    const isGap = this.#sinceVersion !== undefined && previous > this.#heardVersion
     this.#heardVersion = Math.max(this.#heardVersion, version)
-    if (sender === this.#options.sender) return
-    this.#counts.heard++
-    this.#options.invalidated.add(marks, version)
+    if (sender !== this.#options.sender) {
+      this.#counts.heard++
+      this.#options.invalidated.add(marks, version)
+    }
+    if (isGap) this.#miss(unheard())
   }
 
   #miss(error: unknown): void {
+    this.#hearing++
     this.#options.invalidated.voidMemory()
-    if (this.#sinceVersion === undefined) return
-    this.#sinceVersion = undefined
-    this.#counts.breaks++
-    this.#options.logger.warn(
-      { err: error },
-      'invalidations may have been missed: what was in memory is void',
-    )
+    if (this.#sinceVersion !== undefined) {
+      this.#sinceVersion = undefined
+      this.#counts.breaks++
+      this.#options.logger.warn(
+        { err: error },
+        'invalidations may have been missed: what was in memory is void',
+      )
+    }
     this.#options.ask()
   }
 }
+
+const unheard = (): Error => new Error('an invalidation was told and not heard')

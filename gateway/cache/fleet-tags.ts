@@ -114,6 +114,7 @@ class OpenFleetTags implements FleetTags {
       redis: this.#redis,
       logger: this.#logger,
       invalidated: this.#invalidated,
+      channel: this.#order.channel,
       sender: this.#order.sender,
       ask: this.#ask,
     })
@@ -190,7 +191,7 @@ class OpenFleetTags implements FleetTags {
   }
 
   async #call(marks: readonly string[]): Promise<Standing> {
-    const subscription = this.#ear?.subscription
+    const hearing = this.#ear?.hearing
     const sentMs = this.#clock()
     const called = this.#order.invalidate(marks, this.now().version)
     const standing = await within(this.#waitMsMax, 'the order of invalidations', called)
@@ -200,7 +201,7 @@ class OpenFleetTags implements FleetTags {
       this.#isReachable = true
       this.#logger.info('invalidations reach all gateways')
     }
-    this.#ear?.stands(subscription, standing)
+    this.#ear?.stands(hearing, standing)
     return standing
   }
 

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import type { Redis } from 'ioredis'
+import { Cluster, type Redis } from 'ioredis'
 import { z } from 'zod'
 import type { RedisClient } from '../redis/redis-connection.ts'
 import { loadScript } from '../redis/redis-script.ts'
 import type { Entry } from './entry.ts'
 import { EVERYTHING } from './tags.ts'
 
-/** Where invalidations are told to those who listen. */
-export const CHANNEL = 'spillway:cache:invalidated'
+const CHANNEL = 'spillway:cache:invalidated'
 
 /** All that a script touches is under one hash tag. */
 const KEY = '{spillway:cache}:invalidated'
@@ -32,7 +31,9 @@ export interface Standing {
 /** What one gateway tells the others. */
 export interface Invalidation {
   readonly version: number
-  /** The gateway's, of {@link RedisTags.sender}. */
+  /** The version of the one that was told before it; 0: none. */
+  readonly previous: number
+  /** The gateway's, of {@link RedisTags.sender}; `-`: nobody's, of an order that was lost in part. */
   readonly sender: string
   readonly marks: readonly string[]
 }
@@ -40,20 +41,24 @@ export interface Invalidation {
 /** The order of a fleet's invalidations, which Redis keeps. Everything rejects with the server's or the connection's error. */
 export class RedisTags {
   readonly sender: string = randomUUID()
+  /** Where invalidations are told to those who listen. All databases of a server have their channels in common. */
+  readonly channel: string
   readonly #redis: RedisClient
   readonly #tagsMax: number
 
   constructor(redis: RedisClient, tagsMax: number = TAGS_MAX) {
+    this.channel = `${CHANNEL}:${redis instanceof Cluster ? 0 : (redis.options.db ?? 0)}`
     this.#redis = redis
     this.#tagsMax = tagsMax
   }
 
   /**
    * Invalidates, as the newest of all; without marks it only asks.
-   * @param known the newest version that is known here: the order never goes back behind it.
+   * @param known the newest version that is known here: the order never goes back behind it, and is void as a whole where
+   * it has.
    */
   async invalidate(marks: readonly string[], known: number): Promise<Standing> {
-    const settings = [CHANNEL, this.sender, known, this.#tagsMax, KEPT_MS, JSON.stringify(marks)]
+    const settings = [this.channel, this.sender, known, this.#tagsMax, KEPT_MS, JSON.stringify(marks)]
     const answer = await INVALIDATE.run(this.#redis, [KEY], [...settings, ...marks])
     const [seconds, micros, version, told] = Array.isArray(answer) ? answer.map(Number) : []
     const timeMs = seconds! * 1_000 + micros! / 1_000
@@ -74,12 +79,13 @@ const marksSchema = z.array(z.string())
 
 /** Undefined for what no gateway of this release has sent. */
 export function readInvalidation(text: string): Invalidation | undefined {
-  const parts = /^(\d{1,16}) (\S+) (.*)$/s.exec(text)
+  const parts = /^(\d{1,16}) (\d{1,16}) (\S+) (.*)$/s.exec(text)
   if (parts === null) return undefined
-  const [, version, sender, json] = parts
+  const [, version, previous, sender, json] = parts
   try {
     const { data } = marksSchema.safeParse(JSON.parse(json!))
-    return data === undefined ? undefined : { version: Number(version), sender: sender!, marks: data }
+    if (data === undefined) return undefined
+    return { version: Number(version), previous: Number(previous), sender: sender!, marks: data }
   } catch {
     return undefined
   }

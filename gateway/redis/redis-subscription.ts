@@ -47,6 +47,11 @@ export class RedisSubscription {
     return this.#isListening
   }
 
+  /** Breaks, and listens anew; on a Cluster maybe to another node. */
+  renew(reason: unknown): void {
+    if (this.#isListening) this.#break(this.#connection, reason)
+  }
+
   /** Leaves nothing open. */
   close(): void {
     this.#isClosed = true

@@ -6,6 +6,8 @@ import { silent, until } from '../../harness/postgres.ts'
 import { startRedis, startRedisCluster, type TestRedis } from '../../harness/redis.ts'
 import { carrying, fleetGateway, heard, listening } from './fleet-gateways.ts'
 
+const ORDER = '{spillway:cache}:invalidated'
+
 const closing: AsyncDisposable[] = []
 
 afterEach(async () => {
@@ -206,18 +208,76 @@ describe('the tags of a fleet', () => {
     const entry = carrying(here.now(), 'Product')
     // As a Cluster's bus may lose it: the order has it, and no gateway was told.
     const version = (nowMs() + 2_000_000_000_000) * 1_000
-    await server.ask('ZADD', '{spillway:cache}:invalidated', version.toFixed(0), 'Product')
+    await server.ask('ZADD', ORDER, version.toFixed(0), 'Product')
     await until('a break', () => here.counts.breaks === 1)
     expect(here.holds(entry)).toBe(false)
     await listening(here)
     expect(here.now().version).toBeGreaterThanOrEqual(Math.floor(version))
   })
 
+  it('notice an invalidation that was told and not heard when the next one comes, before any beat', async () => {
+    await using server = await startRedis()
+    const options = { beatMs: 3_600_000 }
+    const [here, there] = [await gateway(server.url, options), await gateway(server.url, options)]
+    const entry = carrying(there.now(), 'Product')
+    await server.ask('ZADD', ORDER, `${(Date.now() + 10) * 1_000}`, 'Product')
+    expect(await here.invalidate(['Shop'])).toBe('fleet')
+    await until('a break', () => there.counts.breaks === 1)
+    expect(there.holds(entry)).toBe(false)
+    await listening(there)
+  })
+
+  it('listen anew, maybe to another node, when one stays silent', async () => {
+    await using server = await startRedis()
+    const here = await gateway(server.url)
+    const listener = async () =>
+      /id=\d+/.exec(await server.ask('CLIENT', 'LIST', 'TYPE', 'pubsub'))?.[0] ?? 'none'
+    const before = await listener()
+    await server.ask('ZADD', ORDER, `${(Date.now() + 10) * 1_000}`, 'Product')
+    await until('a break', () => here.counts.breaks === 1)
+    await listening(here)
+    expect([before, await listener()]).not.toContain('none')
+    expect(await listener()).not.toBe(before)
+  })
+
+  it('void everything once their order went back, as with a failover or an old snapshot', async () => {
+    await using server = await startRedis()
+    const [here, there] = [await gateway(server.url), await gateway(server.url)]
+    await here.invalidate(['Shop'])
+    await server.ask('COPY', ORDER, 'before')
+    const entry = carrying(here.now(), 'Product')
+    expect(await here.invalidate(['Product'])).toBe('fleet')
+    await heard(here, there)
+    const younger = carrying(there.now(), 'Shop')
+    await server.ask('COPY', 'before', ORDER, 'REPLACE')
+    await until('the order of before, made void', async () => await server.ask('ZSCORE', ORDER, '*'))
+    const later = await gateway(server.url)
+    expect(await later.holdsAnywhere(entry)).toBe(false)
+    await until('everything void', () => !there.holds(younger))
+    // Once: what is kept from now on holds.
+    const kept = carrying(there.now(), 'Shop')
+    await heard(here, there)
+    await heard(there, later)
+    expect([there.holds(kept), there.counts.breaks]).toEqual([true, 0])
+  })
+
+  it('are of one database', async () => {
+    await using server = await startRedis()
+    const [here, there] = [await gateway(`${server.url}/0`), await gateway(`${server.url}/1`)]
+    const alike = await gateway(`${server.url}/1`)
+    const entry = carrying(there.now(), 'Product')
+    await here.invalidate(['Product'])
+    await heard(alike, there)
+    expect(there.holds(entry)).toBe(true)
+    await alike.invalidate(['Product'])
+    await until('its own database', () => !there.holds(entry))
+  })
+
   it('take a message that they cannot read for something missed', async () => {
     await using server = await startRedis()
     const here = await gateway(server.url)
     const entry = carrying(here.now(), 'Product')
-    await server.ask('PUBLISH', 'spillway:cache:invalidated', 'another release')
+    await server.ask('PUBLISH', 'spillway:cache:invalidated:0', 'another release')
     await until('a break', () => here.counts.breaks === 1)
     expect(here.holds(entry)).toBe(false)
     await listening(here)
@@ -259,7 +319,7 @@ describe('the tags of a fleet', () => {
     expect(await redis.ping()).toBe('PONG')
     await until(
       'no subscription',
-      async () => (await server.ask('PUBSUB', 'NUMSUB', 'spillway:cache:invalidated')) !== '',
+      async () => (await server.ask('PUBSUB', 'NUMSUB', 'spillway:cache:invalidated:0')) !== '',
     )
     await until('one connection', async () => {
       const clients = await server.ask('CLIENT', 'LIST')
@@ -294,7 +354,7 @@ describe('the tags of a fleet on a Redis Cluster', () => {
     const [here, there] = [await gateway(cluster.url), await gateway(cluster.url)]
     await heard(here, there)
     const entry = carrying(there.now(), 'Product')
-    const slot = Number(await cluster.nodes[0]!.ask('CLUSTER', 'KEYSLOT', '{spillway:cache}:invalidated'))
+    const slot = Number(await cluster.nodes[0]!.ask('CLUSTER', 'KEYSLOT', ORDER))
     const owner = cluster.nodes[Math.floor((slot * cluster.nodes.length) / 16_384)]!
     await owner.kill()
     await until('a call that fails', async () => (await here.invalidate(['Product'])) === 'process')

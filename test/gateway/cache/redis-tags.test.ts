@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { CHANNEL, RedisTags, readInvalidation } from '../../../gateway/cache/redis-tags.ts'
+import { RedisTags, readInvalidation } from '../../../gateway/cache/redis-tags.ts'
 import { connectRedis, disconnectRedis, type RedisClient } from '../../../gateway/redis/redis-connection.ts'
 import { startRedis, type TestRedis } from '../../harness/redis.ts'
 
@@ -90,19 +90,21 @@ it('tags of any text are told as they are', async () => {
   const texts: string[] = []
   listener.on('message', (_: string, text: string) => void texts.push(text))
   await listener.connect()
-  await listener.subscribe(CHANNEL)
   const order = new RedisTags(opened.redis)
+  await listener.subscribe(order.channel)
+  const previous = (await order.invalidate(['a'], 0)).version
   const marks = ['Product:蓝色 "a"\n', 'Shop:\\', '*', 'x'.repeat(300)]
   const { version } = await order.invalidate(marks, 0)
-  await expect.poll(() => texts.length).toBe(1)
-  expect(readInvalidation(texts[0]!)).toEqual({ version, sender: order.sender, marks })
+  await expect.poll(() => texts.length).toBe(2)
+  expect(readInvalidation(texts[0]!)).toMatchObject({ version: previous, previous: 0, marks: ['a'] })
+  expect(readInvalidation(texts[1]!)).toEqual({ version, previous, sender: order.sender, marks })
   for (const mark of marks) expect(await order.holds(born(version - 1, mark))).toBe(false)
   await disconnectRedis(listener)
 })
 
-it.each(['', 'x', '1 a', '1 a x', '1 a {}', '1 a [1]', 'x a []', '-1 a []', `${'9'.repeat(17)} a []`])(
-  'what no gateway sends is no invalidation: %j',
-  text => {
-    expect(readInvalidation(text)).toBeUndefined()
-  },
-)
+it.each([
+  ...['', 'x', '1 0 a', '1 a []', '1 0 a x', '1 0 a {}', '1 0 a [1]', 'x 0 a []', '1 x a []', '-1 0 a []'],
+  `${'9'.repeat(17)} 0 a []`,
+])('what no gateway sends is no invalidation: %j', text => {
+  expect(readInvalidation(text)).toBeUndefined()
+})
