@@ -11,7 +11,8 @@ const READINGS_MAX = 8
 
 /**
  * The time of a fleet is that of its Redis: clocks of gateways that differ change nothing. Of the last few readings the
- * one with the shortest round trip is believed. Until there is one, this machine's wall clock.
+ * one with the shortest round trip is believed, of those that the newest does not contradict: it does where either clock
+ * was set, or stood still. Until there is one, this machine's wall clock.
  */
 export class FleetClock {
   #readings: Reading[] = []
@@ -25,7 +26,8 @@ export class FleetClock {
   /** The server said `timeMs` somewhere between these two moments of this process. */
   read(sentMs: DeadlineMs, answeredMs: DeadlineMs, timeMs: number): void {
     const reading = { offsetMs: timeMs - (sentMs + answeredMs) / 2, roundTripMs: answeredMs - sentMs }
-    this.#readings = [...this.#readings.slice(1 - READINGS_MAX), reading]
+    const alike = this.#readings.filter(one => agree(one, reading))
+    this.#readings = [...alike.slice(1 - READINGS_MAX), reading]
     this.#offsetMs = this.#readings.reduce((best, one) =>
       one.roundTripMs <= best.roundTripMs ? one : best,
     ).offsetMs
@@ -40,3 +42,6 @@ export class FleetClock {
     return fleetMs - this.#offsetMs
   }
 }
+
+const agree = (one: Reading, other: Reading): boolean =>
+  Math.abs(one.offsetMs - other.offsetMs) <= (one.roundTripMs + other.roundTripMs) / 2

@@ -19,9 +19,23 @@ describe('the clock of a fleet', () => {
   it('believes the shortest of the last eight round trips', () => {
     const clock = new FleetClock(0)
     clock.read(100, 102, 1_000_000)
-    for (let n = 0; n < 7; n++) clock.read(200, 240, 2_000_000)
-    expect(clock.toFleetMs(101)).toBe(1_000_000)
-    clock.read(200, 240, 2_000_000)
-    expect(clock.toFleetMs(220)).toBe(2_000_000)
+    // Between 1,000,099 and 1,000,139 at 220; the first says 1,000,119.
+    for (let n = 0; n < 7; n++) clock.read(200, 240, 1_000_109)
+    expect(clock.toFleetMs(220)).toBe(1_000_119)
+    clock.read(200, 240, 1_000_109)
+    expect(clock.toFleetMs(220)).toBe(1_000_109)
+  })
+
+  it.each([
+    ['forwards', 1_000_000 + 60_100],
+    ['back', 1_000_000 - 59_900],
+  ])('is believed at once when it was set %s, though the round trip was longer', (_, timeMs) => {
+    const clock = new FleetClock(0)
+    clock.read(100, 101, 1_000_000)
+    clock.read(200, 240, timeMs)
+    expect(clock.toFleetMs(220)).toBe(timeMs)
+    // What contradicts it is forgotten.
+    clock.read(300, 340, timeMs + 100)
+    expect(clock.toFleetMs(320)).toBe(timeMs + 100)
   })
 })
