@@ -16,7 +16,7 @@ const LINKS = `
 
 const CATALOG = `${LINKS}
   type Query {
-    product(id: ID!): Product!
+    product(id: ID!): Product! @cacheControl(maxAge: 60, scope: PUBLIC)
     "Never kept, as it is another product for everybody."
     visit(n: Int!): Product! @cacheControl(maxAge: 0, scope: PUBLIC)
   }

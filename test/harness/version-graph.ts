@@ -22,7 +22,7 @@ const LINKS = `
 `
 
 const THINGS = `${LINKS}
-  type Query { item(id: ID!): Item!, price(id: ID!): Price!, note(id: ID!): Note!, mark(id: ID!): Mark! }
+  type Query { item(id: ID!): Item! @cacheControl(maxAge: 600, scope: PUBLIC), price(id: ID!): Price!, note(id: ID!): Note!, mark(id: ID!): Mark! }
   type Item @key(fields: "id") @cacheControl(maxAge: 600, scope: PUBLIC) {
     id: ID!
     version: Int! @cacheControl(maxAge: 600, scope: PUBLIC)
