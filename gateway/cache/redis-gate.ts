@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { nowMs } from '../../protocol/deadline.ts'
 
@@ -38,7 +39,7 @@ const WAIT_MS_MAX = 50
 const REFUSAL_TOLD_EVERY_MS = 60_000
 
 /**
- *     usable → (no answer in time) → stalled → (PINGs are answered, or their connection is gone) → usable
+ *     usable → (no answer in time) → stalled → (PINGs are answered in time, or their connection is gone) → usable
  *
  * Without a connection it is not usable either. So a Redis that is stalled costs those who ask in its first moment
  * `waitMsMax`, and nobody after them. A cluster is usable as a whole or not at all.
@@ -81,10 +82,26 @@ export function createRedisGate({ redis, logger, ...options }: RedisGateOptions)
     if (isStalled) return
     isStalled = true
     silent(new Error(`expected an answer of Redis within ${waitMsMax} ms, got none`))
-    const all = redis.nodes?.('master') ?? [redis]
-    void Promise.allSettled(all.map(async node => await node.ping())).then(() => {
+    void recovered().then(() => {
       isStalled = false
     })
+  }
+
+  /** One that answers late, and not never, would else be taken for well after each PING, and waited for again. */
+  async function recovered(): Promise<void> {
+    const all = (): readonly Pinged[] => redis.nodes?.('master') ?? [redis]
+    while (!(await Promise.all(all().map(isPrompt))).every(Boolean))
+      await pause(waitMsMax, undefined, { ref: false })
+  }
+
+  async function isPrompt(node: Pinged): Promise<boolean> {
+    const sentMs = nowMs()
+    try {
+      await node.ping()
+    } catch {
+      return true
+    }
+    return nowMs() - sentMs <= waitMsMax
   }
 
   // A client that connects when it is first used: that is now, so that no request waits for it.
