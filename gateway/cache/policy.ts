@@ -120,7 +120,8 @@ export function createCachePolicies(
       const invalidations: Invalidations = (variables, data) => {
         const into = new TagSet(INVALIDATED_KEYS_MAX, false)
         for (const { key, templates, tags } of parts) {
-          if (data !== undefined && (data[key] === undefined || data[key] === null)) continue
+          // What was skipped is not there; null does not say that nothing was changed.
+          if (data !== undefined && data[key] === undefined) continue
           for (const add of templates) add(variables, data, into)
           if (data !== undefined) tags?.add(data[key], into)
         }
