@@ -159,7 +159,7 @@ export function createCachePolicies(
         ({ source, path }): Read =>
           source === 'args'
             ? { fromArguments: compileArgumentValues(types, inputs, nodes[0]!, path) }
-            : { fromResult: compileResultValues(setsOf(nodes), fragments, path) },
+            : { fromResult: compileResultValues(setsOf(nodes), fragments, path, type === 'Query') },
       )
       return (variables, data, into) => {
         const values: unknown[][] = []

@@ -72,27 +72,37 @@ export const setsOf = (nodes: readonly FieldNode[]): SelectionSetNode[] =>
 /** Adds what an object has at a path. */
 export type ReadResult = (value: unknown, into: unknown[]) => void
 
+/** Stands for a value that an object may have and does not show; it is no key, so it comes to every key. */
+const NOT_SHOWN = {}
+
 /**
- * Compiles the reading of a path of schema fields, under whatever names a selection has them. Where the path is not
- * selected there is nothing; whatever type an object is of counts.
+ * Compiles the reading of a path of schema fields, under whatever names a selection has them; whatever type an object is
+ * of counts.
+ * @param isCarried by what is kept: then an object that does not show what the path leads to may have anything there;
+ * else there is nothing.
  */
 export function compileResultValues(
   sets: readonly SelectionSetNode[],
   fragments: Fragments,
   path: readonly string[],
+  isCarried: boolean,
 ): ReadResult {
   const [name, ...rest] = path
   if (name === undefined) return gather
   const places = selectedFields(sets, fragments, () => true)
     .filter(field => field.name === name)
-    .map(({ key, nodes }) => ({ key, read: compileResultValues(setsOf(nodes), fragments, rest) }))
-  if (places.length === 0) return () => {}
+    .map(({ key, nodes }) => ({ key, read: compileResultValues(setsOf(nodes), fragments, rest, isCarried) }))
+  if (places.length === 0 && !isCarried) return () => {}
   return function walk(value, into) {
     if (Array.isArray(value)) for (const item of value) walk(item, into)
-    else if (typeof value === 'object' && value !== null)
+    else if (typeof value === 'object' && value !== null) {
+      let isShown = false
       for (const { key, read } of places) {
         const inner = (value as Readonly<Record<string, unknown>>)[key]
+        if (inner !== undefined) isShown = true
         if (inner !== undefined && inner !== null) read(inner, into)
       }
+      if (!isShown && isCarried) gather(NOT_SHOWN, into)
+    }
   }
 }

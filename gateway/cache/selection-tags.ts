@@ -172,11 +172,10 @@ export function compileSelectionTags(
         for (const { type, field, keys } of identities)
           addIdentity(into, type, representation?.[field] ?? firstOf(object, keys))
         for (const { template, reads } of templates) {
-          const values = template.placeholders.map(({ source }, i) =>
-            source === 'args' && representation !== undefined
-              ? valuesOf(reads[i]!.asSent, representation)
-              : valuesOf(reads[i]!.asSelected, object),
-          )
+          const values = template.placeholders.map(({ source }, i) => {
+            const sent = source === 'args' ? valuesOf(reads[i]!.asSent, representation) : []
+            return sent.length > 0 ? sent : valuesOf(reads[i]!.asSelected, object)
+          })
           addTags(template, values, into)
         }
         for (const { key, place } of children) {
@@ -206,7 +205,7 @@ export function compileSelectionTags(
 
   /** Of an entity within an answer, what it shows is what it would have been asked by. */
   function readsOf(path: readonly string[], sets: readonly SelectionSetNode[]): Reads {
-    return { asSelected: compileResultValues(sets, fragments, path), asSent: readerOf(path) }
+    return { asSelected: compileResultValues(sets, fragments, path, rules.isCarried), asSent: readerOf(path) }
   }
 
   function isOf(type: string, condition: string): boolean {

@@ -46,7 +46,7 @@ export function parseTemplate(text: string): TagTemplate | string {
 
 /**
  * Adds the tags that a template comes to with these values, one list a placeholder; of several placeholders every
- * combination. Without a value for one of them there is none.
+ * combination. Without a value for one of them there is none; with one that is no scalar there are all of its prefix.
  */
 export function addTags(
   { literals, placeholders, prefix }: TagTemplate,

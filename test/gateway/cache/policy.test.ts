@@ -447,6 +447,68 @@ describe('tags of an answer', () => {
   })
 })
 
+describe('references to what an answer does not show', () => {
+  const root: PolicyTable = { 'Query.product': { references: ['of:{result.shop.id}-{args.id}'] } }
+  const entity: PolicyTable = { Product: { references: ['of:{result.shop.id}', 'by:{args.id}'] } }
+  const rootTags = (text: string, data: unknown, table: PolicyTable): string[] =>
+    createCachePolicies(supergraph, table)
+      .ofRoot(fetchOf(text))!
+      .tagsOf(data, {})
+      .filter(tag => /^(of|by)/.test(tag))
+      .sort()
+
+  test.each<[string, string, unknown, PolicyTable, string[]]>([
+    ['a field', '{ product(id: 1) { id } }', { product: { id: '1' } }, root, ['of', 'of:*']],
+    [
+      'a field of it',
+      '{ product(id: 1) { shop { name } } }',
+      { product: { shop: { name: '' } } },
+      root,
+      ['of', 'of:*'],
+    ],
+    [
+      'what was skipped',
+      '{ product(id: 1) { id shop @skip(if: true) { id } } }',
+      { product: { id: '1' } },
+      root,
+      ['of', 'of:*'],
+    ],
+    [
+      'an entity within',
+      '{ products { name } }',
+      { products: [{ name: '' }] },
+      entity,
+      ['by', 'by:*', 'of', 'of:*'],
+    ],
+    [
+      'the shop of one type of two',
+      '{ any { __typename ... on Shop { id } ... on Product { id } } }',
+      { any: [{ __typename: 'Product', id: '1' }] },
+      entity,
+      ['by', 'by:1', 'of', 'of:*'],
+    ],
+  ])('are to any: %s', (_, text, data, table, tags) => {
+    expect(rootTags(text, data, table)).toEqual(tags)
+  })
+
+  test.each<[string, string, unknown, PolicyTable]>([
+    ['what is not there', '{ product(id: 1) { shop { id } } }', { product: { shop: null } }, root],
+    ['nor what was not found', '{ product(id: 1) { id } }', { product: null }, root],
+    ['of none of them', '{ products { name } }', { products: [] }, entity],
+  ])('are to none: %s', (_, text, data, table) => {
+    expect(rootTags(text, data, table)).toEqual([])
+  })
+
+  test('are to any of an entity that was asked for by another key', () => {
+    const fetch = fetchOf(
+      'query($r: [_Any!]!) { _entities(representations: $r) { ... on Product { name } } }',
+    )
+    const policy = createCachePolicies(supergraph, entity).ofEntities(fetch, '_entities')!
+    const tags = policy.tagsOf({ name: '' }, {}, { __typename: 'Product', sku: '1' })
+    expect(tags.sort()).toEqual(['Product', 'Product:*', 'by', 'by:*', 'of', 'of:*'])
+  })
+})
+
 describe('what a mutation makes void', () => {
   const ofMutation = (text: string, table?: PolicyTable) =>
     createCachePolicies(supergraph, table).ofMutation(fetchOf(text))
