@@ -33,11 +33,13 @@ export async function createConfiguredGateway(
     cache,
   } = config.file
   const alarm = createIdentityAlarm(logger)
+  const source = await readGraphSource(config)
+  const policies = cache === false ? undefined : await readPolicies(config)
   const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, { logger })
   return await createGateway({
-    ...(await readGraphSource(config)),
+    ...source,
     ...(redis && {
-      budgets: await openFleetBudgets({
+      budgets: openFleetBudgets({
         redis,
         logger,
         ...defined({ gatewaysAtStart: config.file.gateways }),
@@ -66,7 +68,7 @@ export async function createConfiguredGateway(
     ...(explorers === undefined ? {} : { explorers }),
     ...(queryPlans === undefined ? {} : { queryPlans }),
     ...(headers === undefined ? {} : { headers }),
-    ...(cache === false ? {} : { cache: { ...defined(cache ?? {}), policies: await readPolicies(config) } }),
+    ...(cache === false ? {} : { cache: { ...defined(cache ?? {}), policies } }),
     ...(compression === undefined ? {} : { compression }),
     ...(trustedProxies === undefined ? {} : { trustedProxies }),
     ...(partners === undefined ? {} : { partners }),

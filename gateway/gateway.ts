@@ -94,7 +94,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const pricing = { listSize: cost.listSize, listSizes: listSizesOf(cost) }
   const { safelist = 'off', cache, redis } = options
   const findsEqual = safelist === 'audit' || safelist === 'enforce'
-  const caching = await openCaching({ cache, redis, requestMsMax: limits.requestMsMax, logger })
+  // Both wait for a Redis that does not answer, and the start for them no longer than for one.
+  const [caching, budgets] = await Promise.all([
+    openCaching({ cache, redis, requestMsMax: limits.requestMsMax, logger }),
+    options.budgets ?? createMemoryBudgets(),
+  ])
   const graphOptions = {
     findsEqual,
     caching: caching.answers,
@@ -124,7 +128,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const inFlight: Stages['inFlight'] = share.queries === false ? undefined : new InFlight()
   exposeCounts(metrics, { texts, unknownTexts, inFlight, graph })
   caching.answers?.addMetrics(metrics)
-  const budgets = options.budgets ?? createMemoryBudgets()
   const { overrideRedis } = options
   const store = overrideRedis && redisOverrides(overrideRedis)
   const fields = createFieldControls({ graph, store, metrics, logger })

@@ -45,8 +45,8 @@ export interface GatewayOptions {
   readonly limits?: Partial<GatewayLimits>
   /** What requests may spend. Default: nothing is counted. */
   readonly cost?: CostOptions
-  /** Budgets shared with other gateways; the gateway closes them. Default: its own, in memory. */
-  readonly budgets?: BudgetStore
+  /** Budgets shared with other gateways, maybe still opening; the gateway closes them. Default: its own, in memory. */
+  readonly budgets?: BudgetStore | Promise<BudgetStore>
   /** Where all gateways keep what operators make of limits; not closed here. Default: each has its own. */
   readonly overrideRedis?: OverrideRedis | undefined
   /** Addresses and networks whose `x-forwarded-for` is believed. Default: none. */
