@@ -3,6 +3,7 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   Kind,
+  type SelectionNode,
   type SelectionSetNode,
 } from 'graphql'
 import { gather } from './tag-template.ts'
@@ -24,6 +25,8 @@ export interface SelectedField {
   readonly nodes: FieldNode[]
   /** The type conditions under which it is selected, the innermost of each; undefined: of whatever the object is. */
   readonly conditions: (string | undefined)[]
+  /** Whether no `@skip` or `@include` may keep it out. */
+  isSure: boolean
 }
 
 /**
@@ -38,10 +41,10 @@ export function selectedFields(
 ): readonly SelectedField[] {
   const found = new Map<string, SelectedField>()
   const seen = new Set<SelectionSetNode>()
-  for (const set of sets) look(set, undefined)
+  for (const set of sets) look(set, undefined, true)
   return [...found.values()]
 
-  function look(set: SelectionSetNode, condition: string | undefined): void {
+  function look(set: SelectionSetNode, condition: string | undefined, isSure: boolean): void {
     if (seen.has(set)) return
     seen.add(set)
     for (const selection of set.selections) {
@@ -50,10 +53,13 @@ export function selectedFields(
         const key = selection.alias?.value ?? name
         const id = `${key} ${name}`
         const known = found.get(id)
-        if (known === undefined) found.set(id, { key, name, nodes: [selection], conditions: [condition] })
+        const isSureHere = isSure && isUnconditional(selection)
+        if (known === undefined)
+          found.set(id, { key, name, nodes: [selection], conditions: [condition], isSure: isSureHere })
         else {
           known.nodes.push(selection)
           known.conditions.push(condition)
+          known.isSure ||= isSureHere
         }
         continue
       }
@@ -61,10 +67,12 @@ export function selectedFields(
         selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
       const on = fragment?.typeCondition?.name.value
       if (fragment !== undefined && (on === undefined || applies(on)))
-        look(fragment.selectionSet, on ?? condition)
+        look(fragment.selectionSet, on ?? condition, isSure && isUnconditional(selection))
     }
   }
 }
+
+const isUnconditional = ({ directives = [] }: SelectionNode): boolean => directives.length === 0
 
 export const setsOf = (nodes: readonly FieldNode[]): SelectionSetNode[] =>
   nodes.flatMap(({ selectionSet }) => (selectionSet === undefined ? [] : [selectionSet]))

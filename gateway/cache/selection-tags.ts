@@ -80,8 +80,12 @@ export function compileSelectionTags(
   function createPlace(sets: readonly SelectionSetNode[], declared: string, isWithin: boolean): Place {
     const possible = [declared, ...types.membersOf(declared)]
     const typeKeys = typeKeysOf(selectedFields(sets, fragments, () => true))
-    const isAlwaysNamed =
-      typeKeysOf(selectedFields(sets, fragments, condition => isOf(declared, condition))).length > 0
+    // Each by itself: one of them may be skipped.
+    const isAlwaysNamed = sets.every(set =>
+      selectedFields([set], fragments, condition => isOf(declared, condition)).some(
+        ({ name, isSure }) => name === '__typename' && isSure,
+      ),
+    )
     const looks = new Map<string, Look>()
     const lookOf = (type: string): Look => {
       let look = looks.get(type)

@@ -341,6 +341,15 @@ describe('tags of an answer', () => {
     expect(tagsOf('{ plain { text } }', { plain: { text: '' } })).toEqual(['Memo', 'Note', 'Plain'])
   })
 
+  test.each([
+    ['query($s: Boolean!) { plain { ... @skip(if: $s) { __typename } text } }'],
+    ['query($s: Boolean!) { plain { __typename @skip(if: $s) text } }'],
+    ['query($s: Boolean!) { plain { text ...F @skip(if: $s) } } fragment F on Plain { __typename }'],
+    ['query($s: Boolean!) { plain @skip(if: $s) { __typename } plain { text } }'],
+  ])('count every type that an object may be that may not say it: %s', text => {
+    expect(tagsOf(text, { plain: { text: '' } }, { s: true })).toEqual(['Memo', 'Note', 'Plain'])
+  })
+
   test('name whatever an object may be that does not say it', () => {
     expect(tagsOf('{ node(id: 1) { id } }', { node: { id: '1' } })).toEqual([
       'Node',
