@@ -77,18 +77,24 @@ export function createFetchCaching(options: FetchCachingOptions): FetchCaching {
   const roots = createRootFetches(keeping, flightsMax)
   const entityFetches = createEntityFetches(keeping, flightsMax)
 
-  /** What a mutation makes void. A policy that fails over an answer of a form that it did not expect voids everything. */
+  /**
+   * What a mutation makes void. Of one that has answered with errors nobody knows all: what is null may have been changed
+   * before. A policy that fails over an answer of a form that it did not expect voids everything.
+   */
   function voided(
     fetch: CachedFetch,
     caller: Asker['caller'],
     variables: Values,
-    data: Values | undefined,
+    answer: SubgraphAnswer | undefined,
   ): string[] {
     const invalidations = plans.invalidations(fetch)
     const own = policies.keepsPrivate ? [callerTag(caller)] : []
     if (invalidations === undefined) return own
+    const data = answer?.data ?? undefined
+    const isInPart = data !== undefined && (answer?.errors ?? []).length > 0
     try {
-      return [...invalidations(variables, data), ...own]
+      const tagged = [...invalidations(variables, data), ...own]
+      return isInPart ? [...tagged, ...invalidations(variables, undefined)] : tagged
     } catch (error) {
       watch.onError(error)
       return [EVERYTHING]
@@ -127,7 +133,7 @@ export function createFetchCaching(options: FetchCachingOptions): FetchCaching {
           return { answer: await send(Object.assign(values, variables), asker.deadlineMs, false) }
         },
         async mutated(fetch, { caller }, variables, answer) {
-          const tagged = voided(fetch, caller, variables, answer?.data ?? undefined)
+          const tagged = voided(fetch, caller, variables, answer)
           if (tagged.length > 0) await tags.invalidate(tagged)
         },
       }

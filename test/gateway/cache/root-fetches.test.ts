@@ -407,6 +407,21 @@ describe('invalidation', () => {
     expect(tags.holds({ born: { atMs: 0, tick: 0, version: 0 }, tags: ['Unknown'] })).toBe(false)
   })
 
+  test('of a mutation whose answer tells of an error nobody knows all, so both', async () => {
+    const policies = policiesOf({
+      keepsPrivate: false,
+      ofMutation: () => (_, data) => (data === undefined ? ['Named'] : ['Answered']),
+    })
+    const { caching, tags } = keptFetches({ policies })
+    const by = { caller: shopper('alice'), deadlineMs: 0, priority: 'PAY', headersFor: undefined } as const
+    const holds = (tag: string) => tags.holds({ born: { atMs: 0, tick: 0, version: 0 }, tags: [tag] })
+    const errors = [{ message: 'what came after it was changed', path: ['change', 'name'] }]
+    await caching.begin().mutated(CHANGE, by, {}, { data: { change: null }, errors: [] })
+    expect([holds('Answered'), holds('Named')]).toEqual([false, true])
+    await caching.begin().mutated(CHANGE, by, {}, { data: { change: null }, errors })
+    expect([holds('Answered'), holds('Named')]).toEqual([false, false])
+  })
+
   test('a policy that fails over an answer voids everything', async () => {
     const policies = policiesOf({
       ofMutation: () => () => {
