@@ -58,15 +58,13 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
     const here = slots.filter(slot => !isServed(progress, slot, peek(slot)))
     const elsewhere = here.filter(({ key, plan }) => plan?.isShared === true && !flights.has(key))
     if (elsewhere.length === 0) return here
-    const found = await answers.getMany(
+    const founds = await answers.getMany(
       elsewhere.map(({ key }) => key),
       true,
     )
-    const served = new Set<Slot>()
-    // Memory again too: what was on its way may have come meanwhile.
-    for (let i = 0; i < elsewhere.length; i++)
-      if (isServed(progress, elsewhere[i]!, found[i] ?? peek(elsewhere[i]!))) served.add(elsewhere[i]!)
-    return served.size === 0 ? here : here.filter(slot => !served.has(slot))
+    const found = new Map(elsewhere.map((slot, i) => [slot, founds[i]]))
+    // Memory again too: what was on its way, here or for another, may have come meanwhile.
+    return here.filter(slot => !isServed(progress, slot, found.get(slot) ?? peek(slot)))
   }
 
   function peek({ key, plan }: Slot): Found | undefined {

@@ -289,6 +289,33 @@ describe('one flight a key', () => {
     expect((await Promise.all(all)).map(({ answer }) => answer)).toEqual(lists.map(ids => names(ids)))
   })
 
+  test('what comes while another tier is asked for the rest is not asked for again', async () => {
+    const isAsked = Promise.withResolvers<void>()
+    const { caching } = keptFetches({
+      policies: policiesOf(),
+      through: answers => ({
+        ...answers,
+        peek: answers.peek,
+        async getMany(keys) {
+          if (!keys.some(key => key.includes('"2"'))) return keys.map(() => undefined)
+          await isAsked.promise
+          return keys.map(() => undefined)
+        },
+      }),
+    })
+    const script = new ScriptedSend()
+    const first = ask(caching, [listOf(['1'])], script.send)
+    await settled()
+    const second = ask(caching, [listOf(['1', '2'])], script.send)
+    script.answer(names(['1']))
+    await first
+    isAsked.resolve()
+    await settled()
+    expect(script.sent.map(({ variables }) => idsOf(variables.representations))).toEqual([['1'], ['2']])
+    script.answer(names(['2']))
+    expect((await second).answer).toEqual(names(['1', '2']))
+  })
+
   test('who joins gets the errors too, at its own indexes', async () => {
     const { caching } = kept()
     const script = new ScriptedSend()
