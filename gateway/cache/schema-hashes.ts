@@ -13,8 +13,8 @@ import {
 
 /**
  * By a subgraph's name, a hash of its part of the supergraph, as text of 22 characters: what it defines of types, fields,
- * enum values and members, with everything that is said there. What another subgraph adds to the same types is not in it;
- * descriptions and the order of things are not, either.
+ * enum values and members, with everything that is said there. What another subgraph adds to the same types is not in it,
+ * but for keys and interfaces: answers are tagged by them. Descriptions and the order of things are not, either.
  *
  * @param supergraph without locations.
  */
@@ -46,7 +46,7 @@ function graphsOf(supergraph: DocumentNode): Map<string, string> {
 function partOf(definition: TypeDefinitionNode, graph: string): string[] {
   if (!isIn(definition.directives, 'join__type', graph)) return []
   const type = `${definition.kind} ${definition.name.value}`
-  const lines = [`${type} ${said(definition.directives, graph)}`]
+  const lines = [`${type} ${said(definition.directives, graph)} ${knownBy(definition)}`]
   if ('fields' in definition)
     for (const field of (definition.fields ?? []) as readonly (
       | FieldDefinitionNode
@@ -66,6 +66,15 @@ function partOf(definition: TypeDefinitionNode, graph: string): string[] {
     for (const { name, directives } of definition.values ?? [])
       if (isIn(directives, 'join__enumValue', graph)) lines.push(`${type}.${name.value}`)
   return lines
+}
+
+/** What objects of a type are known by, whichever subgraph says so. */
+function knownBy(definition: TypeDefinitionNode): string {
+  const keys = (definition.directives ?? [])
+    .filter(isNamed('join__type'))
+    .map(one => argument(one, 'key') ?? '')
+  const interfaces = 'interfaces' in definition ? (definition.interfaces ?? []) : []
+  return JSON.stringify([[...new Set(keys)].sort(), interfaces.map(({ name }) => name.value).sort()])
 }
 
 const inputText = ({ name, type, defaultValue }: InputValueDefinitionNode): string =>

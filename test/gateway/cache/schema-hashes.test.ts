@@ -53,12 +53,29 @@ test.each([
   ["an input field's default", SHOP.replace('km: Int = 5', 'km: Int = 6')],
   ['a value of an enum', SHOP.replace('S M', 'S M L')],
   ['a member of a union', SHOP.replace('Product | Note', 'Product')],
-  ['a key', SHOP.replace('@key(fields: "id")', '@key(fields: "id") @key(fields: "name")')],
   ['how long a field is kept', SHOP.replace('name: String!', 'name: String! @cacheControl(maxAge: 5)')],
 ])('its own change makes another: %s', (_, shop) => {
   const after = hashesOf(shop, REVIEWS)
   expect(after.get('shop')).not.toBe(before.get('shop'))
   expect(after.get('reviews')).toBe(before.get('reviews'))
+})
+
+test.each([
+  [
+    'a key',
+    REVIEWS.replace('id: ID!  stars', 'id: ID!  isbn: ID!  stars').replace(
+      '"id")',
+      '"id") @key(fields: "isbn")',
+    ),
+  ],
+  [
+    'an interface',
+    `${REVIEWS.replace('Product @key', 'Product implements Media @key')} interface Media @key(fields: "id") { id: ID! }`,
+  ],
+])("another subgraph's change makes another, as answers are tagged otherwise: %s", (_, reviews) => {
+  const after = hashesOf(SHOP, reviews)
+  expect(after.get('shop')).not.toBe(before.get('shop'))
+  expect(after.get('reviews')).not.toBe(before.get('reviews'))
 })
 
 test('neither descriptions nor the order of things change a hash, nor that the subgraph is no longer alone', () => {
