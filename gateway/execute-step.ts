@@ -108,6 +108,7 @@ async function executeAlone(
       ...(traceparent === undefined ? {} : { traceparent }),
       ...(headersFor === undefined ? {} : { headersFor }),
       ...(cache === undefined ? {} : { cache }),
+      ...(readsKept ? {} : { isFresh: true }),
       ...(spending === undefined
         ? {}
         : { onData: (data: Data) => (actualCost = operation.cost.actual(data, variables)) }),

@@ -36,6 +36,8 @@ export interface ExecuteOptions {
   readonly headersFor?: HeadersFor
   /** Asked before a subgraph is; of this execution only. */
   readonly cache?: FetchCache
+  /** Nothing that was asked for by others will do. Default: false. */
+  readonly isFresh?: boolean
   readonly fetchesMax?: number
   readonly entitiesMax?: number
   readonly errorsMax?: number
@@ -112,6 +114,7 @@ function runOf(shape: CompiledShape, options: ExecuteOptions): Run {
     headersFor: options.headersFor,
     clients: options.clients,
     cache: options.cache,
+    isFresh: options.isFresh === true,
     entitiesMax: options.entitiesMax ?? ENTITIES_MAX,
     errors: createErrorList(options.errorsMax ?? ERRORS_MAX),
   }

@@ -96,7 +96,7 @@ export function compileFetch(
         priority: run.priority,
         ...(run.traceparent === undefined ? {} : { traceparent: run.traceparent }),
         ...(headers === undefined ? {} : { headers }),
-        ...(mustBeFresh === true && !isFresh ? { isFresh: true } : {}),
+        ...((mustBeFresh === true || run.isFresh) && !isFresh ? { isFresh: true } : {}),
       }
       return client.execute(request)
     },

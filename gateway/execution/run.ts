@@ -22,6 +22,8 @@ export interface Run {
   readonly clients: ReadonlyMap<string, SubgraphClient>
   /** Asked before a subgraph is; undefined: nothing is kept. */
   readonly cache: FetchCache | undefined
+  /** Its fetches join none that are under way. */
+  readonly isFresh: boolean
   /** Representations that one fetch may carry. */
   readonly entitiesMax: number
   readonly errors: ErrorList

@@ -75,6 +75,19 @@ describe('an answer that is kept', () => {
     expect((await ask(graph, 'Product', { id: '1' })).json.data.product.name).not.toBe('奶茶 1 of 1')
   })
 
+  test('is nothing that operators wait for either: what was asked for before they came is another’s', async () => {
+    await using graph = await keptGraph({ secret: SECRET })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    graph.gate = promise
+    const asking = [{}, bearer('olga', 'operator'), bearer('olga', 'operator'), {}].map(headers =>
+      ask(graph, 'Product', { id: '1' }, headers),
+    )
+    await until('each is under way', async () => graph.asked.length === 3)
+    resolve()
+    for (const { status } of await Promise.all(asking)) expect(status).toBe(200)
+    expect(graph.asked).toHaveLength(3)
+  })
+
   test('is found whatever the order of members, and not for other variables', async () => {
     await using graph = await keptGraph()
     await ask(graph, 'Product', { id: '1', many: { a: 1, b: [{ a: 2, b: [] }] } })

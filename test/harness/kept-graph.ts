@@ -32,6 +32,7 @@ import { createSpending } from '../../gateway/spending.ts'
 import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
 import { createMetrics } from '../../gateway/telemetry/metrics.ts'
 import { nowMs } from '../../protocol/deadline.ts'
+import { SharingClient } from '../../protocol/sharing-client.ts'
 import type { SubgraphAnswer, SubgraphClient, SubgraphRequest } from '../../protocol/subgraph-client.ts'
 import { supergraphOf } from './foreign-graph.ts'
 import { silent } from './postgres.ts'
@@ -142,7 +143,7 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
   async function graphOf(sdl: string): Promise<Graph> {
     const supergraphSdl = supergraphOf({ shop: { sdl, url: 'http://shop.invalid/graphql' } })
     const graph = await buildGraph({ supergraphSdl, manifest: options.manifest ?? MANIFEST }, undefined, {
-      clients: () => client,
+      clients: () => new SharingClient(client),
       limits: DEFAULT_LIMITS,
       urlOf: ({ url }) => url,
       overrideLabels: new Set(),
