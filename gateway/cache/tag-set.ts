@@ -47,14 +47,17 @@ export class TagSet {
     if (++this.#count > this.#keysMax) this.#collapse(this.#largest())
   }
 
-  /** A tag that came as a whole, `Product` or `Product:42`; of what is no tag: everything. */
+  /**
+   * A tag that came as a whole, `Product` or `Product:42`; of what is no scalar: everything. Text that nothing carries,
+   * such as one with a blank, is left out: who mistypes a tag has not asked for everything to be void.
+   */
   addText(value: unknown): void {
-    const text = keyText(value)
+    const text = scalarText(value)
     const end = text?.indexOf(':') ?? -1
-    if (text === undefined || text.length > TAG_CHARACTERS_MAX) this.add(EVERYTHING)
-    else if (end > 0 && text !== `${text.slice(0, end)}:*`)
-      this.addKey(text.slice(0, end), text.slice(end + 1))
-    else this.add(text)
+    const prefix = text?.slice(0, Math.max(end, 0)) ?? ''
+    if (text === undefined || text === EVERYTHING) this.add(EVERYTHING)
+    else if (isTag(prefix) && text !== `${prefix}:*`) this.addKey(prefix, text.slice(end + 1))
+    else if (isTag(text)) this.add(text)
   }
 
   list(): string[] {
@@ -85,11 +88,15 @@ export class TagSet {
 }
 
 function keyText(key: unknown): string | undefined {
-  const text =
-    typeof key === 'string'
-      ? key
-      : typeof key === 'number' || typeof key === 'boolean' || typeof key === 'bigint'
-        ? String(key)
-        : ''
-  return text !== '*' && VISIBLE.test(text) ? text : undefined
+  const text = scalarText(key)
+  return text !== undefined && text !== '*' && VISIBLE.test(text) ? text : undefined
 }
+
+function scalarText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint'
+    ? String(value)
+    : undefined
+}
+
+const isTag = (text: string): boolean => text.length <= TAG_CHARACTERS_MAX && VISIBLE.test(text)

@@ -590,6 +590,14 @@ describe('what a mutation makes void', () => {
     expect(named(...hundred)).toEqual(hundred)
     expect(named(...hundred, 'Product:100')).toEqual(['*'])
     expect(named('*', 'Product:1')).toEqual(['*'])
+    expect(named({ no: 'scalar' })).toEqual(['*'])
+    // What is no tag voids what carries all of its prefix for that very reason, and nothing else.
+    expect(named('a b', 'x'.repeat(257), ' ', 'a b:c')).toEqual([])
+    expect(named('Product:a b', `Shop:${'x'.repeat(256)}`, 'campaigns')).toEqual([
+      'campaigns',
+      'Product:*',
+      'Shop:*',
+    ])
     expect(named()).toEqual([])
     expect(forget({}, { forget: true })).toEqual([])
   })
