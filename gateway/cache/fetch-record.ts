@@ -8,7 +8,7 @@ export interface FetchTrace {
   readonly fields: readonly string[]
   /** SKIP: it was neither looked for nor kept. */
   readonly result: 'HIT' | 'STALE' | 'MISS' | 'DEDUPE' | 'SKIP'
-  /** Of the oldest. */
+  /** Of the oldest, whole milliseconds. */
   readonly ageMs?: number
   /** Entities. */
   readonly count?: number

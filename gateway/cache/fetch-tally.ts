@@ -56,7 +56,7 @@ export class FetchTally {
         subgraph,
         fields: [...new Set(lines.map(({ field }) => field))],
         result,
-        ...(ages.length === 0 ? {} : { ageMs: Math.max(...ages) }),
+        ...(ages.length === 0 ? {} : { ageMs: Math.round(Math.max(...ages)) }),
         count: lines.reduce((sum, { count }) => sum + count, 0),
       })
     }

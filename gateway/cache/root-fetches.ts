@@ -159,7 +159,7 @@ export function createRootFetches(keeping: Keeping, flightsMax: number): RootFet
       subgraph: fetch.service,
       fields: plan.policy.fields,
       result,
-      ...(ageMs === undefined ? {} : { ageMs }),
+      ...(ageMs === undefined ? {} : { ageMs: Math.round(ageMs) }),
     })
   }
 

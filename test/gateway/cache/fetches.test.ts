@@ -98,7 +98,7 @@ describe('the record of an execution', () => {
     const { caching, clock } = keptFetches({ policies })
     await askRoot(caching, A, send)
     await caching.begin().entities(ENTITIES, asker(), {}, [listOf(['1'])], send)
-    clock.forward(FRESH_MS)
+    clock.forward(FRESH_MS + 0.25)
     const run = fits(caching.begin({ isTraced: true })) as FetchRun
     await askRoot(caching, A, send, { run })
     await askRoot(caching, B, send, { run })
