@@ -2,11 +2,11 @@ import type { AddressInfo, Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { FastifyInstance } from 'fastify'
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import { SharingClient } from '../protocol/sharing-client.ts'
 import { createAddressOf } from './address.ts'
 import { createApolloDoor } from './apollo-door.ts'
-import { openCaching } from './caching.ts'
+import { type Caching, openCaching } from './caching.ts'
 import { createCompress } from './compression.ts'
 import { cacheRoutes } from './control/cache-routes.ts'
 import { limitsRoutes, shownInHealth } from './control/limits-routes.ts'
@@ -37,6 +37,7 @@ import { createApp, laneHeaders, requestIds } from './server.ts'
 import { createSpending, REFUSALS } from './spending.ts'
 import { statusRoutes } from './status-routes.ts'
 import type { Subgraph, Supergraph } from './supergraph/supergraph.ts'
+import type { BudgetStore } from './surge/budgets.ts'
 import { createMemoryBudgets } from './surge/memory-budgets.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { addSpendingMetrics } from './telemetry/spending-metrics.ts'
@@ -76,12 +77,34 @@ const CLOSE_IDLE_EVERY_MS = 50
 
 /**
  * Builds a gateway; nothing listens yet.
- * @throws Error naming what is wrong with the supergraph, an operation, a subgraph without a client, or a limit.
+ * @throws Error naming what is wrong with the supergraph, an operation, a subgraph without a client, or a limit; nothing
+ * is left open then, the budgets included.
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const { production = true, logger = pino({ level: 'silent' }) } = options
-  const { introspection = !production, explorers = !production, queryPlans = !production } = options
+  const { cache, redis, logger = pino({ level: 'silent' }) } = options
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits }
+  // Both wait for a Redis that does not answer, and the start for them no longer than for one.
+  const opening = [
+    openCaching({ cache, redis, requestMsMax: limits.requestMsMax, logger }),
+    Promise.resolve(options.budgets ?? createMemoryBudgets()),
+  ] as const
+  try {
+    return await buildGateway({ ...options, logger, limits }, ...(await Promise.all(opening)))
+  } catch (error) {
+    for (const opened of await Promise.allSettled(opening))
+      if (opened.status === 'fulfilled') await opened.value.close()
+    throw error
+  }
+}
+
+interface BuiltOptions extends GatewayOptions {
+  readonly logger: Logger
+  readonly limits: GatewayLimits
+}
+
+async function buildGateway(options: BuiltOptions, caching: Caching, budgets: BudgetStore): Promise<Gateway> {
+  const { production = true, logger, limits } = options
+  const { introspection = !production, explorers = !production, queryPlans = !production } = options
   assertLimits(limits)
   const cost = costSettingsOf(options.cost ?? {})
   const addressOf = createAddressOf(options.trustedProxies)
@@ -92,13 +115,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     logger.error({ operation, reason }, 'an operation ended the planner; it is refused from now on')
   const planners = { ofClients: planHost.planner(onDeath), ofSwaps: planHost.planner(onDeath, true) }
   const pricing = { listSize: cost.listSize, listSizes: listSizesOf(cost) }
-  const { safelist = 'off', cache, redis } = options
+  const { safelist = 'off' } = options
   const findsEqual = safelist === 'audit' || safelist === 'enforce'
-  // Both wait for a Redis that does not answer, and the start for them no longer than for one.
-  const [caching, budgets] = await Promise.all([
-    openCaching({ cache, redis, requestMsMax: limits.requestMsMax, logger }),
-    options.budgets ?? createMemoryBudgets(),
-  ])
   const graphOptions = {
     findsEqual,
     caching: caching.answers,
@@ -110,10 +128,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     pricing,
   }
   const metrics = createMetrics(() => graph.current.clients.values())
-  const first = await buildGraph(source, undefined, graphOptions).catch(async (error: unknown) => {
-    await caching.close()
-    throw error
-  })
+  const first = await buildGraph(source, undefined, graphOptions)
   const graph = serveGraph(first, source, {
     ...graphOptions,
     requestMsMax: limits.requestMsMax,
