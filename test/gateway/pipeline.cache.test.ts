@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { admit, type Incoming, type RequestState, run } from '../../gateway/pipeline.ts'
+import { nowMs } from '../../protocol/deadline.ts'
 import { Fault } from '../../protocol/fault.ts'
 import {
   FRESH_MS,
@@ -152,6 +153,14 @@ describe('an answer that is kept', () => {
   })
 })
 
+test('an answer that is kept is counted as every answer is', async () => {
+  await using graph = await keptGraph()
+  for (let i = 0; i < 3; i++) await ask(graph, 'Product', { id: '1' })
+  expect(await graph.stages.metrics.text()).toContain(
+    'spillway_requests_total{door="express",operation="Product",code="OK"} 3',
+  )
+})
+
 describe('the order of the steps', () => {
   // What it may cost at most is what a bucket holds at first.
   const cost = (max: number): object => ({
@@ -189,6 +198,24 @@ describe('the order of the steps', () => {
     expect([graph.asked.length, graph.answers.entries]).toEqual([0, 0])
   })
 
+  test.each(['throws', 'rejects'])(
+    'nothing is answered whose point cannot be asked for: it %s',
+    async how => {
+      await using graph = await keptGraph({ cost: cost(6) })
+      await ask(graph, 'Product', { id: '1' })
+      const away = new Fault('UNAVAILABLE', 'away')
+      const reservePoint = (): Promise<never> => {
+        if (how === 'rejects') return Promise.reject(away)
+        throw away
+      }
+      const stages = { ...graph.stages, spending: { ...graph.stages.spending!, reservePoint } }
+      const state = (await admit(stages, incomingOf('Product'))) as RequestState
+      const { errors, json } = await run(stages, state, state.operation!, { id: '1' }, 'json')
+      expect([errors?.map(({ message }) => message), json]).toEqual([['away'], undefined])
+      expect(graph.asked).toHaveLength(1)
+    },
+  )
+
   test('what is counted as spent is one point a hit', async () => {
     await using graph = await keptGraph({ cost: { mode: 'measure' } })
     await ask(graph, 'Products', { first: 6 })
@@ -221,6 +248,52 @@ describe('what is stale', () => {
     await ask(graph, 'Products', { first: 6 })
     await until('the refresh has come', async () => graph.asked.length === 2)
     expect([graph.stages.spending!.estimated, graph.stages.spending!.actual]).toEqual([7, 7])
+  })
+
+  test('is asked for again in time of its own, in nobody’s trace, whoever wants to know where it came from', async () => {
+    await using graph = await keptGraph()
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+    const headers = { traceparent, 'spillway-cache-debug': '1' }
+    const state = (await admit(graph.stages, {
+      ...incomingOf('Product'),
+      headers,
+      traceparent,
+    })) as RequestState
+    const late = { ...state, deadlineMs: nowMs() + 1 }
+    await ask(graph, 'Product', { id: '1' })
+    graph.pass(FRESH_MS)
+    const stale = await run(graph.stages, late, state.operation!, { id: '1' }, 'json')
+    expect(stale.extensions?.cache).toMatchObject({ response: 'STALE' })
+    await until('it is renewed', async () => isRenewed(graph))
+    expect(graph.asked).toHaveLength(2)
+    expect(graph.asked[1]).not.toHaveProperty('traceparent')
+    expect(graph.asked[1]!.deadlineMs).toBeGreaterThan(state.deadlineMs)
+  })
+
+  test('is renewed or not, as its refresh says, which is counted as nobody’s request', async () => {
+    await using graph = await keptGraph({ cost: { mode: 'measure' } })
+    await ask(graph, 'Product', { id: '1' })
+    graph.pass(FRESH_MS)
+    const refreshes: (() => Promise<boolean>)[] = []
+    const { current } = graph.stages.graph
+    Object.assign(current.caching!.responses, {
+      refresh: (_: unknown, execute: () => Promise<boolean>) => void refreshes.push(execute),
+    })
+    await ask(graph, 'Product', { id: '1' })
+    graph.failure = new Fault('SUBGRAPH_UNREACHABLE', 'away')
+    expect(await refreshes[0]!()).toBe(false)
+    graph.failure = undefined
+    const { promise, resolve } = Promise.withResolvers<void>()
+    graph.gate = promise
+    graph.asked.length = graph.events.length = 0
+    // What another asks for meanwhile may be joined.
+    await graph.tags.invalidate(['Product'])
+    const other = ask(graph, 'Product', { id: '1' })
+    await until('it is under way', async () => graph.asked.length === 1)
+    const renewing = refreshes[0]!()
+    resolve()
+    expect([await renewing, (await other).status]).toEqual([true, 200])
+    expect([graph.events, graph.asked.length]).toEqual([['miss Product'], 1])
   })
 
   test('goes on answering while the subgraph fails, which is tried again a second later at the soonest', async () => {
@@ -365,6 +438,18 @@ describe('who asks by spillway-cache-debug is told where the answer came from', 
     expect(graph.events).toContain('skip Product debug')
   })
 
+  test('and nobody else: who asks beside it is neither told, nor kept from being told', async () => {
+    await using graph = await keptGraph()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    graph.gate = promise
+    const asking = [DEBUG, {}, DEBUG].map(headers => ask(graph, 'Product', { id: '1' }, headers))
+    await until('each has begun', async () => graph.events.length === 3)
+    resolve()
+    const told = (await Promise.all(asking)).map(({ json }) => json.extensions?.cache.response)
+    expect(told).toEqual(['MISS', undefined, 'MISS'])
+    expect(graph.asked).toHaveLength(1)
+  })
+
   test('of what is kept: fresh, then stale, with its age', async () => {
     await using graph = await keptGraph()
     await ask(graph, 'Product', { id: '1' })
@@ -376,10 +461,10 @@ describe('who asks by spillway-cache-debug is told where the answer came from', 
       fetches: [],
     })
     graph.failure = new Fault('SUBGRAPH_UNREACHABLE', 'away')
-    graph.pass(1)
+    graph.pass(8)
     expect(await told(graph, 'Product', { id: '1' })).toEqual({
       response: 'STALE',
-      ageMs: FRESH_MS,
+      ageMs: FRESH_MS + 7,
       freshMs: 0,
       fetches: [],
     })

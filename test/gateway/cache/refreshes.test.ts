@@ -62,6 +62,15 @@ test('no more are under way than may be', async () => {
   expect(start('c')).toBeDefined()
 })
 
+test('a key that has failed again is not the oldest', async () => {
+  const { pass, start } = stand({ failedMax: 2 })
+  for (const key of ['a', 'b']) await start(key)!(false)
+  pass(1_000)
+  for (const key of ['a', 'c']) await start(key)!(false)
+  expect(start('a')).toBeUndefined()
+  expect(start('c')).toBeUndefined()
+})
+
 test('of failures that are too many the oldest is forgotten', async () => {
   const { start } = stand({ failedMax: 2 })
   for (const key of ['a', 'b', 'a', 'c']) await start(key)?.(false)
