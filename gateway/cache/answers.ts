@@ -5,6 +5,7 @@ import type { Entry, Tier } from './entry.ts'
 import type { FleetTime } from './entry-codec.ts'
 import { MemoryStore } from './memory-store.ts'
 import type { RedisGate } from './redis-gate.ts'
+import type { RedisRoom } from './redis-room.ts'
 import type { StoreRedis } from './redis-store.ts'
 import { RedisTier } from './redis-tier.ts'
 import type { Tags } from './tags.ts'
@@ -58,7 +59,12 @@ export interface AnswersOptions {
   readonly memory?: boolean
   /** Default: nothing is shared. */
   readonly shared?:
-    | { readonly redis: StoreRedis; readonly gate: RedisGate; readonly fleetTime: FleetTime }
+    | {
+        readonly redis: StoreRedis
+        readonly gate: RedisGate
+        readonly room: RedisRoom
+        readonly fleetTime: FleetTime
+      }
     | undefined
   /** Default: `nowMs`. */
   readonly clock?: () => number
@@ -73,7 +79,7 @@ export interface AnswerStore extends Answers {
   kept(): Iterable<LabelCounts>
   /** Values in Redis that were damaged or none of ours; each was deleted. */
   readonly corrupt: number
-  /** Entries that Redis was not given, since this process had as much there as it may. */
+  /** Entries that Redis was not given: this process had as much there as it may, or Redis had no room. */
   readonly unshared: number
   /** That this process has in Redis, as far as it knows. */
   readonly sharedBytes: number

@@ -4,6 +4,7 @@ import { nowMs } from '../../protocol/deadline.ts'
 import type { Entry } from './entry.ts'
 import { createEntryCodec, type EntryCodec, type FleetTime } from './entry-codec.ts'
 import type { RedisGate } from './redis-gate.ts'
+import type { RedisRoom } from './redis-room.ts'
 import { RedisStore, type StoreRedis } from './redis-store.ts'
 import { SharedAllowance } from './shared-allowance.ts'
 import type { Tags } from './tags.ts'
@@ -12,6 +13,7 @@ export interface RedisTierOptions {
   /** Belongs to whoever made it: nothing here closes it. */
   readonly redis: StoreRedis
   readonly gate: RedisGate
+  readonly room: RedisRoom
   readonly tags: Pick<Tags, 'now' | 'holds' | 'holdsAnywhere'>
   readonly fleetTime: FleetTime
   /** Of what this process has in Redis at once. */
@@ -49,6 +51,7 @@ export class RedisTier {
   readonly #compressed = new Map<string, Entry>()
   #isWriting = false
   #corrupt = 0
+  #roomless = 0
 
   constructor(options: RedisTierOptions) {
     const { redis, gate, fleetTime, compressBytesMin, entriesMax, sharedBytesMax, clock = nowMs } = options
@@ -74,9 +77,9 @@ export class RedisTier {
     return this.#corrupt
   }
 
-  /** Entries that were not written, since this process had as many there as it may. */
+  /** Entries that were not written: this process had as much there as it may, or Redis had no room. */
   get refused(): number {
-    return this.#allowance.refused
+    return this.#allowance.refused + this.#roomless
   }
 
   /** That this process has there, as far as it knows. */
@@ -187,8 +190,10 @@ export class RedisTier {
   #write(key: string, { staleUntilMs }: Entry, value: Buffer | undefined): void {
     const ttlMs = staleUntilMs - this.#clock()
     if (value === undefined || ttlMs <= 0) return
-    const bytes = value.length + PREFIX.length + key.length + ENTRY_BYTES
-    if (this.#allowance.take(key, bytes, staleUntilMs)) void this.#keyv.set(key, value, Math.max(1, ttlMs))
+    const bytes = value.length + PREFIX.length + Buffer.byteLength(key) + ENTRY_BYTES
+    if (!this.#options.room.take(bytes)) this.#roomless++
+    else if (this.#allowance.take(key, bytes, staleUntilMs))
+      void this.#keyv.set(key, value, Math.max(1, ttlMs))
   }
 }
 

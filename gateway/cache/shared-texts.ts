@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { Keyv } from 'keyv'
 import type { RedisGate } from './redis-gate.ts'
+import type { RedisRoom } from './redis-room.ts'
 import { RedisStore, type StoreRedis } from './redis-store.ts'
 
 /** Texts of operations by their SHA-256 in hex, that all gateways know. Nothing here rejects. */
@@ -16,9 +17,11 @@ export interface SharedTextStore {
 /** Of a text that nobody registers again. */
 const TTL_MS = 24 * 60 * 60 * 1_000
 const PREFIX = 'spillway:apq:'
+/** What a text takes in Redis beside itself. */
+const ENTRY_BYTES = 256
 
 /** @param redis belongs to whoever made it: nothing here closes it. */
-export function createSharedTexts(redis: StoreRedis, gate: RedisGate): SharedTextStore {
+export function createSharedTexts(redis: StoreRedis, gate: RedisGate, room: RedisRoom): SharedTextStore {
   const store = new RedisStore({ redis, gate, prefix: PREFIX })
   const keyv = new Keyv<Buffer>({ store, serialization: false, checkExpired: false, ttl: TTL_MS })
   return {
@@ -33,7 +36,8 @@ export function createSharedTexts(redis: StoreRedis, gate: RedisGate): SharedTex
       return undefined
     },
     set(key, text) {
-      void keyv.set(key, Buffer.from(text))
+      const bytes = Buffer.from(text)
+      if (room.take(bytes.length + ENTRY_BYTES)) void keyv.set(key, bytes)
     },
   }
 }

@@ -3,6 +3,7 @@ import { type AnswerStore, type AnswersBounds, createAnswers } from './answers.t
 import { BoundedMap } from './bounded-map.ts'
 import type { FleetTime } from './entry-codec.ts'
 import { createRedisGate } from './redis-gate.ts'
+import { RedisRoom } from './redis-room.ts'
 import type { StoreRedis } from './redis-store.ts'
 import { createSharedTexts, type SharedTextStore } from './shared-texts.ts'
 import type { Tags } from './tags.ts'
@@ -61,8 +62,9 @@ const DEFAULT_TEXTS: TextsBounds = Object.freeze({ textsMax: 10_000, charsMax: 1
 
 export function openStores({ redis, answers, texts, ...options }: StoresOptions): Stores {
   const gate = redis && createRedisGate({ redis, ...options })
+  const room = redis && gate && new RedisRoom({ redis, gate })
   const fleetTime = answers?.fleetTime
-  const shared = redis && gate && fleetTime && { redis, gate, fleetTime }
+  const shared = redis && gate && room && fleetTime && { redis, gate, room, fleetTime }
   const { textsMax, charsMax } = { ...DEFAULT_TEXTS, ...texts }
   return {
     answers: answers && createAnswers({ ...answers, shared }),
@@ -72,7 +74,7 @@ export function openStores({ redis, answers, texts, ...options }: StoresOptions)
         bytesMax: 2 * charsMax,
         bytesOf: ({ text }) => 2 * text.length,
       }),
-      shared: redis && gate && createSharedTexts(redis, gate),
+      shared: redis && gate && room && createSharedTexts(redis, gate, room),
     },
     get failures() {
       return gate?.failures ?? 0

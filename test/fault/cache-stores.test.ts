@@ -139,7 +139,7 @@ test('one node of a cluster stalled: what the others have is found, and all of i
 })
 
 test('a Redis without memory left answers what it has, and is told of once', async () => {
-  await using server = await startRedis(['--maxmemory', '2mb', '--maxmemory-policy', 'noeviction'])
+  await using server = await startRedis(['--maxmemory', '100mb', '--maxmemory-policy', 'noeviction'])
   const redis = await connectedRedis(server.url)
   try {
     const one = openAnswers({
@@ -150,14 +150,45 @@ test('a Redis without memory left answers what it has, and is told of once', asy
     })
     one.answers.set('Product first', entryOf(one, 'first'), true)
     await until('the first', () => one.answers.get('Product first', true))
-    let count = 0
-    await until('writes to be refused', () => {
-      for (let i = 0; i < 50; i++)
-        one.answers.set(`Product ${count++}`, entryOf(one, 'x'.repeat(20_000)), true)
-      return one.stores.failures > 100
-    })
+    // Room was found there a moment ago.
+    await server.ask('CONFIG', 'SET', 'maxmemory', '1')
+    for (const key of KEYS) one.answers.set(key, entryOf(one, 'second'), true)
+    await until('writes to be refused', () => one.stores.failures === KEYS.length)
     expect((await one.answers.get('Product first', true))?.entry.value).toBe('first')
     expect([one.lines, one.errors.length]).toEqual([['cache: Redis refuses a command'], 1])
+  } finally {
+    redis.disconnect()
+  }
+})
+
+test('gateways that have never heard of each other leave half of Redis to what requests may spend', async () => {
+  await using server = await startRedis(['--maxmemory', '20mb', '--maxmemory-policy', 'noeviction'])
+  const redis = await connectedRedis(server.url)
+  const usedBytes = async (): Promise<number> =>
+    Number(/used_memory:(\d+)/.exec(await server.ask('INFO', 'memory'))?.[1])
+  try {
+    const fleet = fleetOfTags(handClock())
+    // One after another, as well as one that is started again and again: 8 times 8 MB.
+    for (let gateway = 0; gateway < 8; gateway++) {
+      const one = openAnswers({
+        member: fleet.join(),
+        redis,
+        memory: false,
+        bounds: { sharedBytesMax: 8_000_000, compressBytesMin: 1_000_000 },
+      })
+      let count = 0
+      await until('Redis to be given nothing more', async () => {
+        for (let i = 0; i < 10; i++)
+          one.answers.set(`Product ${gateway} ${count++}`, entryOf(one, 'x'.repeat(20_000)), true)
+        await server.ask('PING')
+        return one.answers.unshared > 200
+      })
+      expect(one.stores.failures).toBe(0)
+    }
+    // What is on its way when it is looked at counts at the next look.
+    expect(await usedBytes()).toBeLessThan(13_000_000)
+    expect(await usedBytes()).toBeGreaterThan(7_000_000)
+    expect(await server.ask('SET', 'budget', 'x'.repeat(1_000_000))).toBe('OK')
   } finally {
     redis.disconnect()
   }

@@ -4,6 +4,7 @@ import { createAnswers } from '../../../gateway/cache/answers.ts'
 import { createFetchCaching, type FetchCaching } from '../../../gateway/cache/fetches.ts'
 import { type FleetTags, openFleetTags } from '../../../gateway/cache/fleet-tags.ts'
 import { createRedisGate } from '../../../gateway/cache/redis-gate.ts'
+import { RedisRoom } from '../../../gateway/cache/redis-room.ts'
 import { disconnectRedis, type RedisClient } from '../../../gateway/redis/redis-connection.ts'
 import { silent, until } from '../../harness/postgres.ts'
 import { startRedis, type TestRedis } from '../../harness/redis.ts'
@@ -38,7 +39,8 @@ async function gateway(server: TestRedis): Promise<Gateway> {
     compressBytesMin: 1_000,
   }
   const gate = createRedisGate({ redis, logger: silent, waitMsMax: WAIT_MS_MAX })
-  const answers = createAnswers({ bounds, tags, shared: { redis, gate, fleetTime: tags } })
+  const room = new RedisRoom({ redis, gate })
+  const answers = createAnswers({ bounds, tags, shared: { redis, gate, room, fleetTime: tags } })
   const policies = policiesOf()
   const options = { policies, answers, tags, watch: new ToldWatch(), refreshMsMax: 1_000 }
   return { caching: createFetchCaching(options), tags, redis }
