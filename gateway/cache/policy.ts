@@ -229,7 +229,10 @@ function writtenScopes(document: DocumentNode): ReadonlyMap<string, Scope> {
   return scopes
 }
 
-/** The types of which something that is kept may tell: a field leads to them, or a leaf of theirs is kept. */
+/**
+ * The types of which something that is kept may tell: a field leads to them, or one of theirs is kept, by itself if need
+ * be, as an entity's is that was led to by what is not.
+ */
 function keptTypes(types: ComposedTypes, hints: CacheHints): ReadonlySet<string> {
   const kept = new Set<string>()
   for (const type of types.names) {
@@ -237,7 +240,8 @@ function keptTypes(types: ComposedTypes, hints: CacheHints): ReadonlySet<string>
     for (const [name, field] of types.fieldsOf(type)) {
       if ((hints.hintOf(type, name)?.freshMs ?? 0) <= 0) continue
       const isLeaf = !types.isComposite(field.type)
-      for (const found of isLeaf ? [type] : [field.type, ...types.membersOf(field.type)]) kept.add(found)
+      if (isLeaf || types.isEntity(type)) kept.add(type)
+      if (!isLeaf) for (const found of [field.type, ...types.membersOf(field.type)]) kept.add(found)
     }
   }
   return kept

@@ -34,7 +34,7 @@ const SHOP = `
   }
   type Shop implements Node @key(fields: "id") @cacheControl(maxAge: 300, scope: PUBLIC) { id: ID!  name: String }
   type Pair @key(fields: "a b") @cacheControl(maxAge: 60, scope: PUBLIC) { a: ID!  b: ID! }
-  type Coupon @key(fields: "id") { id: ID!  product: Product }
+  type Coupon @key(fields: "id") { id: ID!  product: Product @cacheControl(maxAge: 0) }
   type Shopper @key(fields: "id") { id: ID!  name: String }
   type Sealed @policy(policies: [["p"]]) { a: Int }
   union Any @cacheControl(maxAge: 20, scope: PUBLIC) = Product | Shop
@@ -541,6 +541,27 @@ describe('what a mutation makes void', () => {
     expect(ofMutation('mutation { claim(input: {id: 1}) { coupon { id product { id } } } }')).toBeUndefined()
     expect(ofMutation('mutation { forget }')).toBeUndefined()
     expect(ofMutation('{ product(id: 1) { id } }')).toBeUndefined()
+  })
+
+  test('is an entity of which nothing may be kept but what it leads to', () => {
+    const policies = createCachePolicies(
+      annotated({
+        shop: `
+          type Mutation { move: Product }
+          type Product @key(fields: "id") { id: ID!  shop: Shop }
+          type Shop @cacheControl(maxAge: 60, scope: PUBLIC) { name: String }`,
+        other: 'type Query { any: Product }  type Product @key(fields: "id", resolvable: false) { id: ID! }',
+      }),
+    )
+    const fetch = fetchOf(
+      'query($r: [_Any!]!) { _entities(representations: $r) { ... on Product { shop { name } } } }',
+    )
+    const kept = policies
+      .ofEntities(fetch, '_entities')!
+      .tagsOf({ shop: null }, {}, { __typename: 'Product', id: '1' })
+    const voided = policies.ofMutation(fetchOf('mutation { move { id } }'))!({}, { move: { id: '1' } })
+    expect(kept).toContain('Product:1')
+    expect(voided).toEqual(['Product:1'])
   })
 
   test('is nothing where the table says so', () => {
