@@ -36,6 +36,10 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
     if (fetch.isFresh)
       for (const { plan, field } of slots) if (plan !== undefined) skip(watch, plan, field, 'not-fresh')
     flights.refresh(entities, progress.stale)
+    if (open.length === 0) {
+      tell(progress)
+      return progress.whole.whole()
+    }
     const { tick } = tags.now()
     const waiting = flights.board(entities, open, 0)
     for (const { slot, isJoined } of waiting)
@@ -55,7 +59,8 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
 
   /** Serves what is kept; whatever is not there or of no use is left. */
   async function missing(progress: Progress, slots: readonly Slot[]): Promise<readonly Slot[]> {
-    const here = slots.filter(slot => !isServed(progress, slot, peek(slot)))
+    const atMs = clock()
+    const here = slots.filter(slot => !isServed(progress, slot, peek(slot), atMs))
     const elsewhere = here.filter(({ key, plan }) => plan?.isShared === true && !flights.has(key))
     if (elsewhere.length === 0) return here
     const founds = await answers.getMany(
@@ -63,8 +68,9 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
       true,
     )
     const found = new Map(elsewhere.map((slot, i) => [slot, founds[i]]))
+    const laterMs = clock()
     // Memory again too: what was on its way, here or for another, may have come meanwhile.
-    return here.filter(slot => !isServed(progress, slot, found.get(slot) ?? peek(slot)))
+    return here.filter(slot => !isServed(progress, slot, found.get(slot) ?? peek(slot), laterMs))
   }
 
   function peek({ key, plan }: Slot): Found | undefined {
@@ -72,15 +78,15 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
     return entry && { entry, tier: 'memory' }
   }
 
-  function isServed(progress: Progress, slot: Slot, found: Found | undefined): boolean {
+  function isServed(progress: Progress, slot: Slot, found: Found | undefined, atMs: number): boolean {
     if (found === undefined) return false
-    const isFresh = clock() < found.entry.freshUntilMs
+    const isFresh = atMs < found.entry.freshUntilMs
     if (!isFresh && progress.entities.isRefresh) {
       slot.stale = found
       return false
     }
     if (!isFresh) progress.stale.push(slot)
-    serve(progress, slot, found, isFresh ? 'HIT' : 'STALE')
+    serve(progress, slot, found, isFresh ? 'HIT' : 'STALE', atMs)
     return true
   }
 
@@ -89,9 +95,10 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
     slot: Slot,
     found: Found,
     result: 'HIT' | 'STALE',
+    atMs: number,
   ): void {
     whole.put(slot.l, slot.index, found.entry.value)
-    tally.add(result, slot.field, clock() - found.entry.born.atMs, found.tier)
+    tally.add(result, slot.field, atMs - found.entry.born.atMs, found.tier)
     entities.recording.add(found.entry, slot.plan!.policy.scope)
   }
 
@@ -143,8 +150,9 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
 
   function fail(progress: Progress, slot: Slot, reason: unknown): void {
     const { stale } = slot
-    if (stale !== undefined && clock() < stale.entry.staleUntilMs) {
-      serve(progress, slot, stale, 'STALE')
+    const atMs = clock()
+    if (stale !== undefined && atMs < stale.entry.staleUntilMs) {
+      serve(progress, slot, stale, 'STALE', atMs)
       return
     }
     progress.whole.miss(slot.l, slot.index, reason)
