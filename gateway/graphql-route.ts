@@ -131,6 +131,8 @@ export function graphqlRoute(
       crossOriginOpenerPolicy: false,
       crossOriginResourcePolicy: false,
     })
+    // What a program is answered at the same address may be kept: no cache shall give one for the other.
+    reply.header('cache-control', 'no-store')
     return await apollo.handle(request, reply)
   }
 }

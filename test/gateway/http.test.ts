@@ -307,6 +307,8 @@ test('a browser gets the page whatever else it accepts, and nothing is run for i
       headers: { ...JSON_TYPE, accept },
     })
     expect([response.statusCode, response.headers['content-type']]).toEqual([200, 'text/html'])
+    // Programs get JSON at the same address.
+    expect(response.headers['cache-control']).toBe('no-store')
   }
   expect(graph.executed).toEqual([])
   await graph.gateway.close()
