@@ -59,6 +59,8 @@ const NODE = {
   // What was under way when a connection broke fails at once, and is not sent again: it may have been carried out.
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
+  // After a failover the address may be another server's by now, and the one before stays connected.
+  reconnectOnError: ({ message }) => message.startsWith('READONLY'),
   connectionName: 'spillway',
 } satisfies RedisOptions
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { connectRedis, disconnectRedis } from '../../../gateway/redis/redis-connection.ts'
 import { startRedis } from '../../harness/redis.ts'
@@ -32,6 +34,28 @@ describe('a connection to Redis', () => {
     server.stall()
     await expect(redis.get('a')).rejects.toThrow()
     await disconnectRedis(redis)
+  })
+
+  it('looks for another server at its address when this one may no longer be written to', async () => {
+    await using before = await startRedis()
+    await using after = await startRedis()
+    let { port } = before
+    const address = createServer(socket => {
+      const server = connect(port, '127.0.0.1')
+      for (const end of [socket, server])
+        end.on('error', () => {}).on('close', () => [socket, server].map(other => other.destroy()))
+      socket.pipe(server).pipe(socket)
+    })
+    await once(address.listen(0, '127.0.0.1'), 'listening')
+    const redis = connectRedis(`redis://127.0.0.1:${(address.address() as AddressInfo).port}`)
+    await redis.connect()
+    await redis.set('a', '1')
+    port = after.port
+    await before.ask('REPLICAOF', '127.0.0.1', `${after.port}`)
+    await expect.poll(() => redis.set('a', '2').catch(() => 'not yet'), { timeout: 30_000 }).toBe('OK')
+    expect(await after.ask('GET', 'a')).toBe('2')
+    await disconnectRedis(redis)
+    address.close()
   })
 
   it('is given up when the server says no goodbye', async () => {
