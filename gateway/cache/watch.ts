@@ -81,17 +81,26 @@ interface Counted extends FieldCounts {
 
 /** Counts by field what the parts of the cache tell, and passes it on. */
 export function createWatch({ hooks = {}, logger }: WatchOptions): Watch {
-  const fields = new Map<string, Counted>()
+  const fields: Counted[] = []
+  /** Not by one text of both, which would have to be written at each event. */
+  const byLevel: Readonly<Record<CacheLevel, Map<string, Counted>>> = {
+    response: new Map(),
+    root: new Map(),
+    entity: new Map(),
+  }
   let errors = 0
   let isTold = false
 
   function countsOf({ level, field }: CacheEvent): Counted {
-    const key = `${level} ${field}`
-    const known = fields.get(key)
+    const ofLevel = byLevel[level]
+    const known = ofLevel.get(field)
     if (known !== undefined) return known
-    const name = fields.size < FIELDS_MAX ? field : 'other'
-    const counted = fields.get(`${level} ${name}`) ?? noCounts(level, name)
-    fields.set(`${level} ${name}`, counted)
+    const name = fields.length < FIELDS_MAX ? field : 'other'
+    let counted = ofLevel.get(name)
+    if (counted === undefined) {
+      fields.push((counted = noCounts(level, name)))
+      ofLevel.set(name, counted)
+    }
     return counted
   }
 
@@ -141,9 +150,7 @@ export function createWatch({ hooks = {}, logger }: WatchOptions): Watch {
       errors++
       tell(hooks.onError, error)
     },
-    get fields() {
-      return fields.values()
-    },
+    fields,
     get errors() {
       return errors
     },
