@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { type GraphQLSchema, isCompositeType } from 'graphql'
+import { type GraphQLSchema, isAbstractType, isCompositeType } from 'graphql'
 import { z } from 'zod'
 import { Fault } from '../../protocol/fault.ts'
 import { expecting } from '../config-file.ts'
@@ -39,8 +39,8 @@ const invalidationSchema = z.strictObject(
  *     GET  /control/cache
  *     POST /control/cache/invalidations   {"tags": ["Product:product_42"], "types": ["Shop"], "everything": true}
  *
- * At least one of the three. Answers with the tags that are void, and how far: of the `fleet`, or of this `process` as
- * long as Redis cannot be reached.
+ * At least one of the three; an interface or a union stands for its members. Answers with the tags that are void, and how
+ * far: of the `fleet`, or of this `process` as long as Redis cannot be reached.
  */
 export function cacheRoutes(app: FastifyInstance, options: CacheRoutesOptions): void {
   const { stages, tags, shown } = options
@@ -68,7 +68,9 @@ export function cacheRoutes(app: FastifyInstance, options: CacheRoutesOptions): 
       return refused(request, reply, fault)
     }
     const all = given.everything === true ? [EVERYTHING] : []
-    const invalidated = [...new Set([...(given.tags ?? []), ...types, ...all])]
+    const invalidated = [
+      ...new Set([...(given.tags ?? []), ...types.flatMap(name => withMembers(apiSchema, name)), ...all]),
+    ]
     if (invalidated.length === 0) {
       const fault = new Fault('BAD_INPUT', 'expected tags, types or everything, got none of them')
       return refused(request, reply, fault)
@@ -84,6 +86,12 @@ export function cacheRoutes(app: FastifyInstance, options: CacheRoutesOptions): 
 }
 
 const isComposite = (schema: GraphQLSchema, name: string): boolean => isCompositeType(schema.getType(name))
+
+/** What is kept carries the type of an object, and not all that this implements or belongs to. */
+function withMembers(schema: GraphQLSchema, name: string): readonly string[] {
+  const type = schema.getType(name)
+  return isAbstractType(type) ? [name, ...schema.getPossibleTypes(type).map(member => member.name)] : [name]
+}
 
 /** Nothing that is kept is one. */
 const isRoot = (schema: GraphQLSchema, name: string): boolean =>

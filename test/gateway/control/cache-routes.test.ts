@@ -92,6 +92,17 @@ describe('the addresses of the cache', () => {
     expect(entries.map(tags.holds)).toEqual([false, false, false, false])
   })
 
+  it('make void the members of an interface, whatever they were asked for as', async () => {
+    const { ask, tags } = control()
+    const entries = [['ClaimResult', 'Issued'], ['Paused'], ['Product']].map(carried => ({
+      born: tags.now(),
+      tags: carried,
+    }))
+    const { body } = await ask('POST', INVALIDATIONS, OPERATOR, { types: ['ShopperMessage', 'Issued'] })
+    expect(body.tags).toEqual(['ShopperMessage', 'Issued', 'Paused'])
+    expect(entries.map(tags.holds)).toEqual([false, false, true])
+  })
+
   it.each([
     [null, 401, 'UNAUTHENTICATED'],
     [{ sub: 'alice' }, 403, 'FORBIDDEN'],
