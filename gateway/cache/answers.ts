@@ -88,8 +88,8 @@ export interface AnswerStore extends Answers {
 }
 
 /** What an entry takes in memory beside its value, key and tags. */
-const ENTRY_BYTES = 320
-const TAG_BYTES = 24
+const ENTRY_BYTES = 416
+const TAG_BYTES = 64
 
 /** In two tiers, either of which may be left out: memory, and behind it Redis, whose entries go to memory when they are found. */
 export function createAnswers({

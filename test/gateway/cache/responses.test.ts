@@ -110,12 +110,12 @@ describe('what is kept', () => {
       responses.keep(of, new JsonText(text), record())
       return answers.peek(of.key)!.bytes
     }
-    // 400 of what holds them. ASCII: a byte a unit, and as many bytes in UTF-8.
-    expect(bytesOf('"x"')).toBe(400 + 3 + 3)
+    // 256 of what holds them. ASCII: a byte a unit, and as many bytes in UTF-8.
+    expect(bytesOf('"x"')).toBe(256 + 3 + 3)
     // 奶茶: two bytes a unit, three in UTF-8.
-    expect(bytesOf('"奶茶"')).toBe(400 + 2 * 4 + 8)
+    expect(bytesOf('"奶茶"')).toBe(256 + 2 * 4 + 8)
     // From 1,024 bytes on it may be compressed as well.
-    expect(bytesOf(`"${'x'.repeat(1_022)}"`)).toBe(400 + 3 * 1_024)
+    expect(bytesOf(`"${'x'.repeat(1_022)}"`)).toBe(256 + 3 * 1_024)
   })
 })
 
