@@ -129,6 +129,18 @@ describe('the tags of a fleet', () => {
     expect([there.holds(entry), await there.holdsAnywhere(entry)]).toEqual([false, false])
   })
 
+  it('that may not listen look each beat whether anything was invalidated', async () => {
+    await using server = await startRedis()
+    await server.ask('ACL', 'SETUSER', 'deaf', 'on', '>secret', '~*', '+@all', 'resetchannels')
+    const here = await gateway(server.url)
+    const deaf = await gateway(server.url.replace('//', '//deaf:secret@'))
+    expect([deaf.isListening, deaf.scope]).toEqual([false, 'fleet'])
+    const entry = carrying(deaf.now(), 'Shop')
+    await here.invalidate(['Product'])
+    await until('news', () => !deaf.holds(entry))
+    expect(deaf.isListening).toBe(false)
+  })
+
   it('keep what was invalidated while Redis was gone, and tell it before anything else', async () => {
     await using server = await startRedis()
     const [here, there] = [await gateway(server.url), await gateway(server.url)]
