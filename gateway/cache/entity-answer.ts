@@ -7,7 +7,8 @@ const PLACES_MAX = 20
 
 interface Landing {
   readonly landed: LandedEntities
-  readonly isJoined: boolean
+  /** Whether an error of its own has been told of anything that was asked for. */
+  isTold: boolean
   /** Root key and index of what it brought without an error of its own. */
   readonly silent: [rootKey: string, index: number][]
 }
@@ -31,7 +32,7 @@ export class EntityAnswer {
     this.#values.get(this.#lists[l]!.key)![index] = value
   }
 
-  land(l: number, index: number, landed: LandedEntities, part: Part, isJoined: boolean): void {
+  land(l: number, index: number, landed: LandedEntities, part: Part): void {
     const { key } = this.#lists[l]!
     if (part.fault !== undefined) {
       this.miss(l, index, part.fault)
@@ -39,10 +40,13 @@ export class EntityAnswer {
     }
     this.put(l, index, part.value)
     let landing = this.#landings.find(known => known.landed === landed)
-    if (landing === undefined) this.#landings.push((landing = { landed, isJoined, silent: [] }))
-    if (part.errors === undefined) landing.silent.push([key, index])
-    else
-      for (const error of part.errors) this.#errors.push(withPath(error, [key, index, ...(error.path ?? [])]))
+    if (landing === undefined) this.#landings.push((landing = { landed, isTold: false, silent: [] }))
+    if (part.errors === undefined) {
+      landing.silent.push([key, index])
+      return
+    }
+    landing.isTold = true
+    for (const error of part.errors) this.#errors.push(withPath(error, [key, index, ...(error.path ?? [])]))
   }
 
   /** What could not be had. */
@@ -66,13 +70,13 @@ export class EntityAnswer {
   }
 
   /** What is said of no entity is of the answer as a whole; of one without data it is of each that it leaves null. */
-  #tellCommon({ landed: { answer, common }, isJoined, silent }: Landing): void {
+  #tellCommon({ landed: { answer, common }, isTold, silent }: Landing): void {
     if (answer.data) {
       this.#errors.push(...common)
       return
     }
-    // Who has joined may have asked for none of those that the errors are of.
-    const said = common.length > 0 || !isJoined ? common : (answer.errors ?? []).slice(0, 1)
+    // Its errors may all be of what another has asked for, or of what is kept.
+    const said = common.length > 0 || isTold ? common : (answer.errors ?? []).slice(0, 1)
     for (const [key, index] of silent.slice(0, PLACES_MAX))
       for (const error of said) this.#errors.push(withPath(error, [key, index]))
   }

@@ -127,7 +127,7 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
         again.push(slot)
       else if (landing instanceof Failed) fail(progress, slot, landing.reason)
       else {
-        whole.land(slot.l, slot.index, landing, landing.parts.get(slot.key)!, isJoined)
+        whole.land(slot.l, slot.index, landing, landing.parts.get(slot.key)!)
         record(entities, slot, landing)
       }
     }

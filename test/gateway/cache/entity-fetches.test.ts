@@ -236,6 +236,19 @@ describe('batches', () => {
     expect(sent[2]).toEqual({ r: [], own: [product('8')] })
   })
 
+  test('an answer without data says so where a field is kept that its error is of', async () => {
+    const { caching } = kept()
+    const given = { fetch: BATCH }
+    await ask(caching, lists(['bad'], []), answering(answers).send, given)
+    const error = { message: 'down', path: ['a', 0, 'name'] }
+    const { send } = answering(() => ({ data: null, errors: [error] }))
+    const { answer } = await ask(caching, lists(['bad'], []), send, given)
+    expect(answer).toEqual({
+      data: { a: [{ name: 'abad' }], b: [null], c: [] },
+      errors: [{ message: 'down', path: ['b', 0] }],
+    })
+  })
+
   test('a root field that is not kept is asked for whole each time', async () => {
     const policies = policiesOf({
       ofEntities: (_fetch, rootKey) => (rootKey === 'b' ? undefined : policyOf(['Product'])),
