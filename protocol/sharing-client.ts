@@ -55,8 +55,8 @@ const CHANGES_MAX = 10_000
 
 /**
  * Identical queries under way share one answer. Identical is: operation, variables, passed-on headers, priority, and the
- * caller unless the request is PUBLIC. Mutations and fresh queries always go alone, and a PRIVATE query joins none that
- * left before a mutation of its caller was answered here.
+ * caller unless the request is PUBLIC. Mutations and fresh queries always go alone, and a query joins none that left
+ * before a mutation of its caller was answered here.
  *
  * Nobody suffers for another: who joins with an earlier deadline is answered by it, and when a fetch runs out of the time
  * of whoever began it, it goes once more for those who have time left. That is no retry: they have had none.
@@ -94,7 +94,7 @@ export class SharingClient implements SubgraphClient {
     const caller = request.scope === 'PUBLIC' ? '' : callerText(request.caller)
     const key = keyOf(written, caller)
     const flight = flights.table[key]?.flight
-    if (flight === undefined || request.isFresh || !this.#isJoinable(flight, caller)) {
+    if (flight === undefined || request.isFresh || !this.#isJoinable(flight, request)) {
       return this.#lead(written, flights, key)
     }
     this.#shared++
@@ -138,9 +138,9 @@ export class SharingClient implements SubgraphClient {
     return answer
   }
 
-  #isJoinable({ departure }: Flight, caller: string): boolean {
-    if (caller === '') return true
-    return departure > this.#changedAll && departure > (this.#changes.get(caller) ?? -1)
+  #isJoinable({ departure }: Flight, { caller }: SubgraphRequest): boolean {
+    if (departure <= this.#changedAll) return false
+    return this.#changes.size === 0 || departure > (this.#changes.get(callerText(caller)) ?? -1)
   }
 
   #lead(request: SubgraphRequest, flights: Flights, key: string): Promise<SubgraphAnswer> {

@@ -156,6 +156,21 @@ describe('what goes alone', () => {
     expect(hand.sent.length).toBe(4)
   })
 
+  it('a PUBLIC query after a mutation of its caller too, while others share what left before', async () => {
+    const open = (own: Partial<SubgraphRequest> = {}): Promise<SubgraphAnswer> =>
+      client.execute(query({ scope: 'PUBLIC', ...own }))
+    const before = open({ caller: BOB })
+    const mutation = client.execute(requestOf('mutation', {}, { deadlineMs }))
+    hand.sent[1]!.answer(0)
+    await mutation
+    const others = open({ caller: BOB })
+    const own = open()
+    expect(hand.sent.length).toBe(3)
+    hand.sent[0]!.answer(1)
+    hand.sent[2]!.answer(2)
+    expect(await Promise.all([before, others, own].map(numberOf))).toEqual([1, 1, 2])
+  })
+
   it('what JSON cannot write', () => {
     for (let i = 0; i < 2; i++) void client.execute(query({ variables: { n: 1n } }))
     expect(hand.sent.map(({ request }) => request.variables)).toEqual([{ n: 1n }, { n: 1n }])
