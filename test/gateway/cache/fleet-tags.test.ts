@@ -42,6 +42,15 @@ describe('the tags of a fleet', () => {
     expect(theirs.map(entry => here.holdsAnywhere(entry))).toEqual([false, false, true, true])
   })
 
+  it('know what is younger than what was heard, before any beat', async () => {
+    await using server = await startRedis()
+    const options = { beatMs: 3_600_000 }
+    const [here, there] = [await gateway(server.url, options), await gateway(server.url, options)]
+    await here.invalidate(['Product'])
+    await until('the invalidation', () => there.counts.heard === 1)
+    expect(here.holdsAnywhere(carrying(there.now(), 'Product'))).toBe(true)
+  })
+
   it('do not void a second time what has been asked for since, when their own invalidation comes back', async () => {
     await using server = await startRedis()
     const [here, there] = [await gateway(server.url), await gateway(server.url)]

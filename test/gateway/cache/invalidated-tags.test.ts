@@ -40,11 +40,25 @@ describe('invalidated tags in the order of the fleet', () => {
     const invalidated = new InvalidatedTags(10)
     invalidated.add(['a'], undefined)
     invalidated.sent(['*'], invalidated.tick, 500)
-    expect(invalidated.mayHold(born(500, 'a'))).toBe(true)
+    // Newer than any entry here, so that each of its tags is looked at.
+    invalidated.add(['other'], 2_000)
+    expect([499, 500].map(version => invalidated.mayHold(born(version, 'a')))).toEqual([false, true])
     invalidated.add(['*'], undefined)
     expect(invalidated.mayHold(born(1_000, 'b'))).toBe(false)
     invalidated.sent(['*'], invalidated.tick, 501)
     expect([500, 501].map(version => invalidated.mayHold(born(version, 'b')))).toEqual([false, true])
+  })
+
+  it('wait on though they have grown old, and another gateway has invalidated them anew', () => {
+    const invalidated = new InvalidatedTags(4)
+    invalidated.add(['a'], undefined)
+    const { tick } = invalidated
+    invalidated.add(['b'], 100)
+    invalidated.add(['c'], 200)
+    invalidated.add(['a'], 300)
+    expect(invalidated.mayHold(born(1_000, 'a'))).toBe(false)
+    invalidated.sent(['a'], tick, 400)
+    expect([399, 400].map(version => invalidated.mayHold(born(version, 'a')))).toEqual([false, true])
   })
 
   it('void all older entries once there is no room for them, and not for ever when the fleet had not been told', () => {
