@@ -57,6 +57,16 @@ describe('what others are answered with too', () => {
     expect(compress(json, 'gzip')).toBe(other)
   })
 
+  test('is compressed again where that has failed', async () => {
+    const compress = createCompress()
+    const encodings = new Map<string, unknown>()
+    const bodies = [0, Buffer.from('奶茶')]
+    const json = (): JsonText =>
+      ({ text: '奶茶'.repeat(5_000), body: bodies.shift(), encodings }) as unknown as JsonText
+    expect(await compress(json(), 'br')).toBeUndefined()
+    expect((await compress(json(), 'br'))?.encoding).toBe('br')
+  })
+
   test('keeps no more memory alive than its own', async () => {
     const json = new JsonText(JSON.stringify({ text: '奶茶'.repeat(600) }))
     json.isKept = true
