@@ -57,13 +57,18 @@ export function keep({ answers, tags, watch }: Keeping, plan: KeepPlan, came: Ca
       bytes: sizeOf(value),
     }
     if (!tags.holds(entry)) skip(watch, plan, came.field, 'invalidated')
-    else if (!answers.set(key, entry, isShared)) skip(watch, plan, came.field, 'too-large')
+    else if (isNewest(answers.peek(key), born) && !answers.set(key, entry, isShared))
+      skip(watch, plan, came.field, 'too-large')
     return entry
   } catch (error) {
     watch.onError(error)
     return undefined
   }
 }
+
+/** What was asked for later may have come first, and what a caller has seen once is not to vanish again. */
+const isNewest = (kept: Entry | undefined, born: Moment): boolean =>
+  kept === undefined || kept.born.atMs <= born.atMs
 
 /** @param field of which an entity is, if that is known; an answer to root fields is skipped for each of them. */
 export function skip(

@@ -303,6 +303,19 @@ describe('one flight a key', () => {
     expect([await browsing, await paying, await adhoc]).toEqual([named('a'), named('b'), named('b')])
   })
 
+  test('what was asked for earlier and comes later replaces nothing', async () => {
+    const { caching, clock } = kept()
+    const script = new ScriptedSend()
+    const slow = askRoot(caching, TOP, script.send)
+    await settled()
+    clock.forward(1)
+    const { send } = answering(() => named('newer'))
+    await askRoot(caching, { ...TOP, isFresh: true }, send)
+    script.answer(named('older'))
+    expect(await slow).toEqual(named('older'))
+    expect(await askRoot(caching, TOP, send)).toEqual(named('newer'))
+  })
+
   test('of more keys than may be joined each is asked for by itself', async () => {
     const { caching } = keptFetches({ policies: policiesOf(), flightsMax: 1 })
     const script = new ScriptedSend()
