@@ -79,7 +79,7 @@ export interface AnswerStore extends Answers {
   kept(): Iterable<LabelCounts>
   /** Values in Redis that were damaged or none of ours; each was deleted. */
   readonly corrupt: number
-  /** Entries that Redis was not given: this process had as much there as it may, or Redis had no room. */
+  /** Entries that Redis was not given: this process had as much there as it may, Redis had no room, or too many came at once. */
   readonly unshared: number
   /** That this process has in Redis, as far as it knows. */
   readonly sharedBytes: number

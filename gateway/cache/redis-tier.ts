@@ -51,7 +51,7 @@ export class RedisTier {
   readonly #compressed = new Map<string, Entry>()
   #isWriting = false
   #corrupt = 0
-  #roomless = 0
+  #dropped = 0
 
   constructor(options: RedisTierOptions) {
     const { redis, gate, fleetTime, compressBytesMin, entriesMax, sharedBytesMax, clock = nowMs } = options
@@ -77,9 +77,9 @@ export class RedisTier {
     return this.#corrupt
   }
 
-  /** Entries that were not written: this process had as much there as it may, or Redis had no room. */
+  /** Entries that were not written: this process had as much there as it may, Redis had no room, or too many came at once. */
   get refused(): number {
-    return this.#allowance.refused + this.#roomless
+    return this.#allowance.refused + this.#dropped
   }
 
   /** That this process has there, as far as it knows. */
@@ -111,7 +111,11 @@ export class RedisTier {
 
   /** Written a turn of the event loop later, so that no answer waits for it. */
   set(key: string, entry: Entry): void {
-    if (!this.isUsable || (this.#unwritten.size >= WRITTEN_MAX && !this.#unwritten.has(key))) return
+    if (!this.isUsable) return
+    if (this.#unwritten.size >= WRITTEN_MAX && !this.#unwritten.has(key)) {
+      this.#dropped++
+      return
+    }
     this.#unwritten.set(key, entry)
     if (this.#isWriting) return
     this.#isWriting = true
@@ -191,7 +195,7 @@ export class RedisTier {
     const ttlMs = staleUntilMs - this.#clock()
     if (value === undefined || ttlMs <= 0) return
     const bytes = value.length + PREFIX.length + Buffer.byteLength(key) + ENTRY_BYTES
-    if (!this.#options.room.take(bytes)) this.#roomless++
+    if (!this.#options.room.take(bytes)) this.#dropped++
     else if (this.#allowance.take(key, bytes, staleUntilMs))
       void this.#keyv.set(key, value, Math.max(1, ttlMs))
   }

@@ -100,7 +100,7 @@ export function addCacheMetrics(metrics: Metrics, cache: CacheCounts): void {
   )
   metrics.expose(
     'spillway_cache_unshared_total',
-    'Answers that Redis was not given: this gateway has as much there as it may, or Redis is half full.',
+    'Answers that Redis was not given: this gateway has its share there, Redis is half full, or too many came at once.',
     cache.unshared,
   )
   metrics.expose(

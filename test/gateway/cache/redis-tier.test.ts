@@ -203,6 +203,21 @@ async function busiestTurn(name: 'parse' | 'stringify', act: () => Promise<void>
   return most
 }
 
+test('of more than can wait to be written the rest is told of, and what waits may be replaced', async () => {
+  for (let id = 0; id < 1_200; id++) one.answers.set(`Product ${id}`, entryOf(one, 'first'), true)
+  one.answers.set('Product 0', entryOf(one, 'second'), true)
+  expect(one.answers.unshared).toBe(200)
+  await until('all that waited', async () => (await server.ask('DBSIZE')) === '1000')
+  expect((await other.answers.get('Product 0', true))?.entry.value).toBe('second')
+})
+
+test('what is invalidated before it is written is not written', async () => {
+  one.answers.set(KEY, entryOf(one, 'spring'), true)
+  await one.tags.invalidate(['Campaign'])
+  await keep('Query.campaign 2', 'after')
+  expect(await server.ask('DBSIZE')).toBe('1')
+})
+
 test('clearing takes what is ours, and nothing beside it', async () => {
   await server.ask('SET', 'spillway:cache', 'budgets')
   await server.ask('SET', 'spillway:cacheX1:a', 'others')
