@@ -179,7 +179,7 @@ function placeOf(
     graphs,
     saidOf(owners, isLeading) {
       // Who leads to a type has it.
-      if (isSaidByAll && (isLeading || owners.size > 0 || graphs.size === 0)) return said
+      if (isSaidByAll && (isLeading || owners.size > 0)) return said
       return speakers.every(graph => owners.has(graph)) ? said : undefined
     },
   }

@@ -46,6 +46,11 @@ const { scopeOf } = scopesOf(
       a: Int @join__field(graph: A)
       b: Int @join__field(graph: B)
     }
+    type Adds @cacheControl(scope: PUBLIC) @join__type(graph: A, key: "id") @join__type(graph: B, key: "id", resolvable: false) {
+      id: ID!
+      a: Int @join__field(graph: A)
+      b: Int @join__field(graph: B)
+    }
     type Link @cacheControl(scope: PUBLIC) @join__type(graph: A, key: "id", resolvable: false) @join__type(graph: B, key: "id", resolvable: false) { id: ID! }
     type Plain @cacheControl(scope: PUBLIC) @join__type(graph: A) @join__type(graph: B) { a: Int }
     union OneOf @cacheControl(scope: PUBLIC) @join__type(graph: A) @join__type(graph: B) = Both
@@ -57,6 +62,7 @@ const { scopeOf } = scopesOf(
     type Lead @join__type(graph: A) @join__type(graph: B) {
       variant: Variant @join__field(graph: B)
       third: Third @cacheControl(scope: PUBLIC) @join__field(graph: B)
+      adds: Adds @cacheControl(scope: PUBLIC) @join__field(graph: A)
       stub: Stub @join__field(graph: A)
       reference: Stub @join__field(graph: B)
       link: Link @join__field(graph: B)
@@ -95,6 +101,9 @@ test.each([
     '{ lead { third { b } } }',
     'PRIVATE',
   ],
+  ['a type to which a reference adds something', '{ lead { adds { a } } }', 'PRIVATE'],
+  ['what the supergraph does not know', '{ product { nope } }', 'PRIVATE'],
+  ['a fragment that is not there', '{ product { ...Nope } }', 'PRIVATE'],
   ['a field that leads to what another may have called public', '{ lead { variant { sku } } }', 'PRIVATE'],
   [
     'a field that leads to a value that another may have called public',
