@@ -223,6 +223,31 @@ describe('the tags of a fleet', () => {
     expect(await there.holdsAnywhere(entry)).toBe(false)
   })
 
+  it('tell what was invalidated again while it was being told', async () => {
+    await using server = await startRedis()
+    const here = await gateway(server.url, { beatMs: 3_600_000 })
+    server.stall()
+    const first = here.invalidate(['Product'])
+    await new Promise(setImmediate)
+    const second = here.invalidate(['Product'])
+    server.resume()
+    expect([await first, await second]).toEqual(['fleet', 'fleet'])
+    const { version } = here.now()
+    const holds = (than: number) => here.holdsAnywhere(carrying({ ...here.now(), version: than }, 'Product'))
+    expect([await holds(version - 1), await holds(version)]).toEqual([false, true])
+  })
+
+  it('tell what waits as soon as a Redis that was slow answers again', async () => {
+    await using server = await startRedis()
+    const here = await gateway(server.url, { beatMs: 3_600_000, waitMsMax: 50 })
+    server.stall()
+    expect(await here.invalidate(['Product'])).toBe('process')
+    await until('a call that has failed', () => here.counts.errors > 0)
+    server.resume()
+    await until('that the fleet is told', () => here.scope === 'fleet' && here.counts.waiting === 0)
+    expect(await server.ask('ZSCORE', ORDER, 'Product')).not.toBe('')
+  })
+
   it('notice an invalidation that was told and not heard', async () => {
     await using server = await startRedis()
     const here = await gateway(server.url)
