@@ -518,6 +518,41 @@ describe('references to what an answer does not show', () => {
   })
 })
 
+describe('objects of an interface with a key', () => {
+  const policies = createCachePolicies(
+    annotated({
+      shop: `
+        type Query { book: Book @cacheControl(maxAge: 60, scope: PUBLIC) }
+        interface Media @key(fields: "id") { id: ID! }
+        type Book implements Media @key(fields: "id") @key(fields: "isbn") @cacheControl(maxAge: 60, scope: PUBLIC) { id: ID!  isbn: ID! }`,
+      stars: `
+        type Mutation { rate: Media }
+        type Media @interfaceObject @key(fields: "id") { id: ID!  stars: Int @cacheControl(maxAge: 60, scope: PUBLIC) }`,
+    }),
+    { Media: { references: ['m:{result.id}'] } },
+  )
+
+  test('are known by its key too, and by what it refers to', () => {
+    const book = policies.ofRoot(fetchOf('{ book { id isbn } }'))!
+    expect(book.tagsOf({ book: { id: '1', isbn: '2' } }, {}).sort()).toEqual([
+      ...['Book', 'Book:1', 'Book:2', 'Media', 'Media:1'],
+      ...['m', 'm:1'],
+    ])
+  })
+
+  test('are any of them by a subgraph that does not know which', () => {
+    const fetch = fetchOf('query($r: [_Any!]!) { _entities(representations: $r) { ... on Media { stars } } }')
+    const kept = policies.ofEntities(fetch, '_entities')!
+    // By an isbn too, which nobody told.
+    expect(kept.tagsOf({ stars: 1 }, {}, { __typename: 'Media', id: '1' }).sort()).toEqual([
+      ...['Book', 'Book:*', 'Media', 'Media:1'],
+      ...['m', 'm:*'],
+    ])
+    const rated = policies.ofMutation(fetchOf('mutation { rate { id stars } }', 'stars'))!
+    expect(rated({}, { rate: { id: '1', stars: 2 } }).sort()).toEqual(['Book:1', 'Media:1'])
+  })
+})
+
 describe('what a mutation makes void', () => {
   const ofMutation = (text: string, table?: PolicyTable) =>
     createCachePolicies(supergraph, table).ofMutation(fetchOf(text))
