@@ -94,3 +94,23 @@ test('labels without number are counted together', () => {
   const bytes = ['label999', 'label1000', 'other'].map(label => countsOf(map, label)?.bytes)
   expect(bytes).toEqual([1, undefined, 500])
 })
+
+test('a sweep goes on behind what was taken out where it stopped', () => {
+  for (const takeOut of [
+    (map: BoundedMap<Kept>) => map.delete('b'),
+    (map: BoundedMap<Kept>) => map.clear(),
+  ]) {
+    const map = mapOf(100, 1_000)
+    map.set('a', { bytes: 3 })
+    map.set('b', { bytes: 5, untilMs: clock() + 10 })
+    // After it b is next.
+    map.sweep(1)
+    takeOut(map)
+    clock.moveMs(10)
+    map.set('c', { bytes: 7 })
+    map.sweep(3)
+    expect(keysOf(map, 'bc')).toBe('c')
+    expect(map.bytes).toBe(map.has('a') ? 10 : 7)
+    expect(map.size).toBe(map.has('a') ? 2 : 1)
+  }
+})

@@ -72,11 +72,48 @@ test('what one has invalidated another does not find, whoever has it where', asy
   expect((await other.answers.get(KEY, true))?.entry.value).toBe('after')
 })
 
+test('what is kept while Redis is asked is newer, and stays', async () => {
+  await keep(KEY, 'spring')
+  clock.moveMs(10)
+  const asking = other.answers.get(KEY, true)
+  // Memory has been looked at by then.
+  await nextTurn()
+  const newer = entryOf(other, 'newer')
+  other.answers.set(KEY, newer, false)
+  expect(await asking).toEqual({ entry: newer, tier: 'memory' })
+  expect(other.answers.peek(KEY)).toBe(newer)
+})
+
 test('what is invalidated while Redis is asked is not found', async () => {
   await keep(KEY, 'spring')
   const asking = other.answers.get(KEY, true)
   await other.tags.invalidate(['Campaign'])
   expect(await asking).toBeUndefined()
+  expect(other.answers.peek(KEY)).toBeUndefined()
+})
+
+test('what is invalidated while what came with it is still being read is not found', async () => {
+  one = open({ bounds: { compressBytesMin: 1_000_000 } })
+  const keys = Array.from({ length: 20 }, (_, id) => `Product ${id}`)
+  for (const key of keys) one.answers.set(key, entryOf(one, 'x'.repeat(20_000)), true)
+  await until('all', async () => (await server.ask('DBSIZE')) === '20')
+  const parse = vi.spyOn(JSON, 'parse')
+  try {
+    parse.mockImplementationOnce(text => {
+      setImmediate(() => void other.tags.invalidate(['Campaign']))
+      parse.mockRestore()
+      return JSON.parse(text)
+    })
+    expect(await other.answers.getMany(keys, true)).toEqual(keys.map(() => undefined))
+  } finally {
+    parse.mockRestore()
+  }
+})
+
+test('what another may keep and this one may not is found, and not kept', async () => {
+  other = open({ bounds: { entryBytesMax: 99 } })
+  await keep(KEY, 'of 100 bytes')
+  expect((await other.answers.get(KEY, true))?.entry.value).toBe('of 100 bytes')
   expect(other.answers.peek(KEY)).toBeUndefined()
 })
 
