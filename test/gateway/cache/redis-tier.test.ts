@@ -117,6 +117,13 @@ test('what another may keep and this one may not is found, and not kept', async 
   expect(other.answers.peek(KEY)).toBeUndefined()
 })
 
+test('what nobody says of in time whether it holds is not found', async () => {
+  other = open({ waitMsMax: 500 })
+  await keep(KEY, 'spring')
+  vi.spyOn(other.tags, 'holdsAnywhere').mockReturnValue(new Promise(() => {}))
+  expect(await other.answers.get(KEY, true)).toBeUndefined()
+})
+
 test('Redis forgets it when it is gone', async () => {
   await keep(KEY, 'spring')
   const ttlMs = Number(await server.ask('PTTL', REDIS_KEY))
