@@ -11,6 +11,7 @@ const SHOP = `
     any: [Any!]! @cacheControl(maxAge: 20, scope: PUBLIC)
     me: Shopper
     secret: Int @authenticated
+    half: Half
     mine: Int @cacheControl(maxAge: 5)
     sealed: Sealed
     plain: Plain @cacheControl(maxAge: 5, scope: PUBLIC)
@@ -36,6 +37,7 @@ const SHOP = `
   type Pair @key(fields: "a b") @cacheControl(maxAge: 60, scope: PUBLIC) { a: ID!  b: ID! }
   type Coupon @key(fields: "id") { id: ID!  product: Product @cacheControl(maxAge: 0) }
   type Shopper @key(fields: "id") { id: ID!  name: String }
+  type Half { open: Int  shut: Int @authenticated }
   type Sealed @policy(policies: [["p"]]) { a: Int }
   union Any @cacheControl(maxAge: 20, scope: PUBLIC) = Product | Shop
   interface Plain @cacheControl(maxAge: 5, scope: PUBLIC) { text: String }
@@ -212,6 +214,8 @@ describe('a table that cannot be kept to', () => {
         'Query.me': { scope: 'PUBLIC', freshMs: 5 },
         Product: { references: ['shop:{result.shop.id}', 'p:{args.id}'], freshMs: 9 },
         Node: { staleMs: 1 },
+        // Of it only what is under no guard is opened.
+        Half: { scope: 'PUBLIC' },
         'Mutation.rename': { invalidates: ['{args.input.to.shop}', 'Product:{result.product.id}', 'all'] },
       }),
     ).toBe('nothing')
@@ -400,6 +404,12 @@ describe('tags of an answer', () => {
     ])
     expect(policy.tagsOf(null, {}, representation).sort()).toEqual(['Product', 'Product:p1', 'Shop'])
     expect(policy.tagsOf(null, {}, { __typename: 'Shop', id: 1 }).sort()).toEqual(['Shop', 'Shop:1'])
+  })
+
+  test('of an entity with a key of several fields are its type alone', () => {
+    const fetch = fetchOf('query($r: [_Any!]!) { _entities(representations: $r) { ... on Pair { a b } } }')
+    const policy = createCachePolicies(supergraph).ofEntities(fetch, '_entities')!
+    expect(policy.tagsOf({ a: '1', b: '2' }, {}, { __typename: 'Pair', a: '1', b: '2' })).toEqual(['Pair'])
   })
 
   test('include what the table adds to a root field', () => {
@@ -599,6 +609,25 @@ describe('what a mutation makes void', () => {
     expect(voided).toEqual(['Product:1'])
   })
 
+  test('is an object of an interface that leads to it', () => {
+    const policies = createCachePolicies(
+      annotated({
+        shop: `
+          type Query { node: Node @cacheControl(maxAge: 60, scope: PUBLIC) }
+          type Mutation { touch: Item }
+          interface Node { id: ID! }
+          type Item implements Node @key(fields: "id") { id: ID! }`,
+      }),
+    )
+    const kept = policies
+      .ofRoot(fetchOf('{ node { __typename } }'))!
+      .tagsOf({ node: { __typename: 'Item' } }, {})
+    expect(kept).toContain('Item:*')
+    expect(policies.ofMutation(fetchOf('mutation { touch { id } }'))!({}, { touch: { id: '1' } })).toEqual([
+      'Item:1',
+    ])
+  })
+
   test('is nothing where the table says so', () => {
     const text = 'mutation { claim(input: {id: 1}) { product { id name } } }'
     expect(ofMutation(text)!({}, { claim: { product: { id: '1', name: '' } } })).toEqual(['Product:1'])
@@ -665,6 +694,12 @@ describe('what a mutation makes void', () => {
     expect(forget({ tags: ['a b', 'c'] }, undefined)).toEqual(['Product:*'])
     expect(forget({ tags: Array(101).fill('a') }, undefined)).toEqual(['Product:*'])
   })
+})
+
+test('what is kept by one table is not found by another', () => {
+  const hashBy = (table?: PolicyTable): string => createCachePolicies(supergraph, table).schemaHashOf('shop')
+  expect(hashBy({})).toBe(hashBy())
+  expect(hashBy({ Product: { references: ['all'] } })).not.toBe(hashBy())
 })
 
 test('a subgraph that the supergraph lacks has no hash', () => {
