@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type FleetTags, openFleetTags } from '../../../gateway/cache/fleet-tags.ts'
 import { connectRedis, disconnectRedis } from '../../../gateway/redis/redis-connection.ts'
@@ -136,6 +138,51 @@ describe('the tags of a fleet', () => {
     expect(await sent).toBe('fleet')
     await listening(there)
     expect([there.holds(entry), await there.holdsAnywhere(entry)]).toEqual([false, false])
+  })
+
+  it('do not take what was asked before they subscribed for how things stand', async () => {
+    await using server = await startRedis()
+    const sockets: { client: Socket; isOpen: Promise<void> }[] = []
+    let mayConnect = Promise.resolve()
+    const path = createServer(async client => {
+      const own = { client, isOpen: Promise.resolve() }
+      sockets.push(own)
+      await mayConnect
+      const redis = connect(server.port, '127.0.0.1')
+      for (const end of [client, redis])
+        end.on('error', () => {}).on('close', () => [client, redis].map(other => other.destroy()))
+      client.pipe(redis)
+      redis.on('data', async chunk => {
+        await own.isOpen
+        client.write(chunk)
+      })
+    })
+    await once(path.listen(0, '127.0.0.1'), 'listening')
+    const options = { beatMs: 3_600_000, waitMsMax: 20_000 }
+    const here = await gateway(`redis://127.0.0.1:${(path.address() as AddressInfo).port}`, options)
+    const there = await gateway(server.url, options)
+    await heard(there, here)
+    const entry = carrying(there.now(), 'Product')
+    // The answer to what is asked now comes late, and so does the next subscription.
+    const [answers, subscription] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    sockets[0]!.isOpen = answers.promise
+    mayConnect = subscription.promise
+    const calls = async () =>
+      /cmdstat_evalsha:calls=(\d+)/.exec(await server.ask('INFO', 'commandstats'))?.[1] ?? ''
+    const before = await calls()
+    sockets[1]!.client.destroy()
+    await until('the question', async () => (await calls()) !== before)
+    expect(await there.invalidate(['Product'])).toBe('fleet')
+    subscription.resolve()
+    const { heard: heardBefore } = here.counts
+    await until('a subscription', async () => {
+      await there.invalidate(['Shop'])
+      return here.counts.heard > heardBefore
+    })
+    answers.resolve()
+    await listening(here)
+    expect(await here.holdsAnywhere(entry)).toBe(false)
+    path.close()
   })
 
   it('that may not listen look each beat whether anything was invalidated', async () => {
