@@ -6,7 +6,7 @@ import { type EntityFetch, type Slot, slotsOf } from './entity-slots.ts'
 import type { EntitiesAnswer } from './fetch-request.ts'
 import { FetchTally } from './fetch-tally.ts'
 import { Failed, type Flight, isOutOfOthersTime, landingBy } from './flights.ts'
-import { type Keeping, skip } from './keeping.ts'
+import { type Keeping, sharedDeadline, skip } from './keeping.ts'
 
 /** Entities, each kept by itself: only those that are missing are asked for. */
 export interface EntityFetches {
@@ -29,7 +29,7 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
   const flights = createEntityFlights(keeping, flightsMax)
 
   async function answer(entities: EntityFetch): Promise<EntitiesAnswer> {
-    const { fetch } = entities
+    const { fetch, asker } = entities
     const slots = slotsOf(entities, watch)
     const progress = { entities, whole: new EntityAnswer(entities.lists), tally: new FetchTally(), stale: [] }
     const open = fetch.isFresh ? slots : await missing(progress, slots)
@@ -41,7 +41,7 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
       return progress.whole.whole()
     }
     const { tick } = tags.now()
-    const waiting = flights.board(entities, open, 0)
+    const waiting = flights.board(entities, open, 0, asker.deadlineMs)
     for (const { slot, isJoined } of waiting)
       if (slot.plan !== undefined) progress.tally.add(isJoined ? 'DEDUPE' : 'MISS', slot.field)
     const alone = waiting.length === slots.length ? oneOwn(waiting) : undefined
@@ -52,7 +52,10 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
       return { answer: landing.answer }
     }
     const again = await land(progress, waiting, tick)
-    if (again.length > 0) await land(progress, flights.board(entities, again, tick), undefined)
+    if (again.length > 0) {
+      const others = flights.board(entities, again, tick, sharedDeadline(keeping, asker))
+      await land(progress, others, undefined)
+    }
     tell(progress)
     return progress.whole.whole()
   }
@@ -115,9 +118,8 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
     const { entities, whole } = progress
     const { deadlineMs } = entities.asker
     const landings = new Map<Flight<LandedEntities>, Promise<LandedEntities | Failed>>()
-    for (const { flight, isJoined } of waiting)
-      if (!landings.has(flight))
-        landings.set(flight, isJoined ? landingBy(flight, deadlineMs) : flight.landing)
+    for (const { flight } of waiting)
+      if (!landings.has(flight)) landings.set(flight, landingBy(flight, deadlineMs))
     const landed = new Map<Flight<LandedEntities>, LandedEntities | Failed>()
     for (const [flight, landing] of landings) landed.set(flight, await landing)
     const again: Slot[] = []

@@ -1,4 +1,4 @@
-import { deadlineIn } from '../../protocol/deadline.ts'
+import { type DeadlineMs, deadlineIn } from '../../protocol/deadline.ts'
 import { type LandedEntities, landedOf } from './entity-landing.ts'
 import { departing, type EntityFetch, type Slot } from './entity-slots.ts'
 import type { Moment } from './entry.ts'
@@ -18,8 +18,9 @@ export interface EntityFlights {
   /**
    * Joins what is under way, and asks once for the rest.
    * @param tick nothing is joined that has begun before it.
+   * @param deadlineMs of what is asked for.
    */
-  board(entities: EntityFetch, slots: readonly Slot[], tick: number): Waiting[]
+  board(entities: EntityFetch, slots: readonly Slot[], tick: number, deadlineMs: DeadlineMs): Waiting[]
   /** Asks again for all that is stale in one fetch, beside whoever is answered with it. */
   refresh(entities: EntityFetch, stale: readonly Slot[]): void
   /** Keys being asked for. */
@@ -30,7 +31,12 @@ export function createEntityFlights(keeping: Keeping, keysMax: number): EntityFl
   const { answers, tags, watch, refreshes, refreshMsMax, clock } = keeping
   const flights = new Flights<LandedEntities>(keysMax)
 
-  function board(entities: EntityFetch, slots: readonly Slot[], tick: number): Waiting[] {
+  function board(
+    entities: EntityFetch,
+    slots: readonly Slot[],
+    tick: number,
+    deadlineMs: DeadlineMs,
+  ): Waiting[] {
     const { fetch, asker } = entities
     const waiting: Waiting[] = []
     const own: Slot[] = []
@@ -41,7 +47,7 @@ export function createEntityFlights(keeping: Keeping, keysMax: number): EntityFl
       else waiting.push({ slot, flight, isJoined: true })
     }
     if (own.length === 0) return waiting
-    const flight = depart(entities, own, asker.deadlineMs)
+    const flight = depart(entities, own, deadlineMs)
     for (const slot of own) waiting.push({ slot, flight, isJoined: false })
     return waiting
   }

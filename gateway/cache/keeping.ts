@@ -1,4 +1,4 @@
-import type { DeadlineMs } from '../../protocol/deadline.ts'
+import { type DeadlineMs, deadlineIn } from '../../protocol/deadline.ts'
 import type { Answers } from './answers.ts'
 import { callerTag } from './caller-digest.ts'
 import type { Entry, Moment } from './entry.ts'
@@ -31,6 +31,10 @@ export interface Came {
   /** Of an entity. */
   readonly representation?: object
 }
+
+/** Of what is asked for again for many: who does it may have less time left than others who wait for it. */
+export const sharedDeadline = ({ refreshMsMax }: Keeping, { deadlineMs }: Asker): DeadlineMs =>
+  Math.max(deadlineMs, deadlineIn(refreshMsMax))
 
 /**
  * Keeps what has come without errors, if it is whole and nothing of it was invalidated meanwhile.

@@ -7,7 +7,7 @@ import type { KeepPlan } from './fetch-plans.ts'
 import type { FetchRecording, FetchTrace } from './fetch-record.ts'
 import type { Asker, CachedFetch, SendFetch, Values } from './fetch-request.ts'
 import { Failed, type Flight, Flights, isOutOfOthersTime, landingBy } from './flights.ts'
-import { type Keeping, keep, skip } from './keeping.ts'
+import { type Keeping, keep, sharedDeadline, skip } from './keeping.ts'
 
 interface Landed {
   readonly answer: SubgraphAnswer
@@ -95,10 +95,9 @@ export function createRootFetches(keeping: Keeping, flightsMax: number): RootFet
       const { tick } = tags.now()
       landing = await landingBy(joined, asker.deadlineMs)
       if (isToAskAgain(landing, joined, tick, asker)) {
-        const other = flights.find(key, asker.priority, tick)
-        landing = await (other === undefined
-          ? depart(root, key, asker.deadlineMs).landing
-          : landingBy(other, asker.deadlineMs))
+        const other =
+          flights.find(key, asker.priority, tick) ?? depart(root, key, sharedDeadline(keeping, asker))
+        landing = await landingBy(other, asker.deadlineMs)
       }
     }
     if (landing instanceof Failed) {

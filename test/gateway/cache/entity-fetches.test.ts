@@ -377,6 +377,23 @@ describe('one flight a key', () => {
     script.answer(names(['2']))
     expect((await Promise.all(patient)).map(({ answer }) => answer)).toEqual([names(['1']), names(['2'])])
   })
+
+  test('who has much time left is not held to the little that who asks again has', async () => {
+    const { caching } = kept()
+    const script = new ScriptedSend()
+    const until = (deadlineMs: number) => ({ by: { deadlineMs } })
+    const first = ask(caching, [listOf(['1'])], script.send, until(deadlineIn(1)))
+    await settled()
+    const second = ask(caching, [listOf(['1'])], script.send, until(deadlineIn(60)))
+    const third = ask(caching, [listOf(['1'])], script.send)
+    await settled()
+    script.fail(noAnswer('SUBGRAPH_TIMEOUT', 'shop', 'expected an answer by the deadline, got none'))
+    expect((await first).missing).toHaveLength(1)
+    expect((await second).missing).toMatchObject([{ reason: { code: 'SUBGRAPH_TIMEOUT' } }])
+    expect(script.sent).toHaveLength(2)
+    script.answer(names(['1']))
+    expect((await third).answer).toEqual(names(['1']))
+  })
 })
 
 describe('stale', () => {
