@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { SharedTextStore } from '../../../gateway/cache/shared-texts.ts'
@@ -53,6 +54,24 @@ test('a text is kept for a day, under a name that says whose it is', async () =>
   await until('the text', () => texts.get(HASH))
   expect(await server.ask('GET', KEY)).toBe(TEXT)
   expect(Number(await server.ask('TTL', KEY))).toBeGreaterThan(86_000)
+})
+
+test('a Redis that is half full is given no more texts', async () => {
+  await server.ask('SET', 'budgets', 'x'.repeat(6_000_000))
+  await server.ask('CONFIG', 'SET', 'maxmemory', '10mb')
+  try {
+    const { texts } = await sharing()
+    // Too long for a server that has not been looked at: now it is.
+    texts.set(HASH, 'x'.repeat(2_000_000))
+    // Commands of one connection are answered in their order.
+    await texts.get(HASH)
+    await nextTurn()
+    texts.set(HASH, TEXT)
+    await texts.get(HASH)
+    expect(await server.ask('EXISTS', KEY)).toBe('0')
+  } finally {
+    await server.ask('CONFIG', 'SET', 'maxmemory', '0')
+  }
 })
 
 test('what is not the text of its hash is a miss, and is taken away', async () => {
