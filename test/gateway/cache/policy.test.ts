@@ -350,6 +350,7 @@ describe('tags of an answer', () => {
     ['query($s: Boolean!) { plain { __typename @skip(if: $s) text } }'],
     ['query($s: Boolean!) { plain { text ...F @skip(if: $s) } } fragment F on Plain { __typename }'],
     ['query($s: Boolean!) { plain @skip(if: $s) { __typename } plain { text } }'],
+    ['query($s: Boolean!) { plain { __typename @skip(if: $s) text __typename @include(if: $s) } }'],
   ])('count every type that an object may be that may not say it: %s', text => {
     expect(tagsOf(text, { plain: { text: '' } }, { s: true })).toEqual(['Memo', 'Note', 'Plain'])
   })
