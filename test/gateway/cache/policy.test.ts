@@ -407,6 +407,12 @@ describe('tags of an answer', () => {
     expect(policy.tagsOf(null, {}, { __typename: 'Shop', id: 1 }).sort()).toEqual(['Shop', 'Shop:1'])
   })
 
+  test('are of each item of a list in the text, whether written there or sent', () => {
+    const table = { 'Query.product': { references: ['l:{args.list.shop}'] } }
+    const text = 'query($s: ID) { product(id: 1, list: [{shop: "a"}, {shop: $s}]) { id } }'
+    expect(tagsOf(text, { product: null }, { s: 'b' }, table)).toEqual(['Product', 'l', 'l:a', 'l:b'])
+  })
+
   test('of an entity with a key of several fields are its type alone', () => {
     const fetch = fetchOf('query($r: [_Any!]!) { _entities(representations: $r) { ... on Pair { a b } } }')
     const policy = createCachePolicies(supergraph).ofEntities(fetch, '_entities')!
