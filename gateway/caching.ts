@@ -10,7 +10,7 @@ import { openStores, type Stores } from './cache/stores.ts'
 import type { Tags } from './cache/tags.ts'
 import { AGE_BUCKETS_MS, type CacheHooks, createWatch, type Watch } from './cache/watch.ts'
 import { type CacheSettings, cacheSettingsOf } from './cache-settings.ts'
-import type { RedisClient } from './redis/redis-connection.ts'
+import { disconnectRedis, type RedisClient } from './redis/redis-connection.ts'
 import type { GraphCaching } from './stages.ts'
 import type { Supergraph } from './supergraph/supergraph.ts'
 import { addCacheMetrics } from './telemetry/cache-metrics.ts'
@@ -26,7 +26,7 @@ export interface CacheOptions extends Partial<CacheSettings> {
 export interface CachingOptions {
   /** `undefined`: no answers are kept, registered texts alone. */
   readonly cache: CacheOptions | undefined
-  /** Shared with other gateways; not closed here. `undefined`: memory alone. */
+  /** Shared with other gateways; closed with all of it. `undefined`: memory alone. */
   readonly redis: RedisClient | undefined
   /** What a refresh in the background may take. */
   readonly requestMsMax: number
@@ -38,7 +38,7 @@ export interface Caching {
   readonly texts: Stores['texts']
   /** `undefined`: no answers are kept. */
   readonly answers: AnswerCaching | undefined
-  /** Leaves nothing running; Redis stays connected. */
+  /** Leaves nothing running. */
   close(): Promise<void>
 }
 
@@ -57,13 +57,17 @@ export interface AnswerCaching {
  * Rejects with an Error naming a bound that is none, or what is wrong with the table.
  */
 export async function openCaching({ cache, redis, requestMsMax, logger }: CachingOptions): Promise<Caching> {
-  if (cache === undefined)
-    return { texts: openStores({ redis, logger }).texts, answers: undefined, close: async () => {} }
+  const close = async (): Promise<void> => {
+    await fleet?.close()
+    if (redis !== undefined) await disconnectRedis(redis)
+  }
+  let fleet: FleetTags | undefined
+  if (cache === undefined) return { texts: openStores({ redis, logger }).texts, answers: undefined, close }
   const bounds = cacheSettingsOf(cache)
   const policies =
     typeof cache.policies === 'string' ? readPolicyTable(cache.policies, 'cache.policies') : cache.policies
   const watch = createWatch({ hooks: cache.hooks, logger })
-  const fleet = redis && (await openFleetTags({ redis, logger }))
+  fleet = redis && (await openFleetTags({ redis, logger }))
   const tags = fleet ?? createLocalTags()
   const onError = (error: unknown): void => watch.onError(error)
   const stores = openStores({ redis, answers: { bounds, tags, fleetTime: fleet }, logger, onError })
@@ -87,7 +91,7 @@ export async function openCaching({ cache, redis, requestMsMax, logger }: Cachin
       addMetrics: metrics => addTo(metrics, { watch, answers, fleet, stores }),
       shown: () => shown({ watch, answers, fleet }, bounds),
     },
-    close: async () => await fleet?.close(),
+    close,
   }
 }
 

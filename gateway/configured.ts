@@ -35,7 +35,8 @@ export async function createConfiguredGateway(
   const alarm = createIdentityAlarm(logger)
   const source = await readGraphSource(config)
   const policies = cache === false ? undefined : await readPolicies(config)
-  const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, { logger })
+  const { redisUrl } = config
+  const redis = redisUrl === undefined ? undefined : connectRedis(redisUrl, { logger })
   return await createGateway({
     ...source,
     ...(redis && {
@@ -44,7 +45,7 @@ export async function createConfiguredGateway(
         logger,
         ...defined({ gatewaysAtStart: config.file.gateways }),
       }),
-      redis,
+      redis: connectRedis(redisUrl!, { logger }),
       overrideRedis: redis,
     }),
     overrideLabels: config.overrideLabels,

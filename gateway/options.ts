@@ -26,7 +26,10 @@ export interface GatewayOptions {
   readonly manifest?: string | readonly ManifestOperation[]
   /** What of clients' own texts is served. Default `off`: all. */
   readonly safelist?: SafelistMode
-  /** Where all gateways keep answers, and texts that clients have registered; not closed here. Default: each has its own. */
+  /**
+   * Where all gateways keep answers, and texts that clients have registered; the gateway closes it. Not the connection that
+   * budgets use: what waits behind a large answer would be late. Default: each has its own.
+   */
   readonly redis?: RedisClient | undefined
   /** What is kept of answers. Default: nothing. */
   readonly cache?: CacheOptions | undefined
