@@ -4,7 +4,7 @@ import type { FetchCaching, FetchRun } from '../../../gateway/cache/fetches.ts'
 import { deadlineIn } from '../../../protocol/deadline.ts'
 import { noAnswer } from '../../../protocol/no-answer.ts'
 import type { SubgraphAnswer } from '../../../protocol/subgraph-client.ts'
-import { FRESH_MS, type Kept, keptFetches, policiesOf, policyOf } from './kept-fetches.ts'
+import { FRESH_MS, type Kept, keptFetches, policiesOf, policyOf, STALE_MS } from './kept-fetches.ts'
 import {
   answering,
   asker,
@@ -123,6 +123,22 @@ describe('only what is missing is asked for', () => {
         { message: 'down', path: ['_entities', 3] },
       ],
     })
+  })
+
+  test('of an answer without data nothing is kept, whatever its errors are of', async () => {
+    const { caching } = kept()
+    const error = { message: 'down', path: ['_entities', 0] }
+    await ask(caching, [listOf(['1', '2'])], answering(() => ({ data: null, errors: [error] })).send)
+    const { send, sent } = shop()
+    await ask(caching, [listOf(['2'])], send)
+    expect(sent).toHaveLength(1)
+  })
+
+  test('what a subgraph calls its objects is no name of a metric', async () => {
+    const { caching, watch } = kept()
+    const representations = [{ __typename: 'Invented', id: '1' }]
+    await ask(caching, [{ key: '_entities', variable: 'representations', representations }], shop().send)
+    expect(watch.told).toEqual(['miss Product 1'])
   })
 
   test('what could not be had is missing, and the rest is there', async () => {
@@ -247,6 +263,27 @@ describe('batches', () => {
       data: { a: [{ name: 'abad' }], b: [null], c: [] },
       errors: [{ message: 'down', path: ['b', 0] }],
     })
+  })
+
+  test('each takes what it lacks, where all are asked for again but none by both', async () => {
+    const { caching } = kept()
+    const given = { fetch: BATCH }
+    const failing = answering(values => ({
+      ...answers(values),
+      errors: [
+        { message: 'no', path: ['a', 1, 'name'] },
+        { message: 'no', path: ['b', 0, 'stock'] },
+      ],
+    }))
+    await ask(caching, lists(['1', '2'], []), failing.send, given)
+    const { send, sent } = answering(answers)
+    const { answer } = await ask(caching, lists(['1', '2'], []), send, given)
+    expect(sent).toEqual([{ r: [product('1'), product('2')], own: [] }])
+    const both = { a: [{ name: 'a1' }, { name: 'a2' }], b: [{ stock: 1 }, { stock: 2 }], c: [] }
+    expect(answer).toEqual({ data: both })
+    const again = await ask(caching, lists(['1', '2'], []), send, given)
+    expect(again.answer).toEqual({ data: both })
+    expect(sent).toHaveLength(1)
   })
 
   test('a root field that is not kept is asked for whole each time', async () => {
@@ -394,6 +431,22 @@ describe('one flight a key', () => {
     script.answer(names(['1']))
     expect((await third).answer).toEqual(names(['1']))
   })
+
+  test('a fresh fetch joins none, here or in the client of its subgraph', async () => {
+    const { caching } = kept()
+    const script = new ScriptedSend()
+    const first = ask(caching, [listOf(['1'])], script.send)
+    await settled()
+    const fresh = ask(caching, [listOf(['1'])], script.send, { fetch: { ...NAMES, isFresh: true } })
+    await settled()
+    expect(script.sent.map(({ isFresh }) => isFresh)).toEqual([true, true])
+    script.answer(names(['1'], ' before'))
+    script.answer(names(['1'], ' after'))
+    expect([(await first).answer, (await fresh).answer]).toEqual([
+      names(['1'], ' before'),
+      names(['1'], ' after'),
+    ])
+  })
 })
 
 describe('stale', () => {
@@ -433,6 +486,19 @@ describe('stale', () => {
     expect(idsOf(script.sent[1]!.variables.representations)).toEqual(['1', '2'])
   })
 
+  test('what is past its stale time when a refreshing execution fails is missing', async () => {
+    const all = kept()
+    await warm(all, '1')
+    all.clock.forward(FRESH_MS)
+    const script = new ScriptedSend()
+    const run = all.caching.begin({ isRefresh: true })
+    const refreshing = ask(all.caching, [listOf(['1'])], script.send, { run })
+    await settled()
+    all.clock.forward(STALE_MS)
+    script.fail(new Error('gone'))
+    expect((await refreshing).missing).toMatchObject([{ reason: { message: 'gone' } }])
+  })
+
   test('a refreshing execution takes what is stale where nothing better can be had', async () => {
     const all = kept()
     await warm(all, '1', '2')
@@ -467,6 +533,25 @@ describe('invalidation, callers, freshness', () => {
     script.answer(names(['1'], ' new'))
     expect((await before).answer).toEqual(names(['1', '2'], ' old'))
     expect((await after).answer.data).toEqual({ _entities: [{ name: 'n1 new' }, { name: 'n2 old' }] })
+  })
+
+  test('of what is never kept nobody knows whether it is void: who came after asks again', async () => {
+    const { caching, tags } = kept()
+    const script = new ScriptedSend()
+    const before = ask(caching, [listOf(['bad', '1'])], script.send)
+    await settled()
+    await tags.invalidate(['Other'])
+    const after = ask(caching, [listOf(['1', 'bad'])], script.send)
+    await settled()
+    script.answer(names(['bad', '1']))
+    await before
+    await settled()
+    expect(script.sent.map(({ variables }) => idsOf(variables.representations))).toEqual([
+      ['bad', '1'],
+      ['bad'],
+    ])
+    script.answer({ data: { _entities: [{ name: 'well again' }] } })
+    expect((await after).answer).toEqual({ data: { _entities: [{ name: 'n1' }, { name: 'well again' }] } })
   })
 
   test("a caller's entities are its own", async () => {

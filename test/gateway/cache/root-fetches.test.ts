@@ -94,6 +94,18 @@ describe('fresh, stale, gone', () => {
     await expect(second).rejects.toMatchObject({ code: 'SUBGRAPH_TIMEOUT' })
   })
 
+  test('what is past its stale time when a refreshing execution fails is no answer', async () => {
+    const { caching, clock } = kept()
+    await askRoot(caching, TOP, answering(() => named('a')).send)
+    clock.forward(FRESH_MS)
+    const script = new ScriptedSend()
+    const refreshing = askRoot(caching, TOP, script.send, { run: caching.begin({ isRefresh: true }) })
+    await settled()
+    clock.forward(STALE_MS)
+    script.fail(new Error('gone'))
+    await expect(refreshing).rejects.toThrow('gone')
+  })
+
   test('a refreshing execution asks for what is stale, and takes it if nothing better can be had', async () => {
     const { caching, clock } = kept()
     const script = new ScriptedSend()
@@ -249,6 +261,20 @@ describe('one flight a key', () => {
     expect(caching.underWay).toBe(0)
   })
 
+  test('what comes while another tier is asked is not asked for again', async () => {
+    const isAsked = Promise.withResolvers<undefined>()
+    const { caching } = keptFetches({
+      policies: policiesOf(),
+      through: answers => ({ ...answers, get: () => isAsked.promise }),
+    })
+    const { send, sent } = answering(() => named('a'))
+    const waiting = askRoot(caching, TOP, send)
+    await askRoot(caching, { ...TOP, isFresh: true }, send)
+    isAsked.resolve(undefined)
+    expect(await waiting).toEqual(named('a'))
+    expect(sent).toHaveLength(1)
+  })
+
   test('its failure is the failure of all who have joined', async () => {
     const { caching } = kept()
     const script = new ScriptedSend()
@@ -396,6 +422,23 @@ describe('invalidation', () => {
     expect(await Promise.all(after)).toEqual([named('new'), named('new')])
     expect(await askRoot(caching, TOP, script.send)).toEqual(named('new'))
     expect(script.sent).toHaveLength(2)
+  })
+
+  test('of what is never kept nobody knows whether it is void: who came after asks again', async () => {
+    const { caching, tags } = kept()
+    const script = new ScriptedSend()
+    const before = askRoot(caching, TOP, script.send)
+    await settled()
+    await tags.invalidate(['Other'])
+    const after = askRoot(caching, TOP, script.send)
+    await settled()
+    const failed = { data: { top: null }, errors: [{ message: 'no' }] }
+    script.answer(failed)
+    expect(await before).toEqual(failed)
+    await settled()
+    expect(script.sent).toHaveLength(2)
+    script.answer(named('a'))
+    expect(await after).toEqual(named('a'))
   })
 
   test('an invalidation of something else changes nothing for who waits', async () => {
