@@ -554,6 +554,24 @@ describe('invalidation, callers, freshness', () => {
     expect((await after).answer).toEqual({ data: { _entities: [{ name: 'n1' }, { name: 'well again' }] } })
   })
 
+  test("keys of a caller's entities are shown to no tier that others see", async () => {
+    const shown: string[] = []
+    const { caching } = keptFetches({
+      policies: policiesOf(),
+      through: answers => ({
+        ...answers,
+        async getMany(keys) {
+          shown.push(...keys)
+          return keys.map(() => undefined)
+        },
+      }),
+    })
+    await ask(caching, [listOf(['1'])], shop().send, { fetch: { ...NAMES, scope: 'PRIVATE' } })
+    expect(shown).toEqual([])
+    await ask(caching, [listOf(['1'])], shop().send)
+    expect(shown).toHaveLength(1)
+  })
+
   test("a caller's entities are its own", async () => {
     const { caching } = kept()
     const { send, sent } = shop()
