@@ -1,6 +1,11 @@
 import type { Caller } from '../protocol/caller.ts'
-import { type ResponseKind, type ResponseSlot, responseKind, responseSlot } from './cache/response-slot.ts'
-import type { KeptResponse } from './cache/responses.ts'
+import {
+  type ResponseKind,
+  type ResponseSlot,
+  responseKind,
+  responseSlot,
+} from './cache/responses/response-slot.ts'
+import type { KeptResponse } from './cache/responses/responses.ts'
 import type { CompiledOperation } from './execution/operation.ts'
 import type { Rollout } from './execution/plan.ts'
 import type { HeadersFor } from './execution/run.ts'

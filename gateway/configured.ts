@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { HttpClient } from '../protocol/http-client.ts'
-import { type PolicyTable, readPolicyTable } from './cache/policy-table.ts'
+import { type PolicyTable, readPolicyTable } from './cache/policy/policy-table.ts'
 import type { GatewayConfig } from './config.ts'
 import { type CreateClient, createGateway, type Gateway } from './gateway.ts'
 import type { GraphSource } from './graph.ts'

@@ -1,6 +1,6 @@
 import { deadlineIn, nowMs } from '../protocol/deadline.ts'
-import type { FetchRecord } from './cache/fetch-record.ts'
-import type { ResponseSlot } from './cache/response-slot.ts'
+import type { FetchRecord } from './cache/fetches/fetch-record.ts'
+import type { ResponseSlot } from './cache/responses/response-slot.ts'
 import { type CacheExtension, isForAnybody, looksAnew } from './cached-response.ts'
 import { type Executed, Refused } from './executed.ts'
 import { describePlan } from './execution/describe-plan.ts'

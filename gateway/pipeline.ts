@@ -1,6 +1,6 @@
 import { deadlineIn, nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
-import type { ResponseSlot } from './cache/response-slot.ts'
+import type { ResponseSlot } from './cache/responses/response-slot.ts'
 import { isForAnybody, keptExtension, slotOf } from './cached-response.ts'
 import { execute, refresh, variantOf } from './execute-step.ts'
 import { Refused } from './executed.ts'

@@ -1,7 +1,7 @@
 import fastify from 'fastify'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
-import { createLocalTags } from '../../../gateway/cache/local-tags.ts'
+import { createLocalTags } from '../../../gateway/cache/tags/local-tags.ts'
 import { cacheRoutes } from '../../../gateway/control/cache-routes.ts'
 import { createIdentify } from '../../../gateway/identity/identify.ts'
 import { createTokenVerifier } from '../../../gateway/identity/tokens.ts'

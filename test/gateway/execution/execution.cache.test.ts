@@ -7,7 +7,7 @@ import { deadlineIn } from '../../../protocol/deadline.ts'
 import { Fault } from '../../../protocol/fault.ts'
 import { noAnswer } from '../../../protocol/no-answer.ts'
 import type { SubgraphAnswer, SubgraphClient } from '../../../protocol/subgraph-client.ts'
-import { FRESH_MS, type Kept, keptFetches, policiesOf, policyOf } from '../cache/kept-fetches.ts'
+import { FRESH_MS, type Kept, keptFetches, policiesOf, policyOf } from '../cache/fetches/kept-fetches.ts'
 import { resolveType } from './cases.ts'
 import { deepFreeze, type SubgraphSource, type World, world } from './world.ts'
 

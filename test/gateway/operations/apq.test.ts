@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openStores, type TextsBounds } from '../../../gateway/cache/stores.ts'
+import { openStores, type TextsBounds } from '../../../gateway/cache/stores/stores.ts'
 import { createPersistedTexts, type SharedTexts, type TextStores } from '../../../gateway/operations/apq.ts'
 import { converse, type Door, open, post } from '../../harness/lane-pair.ts'
 import { hashOf, OPERATIONS } from '../../harness/tiny-graph.ts'
