@@ -65,7 +65,7 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
     const atMs = clock()
     const here = slots.filter(slot => !isServed(progress, slot, peek(slot), atMs))
     const elsewhere = here.filter(({ key, plan }) => plan?.isShared === true && !flights.has(key))
-    if (elsewhere.length === 0) return here
+    if (elsewhere.length === 0 || !answers.asksFurther(true)) return here
     const founds = await answers.getMany(
       elsewhere.map(({ key }) => key),
       true,

@@ -52,7 +52,7 @@ export function createRootFetches(keeping: Keeping, flightsMax: number): RootFet
       skip(watch, plan, undefined, 'not-fresh')
       return ask(root, key, undefined)
     }
-    const found = peek(key) ?? (flights.has(key) ? undefined : await look(key, plan))
+    const found = peek(key) ?? (asksFurther(key, plan) ? await look(key, plan) : undefined)
     if (found === undefined) return ask(root, key, undefined)
     const isFresh = clock() < found.entry.freshUntilMs
     if (!isFresh && root.isRefresh) return ask(root, key, found)
@@ -63,6 +63,10 @@ export function createRootFetches(keeping: Keeping, flightsMax: number): RootFet
   function peek(key: string): Found | undefined {
     const entry = answers.peek(key)
     return entry && { entry, tier: 'memory' }
+  }
+
+  function asksFurther(key: string, { isShared }: KeepPlan): boolean {
+    return answers.asksFurther(isShared) && !flights.has(key)
   }
 
   /** Memory again too: what was on its way may have come while another tier was asked. */

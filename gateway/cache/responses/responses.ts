@@ -101,7 +101,7 @@ export function createResponses({
     find({ kind, key }) {
       const entry = answers.peek(key)
       const kept = entry && keptOf(entry, 'memory')
-      return kept === undefined && kind.isKept ? findFurther(key) : kept
+      return kept === undefined && kind.isKept && answers.asksFurther(true) ? findFurther(key) : kept
     },
     served({ kind: { field } }, { isStale, validity: { ageMs }, tier }) {
       const event = { level: 'response', field, count: 1, ageMs, tier } as const

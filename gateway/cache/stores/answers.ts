@@ -26,6 +26,8 @@ export interface Found {
 export interface Answers {
   /** What memory has, at once: also what was set in this same turn of the event loop. */
   peek(key: string): Entry | undefined
+  /** Whether there is anything to ask after memory now: without, `peek` has said it all. */
+  asksFurther(isShared: boolean): boolean
   /** @param isShared as it was set: what is one caller's is never asked of Redis, nor is its key shown there. */
   get(key: string, isShared: boolean): Promise<Found | undefined>
   /** One for each key, in their order. */
@@ -134,6 +136,7 @@ export function createAnswers({
 
   return {
     peek: key => held(key, map.get(key)),
+    asksFurther: asks,
     async get(key, isShared) {
       const entry = held(key, await keyv.get(key))
       if (entry !== undefined) return { entry, tier: 'memory' }

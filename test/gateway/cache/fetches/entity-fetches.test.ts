@@ -351,6 +351,7 @@ describe('one flight a key', () => {
       through: answers => ({
         ...answers,
         peek: answers.peek,
+        asksFurther: isShared => isShared,
         async getMany(keys) {
           if (!keys.some(key => key.includes('"2"'))) return keys.map(() => undefined)
           await isAsked.promise
@@ -565,6 +566,7 @@ describe('invalidation, callers, freshness', () => {
       policies: policiesOf(),
       through: answers => ({
         ...answers,
+        asksFurther: isShared => isShared,
         async getMany(keys) {
           shown.push(...keys)
           return keys.map(() => undefined)

@@ -265,7 +265,7 @@ describe('one flight a key', () => {
     const isAsked = Promise.withResolvers<undefined>()
     const { caching } = keptFetches({
       policies: policiesOf(),
-      through: answers => ({ ...answers, get: () => isAsked.promise }),
+      through: answers => ({ ...answers, asksFurther: () => true, get: () => isAsked.promise }),
     })
     const { send, sent } = answering(() => named('a'))
     const waiting = askRoot(caching, TOP, send)

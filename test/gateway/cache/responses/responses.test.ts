@@ -161,7 +161,11 @@ describe('other tiers', () => {
     const of = slot()
     const { born, freshUntilMs, staleUntilMs } = record()
     const entry = { value: '{"a":1}', born, freshUntilMs, staleUntilMs, tags: [], bytes: 7 }
-    const other = stand({ get: async () => ({ entry, tier: 'redis' }), peek: () => undefined })
+    const other = stand({
+      get: async () => ({ entry, tier: 'redis' }),
+      peek: () => undefined,
+      asksFurther: () => true,
+    })
     const [first, second] = [await found(other.responses, of), await found(other.responses, of)]
     expect(first).toMatchObject({ tier: 'redis', isStale: false })
     expect(first!.json.text).toBe('{"a":1}')
@@ -174,6 +178,7 @@ describe('other tiers', () => {
   test('are not asked for answers of a kind that cannot be kept, until one can', async () => {
     let asked = 0
     const { responses, record } = stand({
+      asksFurther: () => true,
       get: async () => {
         asked++
         return undefined
