@@ -17,7 +17,15 @@ export interface CacheEvent {
 }
 
 /** Why an answer was not kept, or not looked for. */
-export const SKIP_REASONS = ['errors', 'partial', 'too-large', 'invalidated', 'not-fresh', 'debug'] as const
+export const SKIP_REASONS = [
+  'errors',
+  'partial',
+  'too-large',
+  'no-place',
+  'invalidated',
+  'not-fresh',
+  'debug',
+] as const
 export type SkipReason = (typeof SKIP_REASONS)[number]
 
 /** Told of everything that the cache does. What a hook throws is logged, and nothing else comes of it. */

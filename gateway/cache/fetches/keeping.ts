@@ -62,7 +62,7 @@ export function keep({ answers, tags, watch }: Keeping, plan: KeepPlan, came: Ca
     }
     if (!tags.holds(entry)) skip(watch, plan, came.field, 'invalidated')
     else if (isNewest(answers.peek(key), born) && !answers.set(key, entry, isShared))
-      skip(watch, plan, came.field, 'too-large')
+      skip(watch, plan, came.field, answers.fits(entry) ? 'no-place' : 'too-large')
     return entry
   } catch (error) {
     watch.onError(error)

@@ -130,7 +130,8 @@ export function createResponses({
         bytes: bytesOf(json.text),
       }
       if (!answers.set(slot.key, entry, true)) {
-        skipped(slot, tags.holds(entry) ? 'too-large' : 'invalidated')
+        const reason = answers.fits(entry) ? 'no-place' : 'too-large'
+        skipped(slot, tags.holds(entry) ? reason : 'invalidated')
         return undefined
       }
       makeReady(entry, json)

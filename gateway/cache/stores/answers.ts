@@ -2,6 +2,7 @@ import { Keyv } from 'keyv'
 import { nowMs } from '../../../protocol/deadline.ts'
 import type { Entry, Tier } from '../entry.ts'
 import type { Tags } from '../tags/tags.ts'
+import { AskedBefore } from './asked-before.ts'
 import { BoundedMap, type LabelCounts } from './bounded-map.ts'
 import type { FleetTime } from './entry-codec.ts'
 import { MemoryStore } from './memory-store.ts'
@@ -24,6 +25,8 @@ export interface Found {
  * in one code unit is another key.
  */
 export interface Answers {
+  /** Whether it is small enough to be kept. */
+  fits(entry: Pick<Entry, 'bytes'>): boolean
   /** What memory has, at once: also what was set in this same turn of the event loop. */
   peek(key: string): Entry | undefined
   /** Whether there is anything to ask after memory now: without, `peek` has said it all. */
@@ -36,7 +39,9 @@ export interface Answers {
    * Nobody waits for it. Kept only if the entry still holds, and is not larger than allowed. What goes to Redis is
    * carried as JSON: the value is what `JSON.parse` may give.
    * @param isShared whether it may be in Redis too; what is one caller's stays in this process.
-   * @returns false: it was not kept, since it is too large or void.
+   * @returns false: it was not kept, since it is too large or void, or there is no place for it: when memory is nearly
+   * full, only what was asked for before, not long ago, takes the place of what is there. A crowd that asks for a million
+   * things once, each another, drops nothing of what everybody asks for.
    */
   set(key: string, entry: Entry, isShared: boolean): boolean
 }
@@ -93,6 +98,9 @@ export interface AnswerStore extends Answers {
 const ENTRY_BYTES = 416
 const TAG_BYTES = 64
 
+/** Of its bounds; from then on memory is nearly full. */
+const FULL_SHARE = 0.95
+
 /** In two tiers, either of which may be left out: memory, and behind it Redis, whose entries go to memory when they are found. */
 export function createAnswers({
   bounds,
@@ -128,13 +136,25 @@ export function createAnswers({
     if (entry === undefined || !tags.holds(entry)) return undefined
     const kept = held(key, map.get(key))
     if (kept !== undefined && kept.born.atMs >= entry.born.atMs) return { entry: kept, tier: 'memory' }
-    if (entry.bytes <= bounds.entryBytesMax) remember(key, entry)
+    if (fits(entry) && mayEnter(key)) remember(key, entry)
     return { entry, tier: 'redis' }
   }
+
+  const asked = new AskedBefore()
+  const isNearlyFull = (): boolean =>
+    map.size >= FULL_SHARE * bounds.entriesMax || map.bytes >= FULL_SHARE * bounds.bytesMax
+
+  /** What is kept already is renewed. */
+  function mayEnter(key: string): boolean {
+    return !memory || !isNearlyFull() || map.get(key) !== undefined || asked.meet(key)
+  }
+
+  const fits = ({ bytes }: Pick<Entry, 'bytes'>): boolean => bytes <= bounds.entryBytesMax
 
   const asks = (isShared: boolean): boolean => isShared && redis?.isUsable === true
 
   return {
+    fits,
     peek: key => held(key, map.get(key)),
     asksFurther: asks,
     async get(key, isShared) {
@@ -156,8 +176,7 @@ export function createAnswers({
       return founds.map((found, i) => found ?? arrived(keys[i]!, others[next++]))
     },
     set(key, entry, isShared) {
-      if (!(entry.bytes <= bounds.entryBytesMax) || entry.staleUntilMs <= clock() || !tags.holds(entry))
-        return false
+      if (!fits(entry) || entry.staleUntilMs <= clock() || !tags.holds(entry) || !mayEnter(key)) return false
       remember(key, entry)
       if (isShared) redis?.set(key, entry)
       return true
