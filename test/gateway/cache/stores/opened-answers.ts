@@ -6,8 +6,8 @@ import type { RedisClient } from '../../../../gateway/redis/redis-connection.ts'
 import type { FleetMember } from '../tags/fleet-of-tags.ts'
 
 const BOUNDS: AnswersBounds = {
-  entriesMax: 1_000,
-  bytesMax: 1_000_000,
+  entriesMax: 10_000,
+  bytesMax: 100_000_000,
   entryBytesMax: 100_000,
   sharedBytesMax: 1_000_000,
   compressBytesMin: 4_096,
