@@ -5,7 +5,8 @@ import { Fault } from '../../protocol/fault.ts'
 import { expecting } from '../config-file.ts'
 import { type FieldLimit, problemOfRate } from '../cost/field-limits.ts'
 import type { CostMode } from '../cost-settings.ts'
-import type { LimitOverrides, OverrideScope } from './limit-overrides.ts'
+import type { SettingScope } from './fleet-settings.ts'
+import type { LimitOverrides } from './limit-overrides.ts'
 import { type OperatorDoorOptions, operatorDoor, readBody } from './operator-door.ts'
 
 export interface LimitsRoutesOptions extends OperatorDoorOptions {
@@ -101,7 +102,7 @@ export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions)
     const before = changed.map(overrides.rateOf)
     // All of them hold here before the fleet's store is waited for.
     const scopes = await Promise.all(changed.map(limit => overrides.set(limit, override)))
-    const scope: OverrideScope = scopes.includes('process') ? 'process' : 'fleet'
+    const scope: SettingScope = scopes.includes('process') ? 'process' : 'fleet'
     for (const [i, limit] of changed.entries()) {
       const { perSecond, burst } = overrides.rateOf(limit)
       stages.logger.warn(
