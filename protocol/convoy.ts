@@ -108,6 +108,7 @@ export class Convoy<Item, Answer> {
   #items = 0
   #refused = 0
   #expired = 0
+  #waitedMs = 0
 
   /** @throws RangeError for a bound that is not a positive integer. */
   constructor(options: ConvoyOptions<Item, Answer>) {
@@ -176,6 +177,14 @@ export class Convoy<Item, Answer> {
       if (first !== undefined && first.sinceMs < oldestMs) oldestMs = first.sinceMs
     }
     return oldestMs === Number.POSITIVE_INFINITY ? 0 : nowMs() - oldestMs
+  }
+
+  /**
+   * Total since the start: what each item's batch had waited when it left, summed over items. A wait that is over between
+   * two looks is in their difference, and divided by that of `counts.items` it is the mean.
+   */
+  get waitedMs(): number {
+    return this.#waitedMs
   }
 
   /** What a new item of the lowest priority would wait, judged by recent batches. */
@@ -289,6 +298,7 @@ export class Convoy<Item, Answer> {
     this.#itemsInFlight += entries.length
     this.#batches++
     this.#items += entries.length
+    this.#waitedMs += entries.length * (startedMs - entries[0]!.batch.sinceMs)
     try {
       const answers = await this.#options.send(
         entries.map(entry => entry.item),

@@ -202,6 +202,7 @@ export class HttpClient implements SubgraphClient {
       depth: this.depth,
       inFlight: this.inFlight,
       waitMs: this.waitMs,
+      waitedMs: this.#plain.waitedMs + this.#batched.waitedMs,
       lanesLimit: (this.isBatching ? this.#batched : this.#plain).lanesMax,
       breaker: this.#breaker.state,
       batches: plain.batches + batched.batches,

@@ -65,6 +65,8 @@ export interface SubgraphClientStats {
   readonly inFlight?: number
   /** How long the oldest waiting operation has waited. */
   readonly waitMs?: number
+  /** Summed over the operations that left: how long their batch had waited for a lane, in milliseconds. */
+  readonly waitedMs?: number
   /** Exchanges that may be in flight at once, as the adaptive limit has it now. */
   readonly lanesLimit?: number
   readonly breaker?: 'CLOSED' | 'HALF_OPEN' | 'OPEN'

@@ -195,6 +195,26 @@ describe('lanes', () => {
     await Promise.all(riders)
   })
 
+  it('counts a wait that is over before anybody looks, once for each who waited', async () => {
+    const { convoy, nextBatch } = byHand<number>()
+    void convoy.load(1)
+    const first = await nextBatch(1)
+    const beforeMs = convoy.waitedMs
+    const riders = [2, 3, 4].map(id => convoy.load(id))
+    const until = performance.now() + 20
+    while (performance.now() < until) await turn()
+    answerAll(first)
+    const second = await nextBatch(2)
+    expect(convoy.waitMs).toBe(0)
+    // 3 × 20 ms at least.
+    expect(convoy.waitedMs - beforeMs).toBeGreaterThanOrEqual(60)
+    answerAll(second)
+    await Promise.all(riders)
+    const afterMs = convoy.waitedMs
+    await turn()
+    expect(convoy.waitedMs).toBe(afterMs)
+  })
+
   it('relieves a batch that waited behind stragglers, within its lanes and the items of full lanes', async () => {
     const { convoy, sent, nextBatch } = byHand<number>({
       batchMax: 3,
