@@ -56,9 +56,9 @@ export function createLimitOverrides({ store, logger, readEveryMs }: LimitOverri
     rateOf: limit => (settings.known.size === 0 ? limit.rate : (overrideOf(limit) ?? limit.rate)),
     bucketOf(limit, key) {
       const override = settings.known.size === 0 ? undefined : overrideOf(limit)
-      return override === undefined
-        ? { key, rate: limit.rate }
-        : { key: `${key}${tagOf(override)}`, rate: override }
+      if (override === undefined) return { key, rate: limit.rate }
+      // A line keeps its places whatever its rate is.
+      return { key: limit.over === 'PLACE' ? key : `${key}${tagOf(override)}`, rate: override }
     },
     overrideOf,
     set: ({ id }, override) => settings.set(id, override),

@@ -4,6 +4,7 @@ import {
   type GraphQLInputField,
   type GraphQLInputType,
   type GraphQLLeafType,
+  GraphQLString,
   getNullableType,
   isInputObjectType,
   isLeafType,
@@ -40,10 +41,32 @@ export function leafAt(inputs: Inputs, path: string): GraphQLLeafType | string {
 }
 
 /**
+ * The path of the nearest input with this name and the type String, through arguments and input objects, such as
+ * `input.placeToken`: the least deep one, of several so deep the first. What is in a list has no path.
+ */
+export function pathOf(inputs: Inputs, name: string): string | undefined {
+  let level = inputs.map(input => ({ input, path: input.name }))
+  const entered = new Set<GraphQLInputType>()
+  while (level.length > 0) {
+    const found = level.find(
+      ({ input }) => input.name === name && getNullableType(input.type) === GraphQLString,
+    )
+    if (found !== undefined) return found.path
+    level = level.flatMap(({ input, path }) => {
+      const type = getNullableType(input.type)
+      if (!isInputObjectType(type) || entered.has(type)) return []
+      entered.add(type)
+      return Object.values(type.getFields()).map(field => ({ input: field, path: `${path}.${field.name}` }))
+    })
+  }
+  return undefined
+}
+
+/**
  * Compiles the reading of the value at a path of a field's arguments, wherever the operation has it: in a variable, in a
  * variable within an object, in the text, or left out, with the schema's defaults.
  *
- * @param path one for which {@link leafAt} finds a leaf.
+ * @param path one for which {@link leafAt} finds a leaf, or of {@link pathOf}.
  */
 export function compileArgument(inputs: Inputs, { arguments: given }: FieldNode, path: string): ReadArgument {
   const [name = '', ...rest] = path.split('.')

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FieldNode } from 'graphql'
 import type { FieldLimit, FieldLimits, LimitRate } from './field-limits.ts'
-import { compileArgument, type ReadArgument } from './field-limits-argument.ts'
+import { compileArgument, pathOf, type ReadArgument } from './field-limits-argument.ts'
 
 /** Coerced. */
 type Variables = Readonly<Record<string, unknown>>
@@ -14,12 +14,18 @@ export interface CompiledLimit {
   /**
    * The bucket that a request draws on, at most 194 characters of ASCII: of the fleet
    * `Mutation.claimCoupon:input.campaignId~Xd81sk=spring`, of a caller the same and `@shopper:alice`. What follows the
-   * tilde is the tag of the declared rate. Values that are long or have other characters are hashed.
+   * tilde is the tag of the declared rate; where callers get places it is not there. Values that are long or have other
+   * characters are hashed.
    * @param whose how the caller is known.
    */
   keyOf(variables: Variables, whose: string): string
   /** The value that the limit is kept by; `undefined` where it is by none. */
   readValue: ReadArgument
+  /**
+   * What a request shows as the token of a place: the value of the field's argument `placeToken`, or of the nearest field
+   * of that name in its input objects, a String. `undefined` where there is none, and of limits whose callers get no places.
+   */
+  readToken: ReadArgument
 }
 
 /** What a limit needs to know of a root field that an operation selects. */
@@ -28,6 +34,9 @@ export interface SelectedRoot {
   readonly typename: string
   readonly name: string
 }
+
+/** Agents cannot send headers: what they are to give back is part of the input. */
+const PLACE_TOKEN = 'placeToken'
 
 /** With a tag of 7, a value of 64 and a caller of 72 characters, 190 in all. */
 const PREFIX_CHARACTERS_MAX = 45
@@ -54,11 +63,15 @@ export function compileLimits(
           root => root?.name === typename,
         )
         const definition = type?.getFields()[name]
-        const readValue =
-          limit.by === undefined || definition === undefined
+        const read = (path: string | undefined): ReadArgument =>
+          path === undefined || definition === undefined
             ? () => undefined
-            : compileArgument(definition.args, field, limit.by)
-        return { limit, index, keyOf: compileKey(limit, readValue), readValue }
+            : compileArgument(definition.args, field, path)
+        const readValue = read(limit.by)
+        const readToken = read(
+          limit.over === 'PLACE' && definition ? pathOf(definition.args, PLACE_TOKEN) : undefined,
+        )
+        return { limit, index, keyOf: compileKey(limit, readValue), readValue, readToken }
       })
   })
   return compiled.length === 0 ? undefined : compiled.sort((a, b) => reachOf(a.limit) - reachOf(b.limit))
@@ -68,17 +81,19 @@ const reachOf = ({ per, by }: FieldLimit): number => (per === 'CALLER' ? 0 : 2) 
 
 /**
  * What a bucket's key has of its rate. A bucket is kept as the instant until which it is reserved: the points of a slow one
- * are hours of a fast one, so a new rate is a new bucket.
+ * are hours of a fast one, so a new rate is a new bucket. A line's key has none: who waits in it keeps the place, whatever
+ * rate the line has by then, and its schedule of places and its points taken bear the change (surge/lines.ts).
  */
 export const rateTag = ({ perSecond, burst }: LimitRate): string =>
   `~${digestOf(`${perSecond}/${burst}`).slice(0, 6)}`
 
 function compileKey(
-  { coordinate, by, per, rate }: FieldLimit,
+  { coordinate, by, per, over, rate }: FieldLimit,
   readValue: ReadArgument,
 ): CompiledLimit['keyOf'] {
   const scope = by === undefined ? coordinate : `${coordinate}:${by}`
-  const prefix = (scope.length <= PREFIX_CHARACTERS_MAX ? scope : hashed(scope)) + rateTag(rate)
+  const tag = over === 'PLACE' ? '' : rateTag(rate)
+  const prefix = (scope.length <= PREFIX_CHARACTERS_MAX ? scope : hashed(scope)) + tag
   const lineOf = by === undefined ? () => prefix : rememberLast(value => `${prefix}=${partOf(value, VALUE)}`)
   return per === 'FLEET'
     ? variables => lineOf(readValue(variables))

@@ -81,6 +81,13 @@ describe('of one process', () => {
     expect(keys[2]).toBe(keys[0])
   })
 
+  it('a line stays the same one at any rate', async () => {
+    const overrides = overridesWith()
+    const line: FieldLimit = { ...LIMIT, over: 'PLACE' }
+    await overrides.set(line, rateOf(7))
+    expect(overrides.bucketOf(line, 'key')).toMatchObject({ key: 'key', rate: { perSecond: 7, burst: 50 } })
+  })
+
   it('one that the field has outgrown does not hold', async () => {
     const overrides = overridesWith()
     await overrides.set(LIMIT, rateOf(7, 50))

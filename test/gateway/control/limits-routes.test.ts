@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { rateTag } from '../../../gateway/cost/field-limits-compile.ts'
 import { connectRedis, disconnectRedis } from '../../../gateway/redis/redis-connection.ts'
 import { CLAIM_POINTS, DROP_RATE, dropGraph, dropSupergraph } from '../../harness/drop-graph.ts'
 import { until } from '../../harness/postgres.ts'
@@ -55,7 +54,7 @@ test('limits are shown as declared and as they hold, and lines with their status
   })
   expect(body.lines).toEqual([
     {
-      key: `Mutation.claim:input.drop${rateTag(DROP_RATE)}=spring`,
+      key: 'Mutation.claim:input.drop=spring',
       coordinate: 'Mutation.claim',
       value: 'spring',
       status: { remaining: 12, isPaused: true, noticeEn: 'Back soon' },

@@ -6,10 +6,19 @@ import { compileLimits, rateTag } from '../../../gateway/cost/field-limits-compi
 import { compileVariables } from '../../../gateway/execution/variables.ts'
 
 const schema = buildSchema(`
-  type Query { stock(sku: ID = "none", kind: Kind = HOT, at: JSON): Int, other: Int }
-  type Mutation { claim(input: Claim!): Int }
-  input Claim { campaign: ID! = "spring", round: Round }
+  type Query { stock(sku: ID = "none", kind: Kind = HOT, at: JSON): Int, other: Int, looped(loop: Loop, placeToken: Int): Int }
+  type Mutation {
+    claim(input: Claim!): Int
+    taken(deep: Round, input: Place = { placeToken: "default" }, list: [Place]): Int
+    asked(deep: Deep, placeToken: String): Int
+    listed(list: [Place], placeToken: ID): Int
+  }
+  input Claim { campaign: ID! = "spring", round: Round, placeToken: String }
   input Round { number: Int, name: String = "first" }
+  input Place { placeToken: String!, note: String }
+  input Deep { place: Place, placeToken: String }
+  input Loop { next: Loop, place: Deeper }
+  input Deeper { of: Loop, place: Place }
   enum Kind { HOT COLD }
   scalar JSON
 `)
@@ -37,6 +46,7 @@ function compiled(text: string, ...all: FieldLimit[]) {
   const coerce = compileVariables(schema, operation)
   return {
     limits,
+    coerced: coerce,
     keys: (variables: Record<string, unknown> = {}, whose = 'shopper:alice') =>
       limits?.map(({ keyOf }) => keyOf(coerce(variables), whose).replace(TAG, '')),
   }
@@ -183,6 +193,89 @@ describe('the value is found', () => {
   })
 })
 
+describe('the token of a place is found', () => {
+  const placed = (coordinate: string): FieldLimit => ({ ...limit(coordinate), over: 'PLACE' })
+  const tokenIn = (text: string, coordinate: string, variables: Record<string, unknown> = {}) => {
+    const { limits, coerced } = compiled(text, placed(coordinate))
+    return limits?.[0]?.readToken(coerced(variables))
+  }
+  it.each([
+    [
+      'in a variable',
+      'mutation($i: Claim!) { claim(input: $i) }',
+      'Mutation.claim',
+      { i: { placeToken: 't' } },
+      't',
+    ],
+    [
+      'in a variable within an object',
+      'mutation($t: String) { claim(input: { placeToken: $t }) }',
+      'Mutation.claim',
+      { t: 't' },
+      't',
+    ],
+    ['in the text', 'mutation { claim(input: { placeToken: "t" }) }', 'Mutation.claim', {}, 't'],
+    [
+      'nowhere where it is left out',
+      'mutation($i: Claim!) { claim(input: $i) }',
+      'Mutation.claim',
+      { i: {} },
+      undefined,
+    ],
+    [
+      'as null where it is null',
+      'mutation($i: Claim!) { claim(input: $i) }',
+      'Mutation.claim',
+      { i: { placeToken: null } },
+      null,
+    ],
+    [
+      'in an argument before input objects',
+      'mutation { asked(deep: { placeToken: "deep" }, placeToken: "t") }',
+      'Mutation.asked',
+      {},
+      't',
+    ],
+    [
+      'in the argument alone, where there is one',
+      'mutation { asked(deep: { placeToken: "deep" }) }',
+      'Mutation.asked',
+      {},
+      undefined,
+    ],
+    [
+      'in a later argument than the first',
+      'mutation { taken(input: { placeToken: "t" }) }',
+      'Mutation.taken',
+      {},
+      't',
+    ],
+    ['in a default', 'mutation { taken }', 'Mutation.taken', {}, 'default'],
+    [
+      'below types that contain themselves',
+      'query($l: Loop) { looped(loop: $l) }',
+      'Query.looped',
+      { l: { place: { place: { placeToken: 't' } } } },
+      't',
+    ],
+    [
+      'not in a list, nor of another type',
+      'mutation { listed(list: [{ placeToken: "l" }], placeToken: "id") }',
+      'Mutation.listed',
+      {},
+      undefined,
+    ],
+    ['nowhere where the field takes none', '{ stock(sku: "1") }', 'Query.stock', {}, undefined],
+  ])('%s', (_, text, coordinate, variables, token) =>
+    expect(tokenIn(text, coordinate, variables)).toBe(token),
+  )
+
+  it('not where callers get no places', () => {
+    const { limits, coerced } = compiled('mutation($i: Claim!) { claim(input: $i) }', limit('Mutation.claim'))
+    expect(limits?.[0]?.readToken(coerced({ i: { placeToken: 't' } }))).toBeUndefined()
+  })
+})
+
 test('the members of a custom scalar are the same in any order', () => {
   const { keys } = compiled('query($at: JSON) { stock(at: $at) }', limit('Query.stock', 'at'))
   const key = keys({ at: { a: 1, b: [{ c: 2, d: null }] } })
@@ -250,6 +343,16 @@ describe('a key', () => {
     expect(keyFor(1)).toBe(`Query.stock:sku${TAG}=1`)
     expect(keyFor(1)).toBe(keyFor(1))
     expect(keyFor(2)).not.toBe(keyFor(1))
+  })
+
+  it('of a line is the same whatever its rate is', () => {
+    const keyFor = (perSecond: number) =>
+      compiled('{ stock(sku: "1") }', {
+        ...limit('Query.stock', 'sku'),
+        over: 'PLACE',
+        rate: { perSecond, burst: 1 },
+      }).limits?.[0]?.keyOf({}, '')
+    expect([keyFor(1), keyFor(2)]).toEqual(['Query.stock:sku=1', 'Query.stock:sku=1'])
   })
 
   it('of no two callers, values or limits is the same', () => {
