@@ -1,7 +1,7 @@
 import { disconnectRedis, type RedisClient } from '../redis/redis-connection.ts'
 import { loadScript } from '../redis/redis-script.ts'
-import { BucketLines, type Step } from './bucket-lines.ts'
 import type { Bucket, BudgetStore, Budgets, NotNow, Taken } from './budgets.ts'
+import { type Awaited, CallLanes, type Unawaited } from './call-lanes.ts'
 import { assertDemand, ROUNDING, retryAfterMs } from './demand.ts'
 
 export interface RedisBudgetsOptions {
@@ -31,7 +31,7 @@ export interface RedisBudgetStore extends BudgetStore {
 /** A script stands in the server's way while it runs: this many take about half a millisecond. */
 const STEPS_MAX = 256
 const WAITING_MAX = 10_000
-const REFUND_HELD_MS_MAX = 10
+const HELD_MS_MAX = 10
 /** A key outlives its schedule by this much, for a server whose clock goes back. */
 const KEPT_MS = 1_000
 /** Under a clock of the tests' own the server must not forget by its own. */
@@ -49,39 +49,59 @@ const TAKE = loadScript(new URL('./take-buckets.lua', import.meta.url))
  */
 export function createRedisBudgets(options: RedisBudgetsOptions): RedisBudgetStore {
   const { redis } = options
-  const lines = new BucketLines({
+  const lanes: Lanes = new CallLanes({
     stepsMax: STEPS_MAX,
     waitingMax: WAITING_MAX,
-    refundHeldMsMax: REFUND_HELD_MS_MAX,
+    heldMsMax: HELD_MS_MAX,
     send: steps => sendSteps(options, steps),
     failed: options.failed ?? (() => {}),
   })
   return {
-    callers: new RedisBudgets(lines, options, 'caller'),
-    fields: new RedisBudgets(lines, options, 'field'),
+    callers: new RedisBudgets(lanes, options, 'caller'),
+    fields: new RedisBudgets(lanes, options, 'field'),
     source: 'redis',
     gateways: 1,
     get calls() {
-      return lines.calls
+      return lanes.calls
     },
     get oldestSentMs() {
-      return lines.oldestSentMs
+      return lanes.oldestSentMs
     },
-    abandon: error => lines.abandon(error),
+    abandon: error => lanes.abandon(error),
     async close() {
-      lines.abandon(new Error('the budgets are closed'))
+      lanes.abandon(new Error('the budgets are closed'))
       await disconnectRedis(redis)
     },
   }
 }
 
+/** Of a call: an instant in milliseconds, then one number a demand. */
+type Answers = readonly number[]
+type Lanes = CallLanes<Answers, Step>
+type Step = Demand | Refund
+
+/** Is answered with the debt that it left, in milliseconds, or minus that which refused it. */
+interface Demand extends Awaited<Answers> {
+  readonly redisKey: string
+  readonly bucket: Bucket
+  readonly points: number
+}
+
+interface Refund extends Unawaited {
+  readonly redisKey: string
+  readonly bucket: Bucket
+  readonly points: number
+  /** Counts only while this is the schedule's end. */
+  readonly endMs: number | undefined
+}
+
 class RedisBudgets implements Budgets {
-  readonly #lines: BucketLines
+  readonly #lanes: Lanes
   readonly #options: RedisBudgetsOptions
   readonly #kind: BucketKind
 
-  constructor(lines: BucketLines, options: RedisBudgetsOptions, kind: BucketKind) {
-    this.#lines = lines
+  constructor(lanes: Lanes, options: RedisBudgetsOptions, kind: BucketKind) {
+    this.#lanes = lanes
     this.#options = options
     this.#kind = kind
   }
@@ -90,13 +110,13 @@ class RedisBudgets implements Budgets {
     assertDemand(bucket, points)
     const { instead } = this.#options
     return new Promise((resolve, reject) => {
-      const { lineKey, redisKey } = this.#placeOf(bucket)
-      this.#lines.add(lineKey, {
-        kind: 'demand',
+      const { laneKey, redisKey } = this.#placeOf(bucket)
+      this.#lanes.add(laneKey, {
+        isAwaited: true,
         redisKey,
         bucket,
         points,
-        answer: (debtMs, atMs) => resolve(answerOf(bucket, points, debtMs, atMs)),
+        answer: (answers, index) => resolve(answerOf(bucket, points, answers[index + 1]!, answers[0]!)),
         fail: error => {
           if (instead === undefined) reject(error)
           else resolve(instead(this.#kind, bucket, points))
@@ -107,9 +127,9 @@ class RedisBudgets implements Budgets {
 
   giveBack({ bucket, points: taken, endMs }: Taken, points: number): void {
     if (!(points > 0)) return
-    const { lineKey, redisKey } = this.#placeOf(bucket)
-    this.#lines.add(lineKey, {
-      kind: 'refund',
+    const { laneKey, redisKey } = this.#placeOf(bucket)
+    this.#lanes.add(laneKey, {
+      isAwaited: false,
       redisKey,
       bucket,
       points: Math.min(points, taken),
@@ -117,21 +137,18 @@ class RedisBudgets implements Budgets {
     })
   }
 
-  #placeOf({ key }: Bucket): { lineKey: string; redisKey: string } {
+  #placeOf({ key }: Bucket): { laneKey: string; redisKey: string } {
     const { prefix = 'spillway:', redis } = this.#options
     if (this.#kind === 'field') {
       const redisKey = `${prefix}field:{${withoutBraces(key)}}`
-      return { lineKey: redisKey, redisKey }
+      return { laneKey: redisKey, redisKey }
     }
-    const lineKey = `${prefix}caller:{${redis.isCluster ? tagOf(key) : 0}}`
-    return { lineKey, redisKey: `${lineKey}:${key}` }
+    const laneKey = `${prefix}caller:{${redis.isCluster ? tagOf(key) : 0}}`
+    return { laneKey, redisKey: `${laneKey}:${key}` }
   }
 }
 
-async function sendSteps(
-  { redis, clock }: RedisBudgetsOptions,
-  steps: readonly Step[],
-): Promise<readonly number[]> {
+async function sendSteps({ redis, clock }: RedisBudgetsOptions, steps: readonly Step[]): Promise<Answers> {
   const keys: string[] = []
   const args: (string | number)[] = clock === undefined ? ['', KEPT_MS] : [clock(), KEPT_MS_UNDER_CLOCK]
   let countAt = 0
@@ -144,7 +161,7 @@ async function sendSteps(
       countAt = args.push(perSecond / 1_000, (burst * 1_000) / perSecond, 0) - 1
     }
     args[countAt] = Number(args[countAt]) + 1
-    if (step.kind === 'demand') args.push(points)
+    if (step.isAwaited) args.push(points)
     else args.push(-points, step.endMs ?? '')
     before = step
   }
