@@ -127,6 +127,11 @@ export const ERRORS: Readonly<Record<string, ErrorEntry>> = Object.freeze({
   ),
   ORDER_BUSY: entry(409, true, 'Other requests keep changing the same order.'),
   OVERLOADED: entry(503, true, 'Too many requests of this kind are waiting; nothing was done.'),
+  SURGE_SHED: entry(
+    503,
+    true,
+    'The gateway is too busy for requests of this kind; nothing was done. Those that buy still pass.',
+  ),
   SUBGRAPH_UNREACHABLE: entry(503, true, 'A subgraph cannot be reached.'),
   SUBGRAPH_OVERLOADED: entry(503, true, 'Too much is waiting for a subgraph.'),
   SUBGRAPH_TIMEOUT: entry(504, true, 'A subgraph did not answer within the time that the request had.'),

@@ -6,7 +6,7 @@ export type Level = (typeof LEVELS)[number]
 export interface Reading {
   /** Such as `convoy:coupon` or `eventLoopDelay`. */
   readonly name: string
-  /** Of the last period, in milliseconds; of a share, from 0 to 1. */
+  /** Of the last period: a wait in milliseconds, a share from 0 to 1, or how many wait. */
   readonly value: number
   /** At which the reading alone makes it BUSY. */
   readonly target: number
@@ -31,5 +31,7 @@ export interface SurgeLevel {
   readonly pinned: PinnedLevel | undefined
   /** The last ones, the one that presses most first. */
   readonly readings: readonly Reading[]
+  /** Times that the measured level became this one. */
+  changesTo(level: Level): number
   close(): void
 }

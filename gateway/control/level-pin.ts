@@ -1,0 +1,61 @@
+import type { Logger } from 'pino'
+import { z } from 'zod'
+import { LEVELS, type PinnedLevel } from '../surge/level.ts'
+import { createFleetSettings, type SettingScope } from './fleet-settings.ts'
+import { redisSettings, type SettingsRedis } from './redis-settings.ts'
+
+/** The level that an operator has pinned. */
+export interface LevelPin {
+  /** The one that holds; costs next to nothing. */
+  readonly pinned: PinnedLevel | undefined
+  /**
+   * Holds in this process at once.
+   * @param pinned undefined: what is measured holds again.
+   * @returns whom it holds for by now; a fleet out of reach learns of it when it can.
+   */
+  set(pinned: PinnedLevel | undefined): Promise<SettingScope>
+  /** For whom the next one would hold. */
+  readonly scope: SettingScope
+  close(): void
+}
+
+export interface LevelPinOptions {
+  /** Where gateways share it. Default: it is this process's. */
+  readonly redis?: SettingsRedis | undefined
+  readonly logger: Logger
+  /** Milliseconds; default: that of all settings. */
+  readonly readEveryMs?: number
+}
+
+const KEY = 'spillway:level-pins'
+const LEVEL = 'level'
+
+const pinnedSchema = z.object({
+  level: z.enum(LEVELS),
+  setBy: z.string().max(200),
+  setAt: z.string().max(40),
+})
+
+/** A level that operators pin: with Redis for the fleet, within a second, and until it is taken back. */
+export function createLevelPin({ redis, logger, readEveryMs }: LevelPinOptions): LevelPin {
+  const store = redis && redisSettings({ redis, key: KEY, schema: pinnedSchema })
+  const settings = createFleetSettings({ store, what: 'pins of the level', logger, readEveryMs })
+  let seen = settings.known
+  let pinned: PinnedLevel | undefined
+
+  return {
+    get pinned() {
+      // Asked for by every request: what is known is looked into once.
+      if (settings.known !== seen) {
+        seen = settings.known
+        pinned = seen.get(LEVEL)
+      }
+      return pinned
+    },
+    set: next => settings.set(LEVEL, next),
+    get scope() {
+      return settings.scope
+    },
+    close: () => settings.close(),
+  }
+}

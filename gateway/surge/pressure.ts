@@ -1,0 +1,73 @@
+import { type EventLoopUtilization, performance } from 'node:perf_hooks'
+import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
+import type { Reading } from './level.ts'
+import { watchLoopDelay } from './loop-delay.ts'
+
+export interface PressureOptions {
+  /** Those in use now. */
+  readonly clients: () => Iterable<SubgraphClient>
+  /** Texts that wait for a plan. */
+  readonly plansPending: () => number
+}
+
+/** What presses on a gateway: what {@link Reading}s are made of. */
+export interface Pressure {
+  /** Of the time since the last call: one caller only. */
+  take(): readonly Reading[]
+  close(): void
+}
+
+/** Within it whoever waits notices nothing: a fifth of what an admitted request may take. */
+const WAIT_TARGET_MS = 50
+/** Near 1 a process does what it can, and nobody need wait for it: no reason to refuse anything. */
+const UTILIZATION_TARGET = 0.9
+/** About 50 ms of planning, at 0.2 to 2 ms a text. What fills that queue is refused at SURGE; SHED would change nothing. */
+const PLANS_TARGET = 50
+
+/** What a client had counted when it was last asked. */
+interface Waited {
+  readonly items: number
+  readonly waitedMs: number
+}
+
+/**
+ * The readings of this process: the wait for each subgraph, the event loop's delay and utilisation, and the planner's
+ * queue. A wait is the longer of two: what the operations that left since the last call have waited on the average, which
+ * misses none that is over by now, and the age of the oldest that waits still, which misses none that starves. An average,
+ * and not the longest: one batch behind one slow answer is no pressure. A client without lanes has no reading.
+ */
+export function watchPressure({ clients, plansPending }: PressureOptions): Pressure {
+  const delay = watchLoopDelay()
+  const before = new WeakMap<SubgraphClient, Waited>()
+  let utilization: EventLoopUtilization = performance.eventLoopUtilization()
+
+  function waitOf(client: SubgraphClient): number | undefined {
+    const { waitMs, items = 0, waitedMs = 0 } = client.stats ?? {}
+    if (waitMs === undefined) return undefined
+    const last = before.get(client)
+    before.set(client, { items, waitedMs })
+    const left = items - (last?.items ?? 0)
+    return left === 0 ? waitMs : Math.max(waitMs, (waitedMs - (last?.waitedMs ?? 0)) / left)
+  }
+
+  return {
+    take() {
+      const readings: Reading[] = []
+      for (const client of clients()) {
+        const value = waitOf(client)
+        if (value !== undefined)
+          readings.push({ name: `convoy:${client.name}`, value, target: WAIT_TARGET_MS, raises: 'SHED' })
+      }
+      const lastUtilization = utilization
+      utilization = performance.eventLoopUtilization()
+      const { utilization: share } = performance.eventLoopUtilization(utilization, lastUtilization)
+      readings.push(
+        { name: 'eventLoopDelay', value: delay.take(), target: WAIT_TARGET_MS, raises: 'SHED' },
+        { name: 'eventLoopUtilization', value: share, target: UTILIZATION_TARGET, raises: 'BUSY' },
+        { name: 'plannerQueue', value: plansPending(), target: PLANS_TARGET, raises: 'SURGE' },
+      )
+      return readings
+    },
+    close: () => delay.close(),
+  }
+}
