@@ -94,7 +94,7 @@ export const nothingLeftOver: HouseRule = tree =>
     text => text,
   )
 
-const TEST_KINDS = ['contract', 'stack', 'fault', 'harness', 'bench', 'browser', 'deploy']
+const TEST_KINDS = ['contract', 'stack', 'fault', 'harness', 'bench', 'replay', 'browser', 'deploy']
 
 /**
  * test/<folder>/<file>.test.ts mirrors <folder>/<file>.ts, or the folder when it is called as the folder is;
