@@ -9,6 +9,8 @@ export interface CacheSettings {
   readonly sharedBytesMax: number
   /** Smaller values lie in Redis as they are. */
   readonly compressBytesMin: number
+  /** How many times its `staleMs` everybody's answer is served in a crowd, 10 minutes at most; 1: no longer than ever. */
+  readonly staleStretch: number
 }
 
 /** A page of CampaignHome takes 2 KB with what is kept beside it: all of it fits the memory many times over. */
@@ -18,6 +20,7 @@ export const DEFAULT_CACHE: CacheSettings = Object.freeze({
   entryBytesMax: 1024 * 1024,
   sharedBytesMax: 64 * 1024 * 1024,
   compressBytesMin: 4 * 1024,
+  staleStretch: 10,
 })
 
 /** @throws RangeError naming the setting that is no positive integer, or that contradicts another. */

@@ -30,6 +30,8 @@ export interface CachingOptions {
   readonly redis: RedisClient | undefined
   /** What a refresh in the background may take. */
   readonly requestMsMax: number
+  /** Whether a crowd stretches what is stale (`staleStretch`): read at each look, so it costs next to nothing. Default: never. */
+  readonly isStretched?: () => boolean
   readonly logger: Logger
 }
 
@@ -56,7 +58,13 @@ export interface AnswerCaching {
  * Opens what is kept, in memory and in Redis, in one place: answers and registered texts.
  * Rejects with an Error naming a bound that is none, or what is wrong with the table.
  */
-export async function openCaching({ cache, redis, requestMsMax, logger }: CachingOptions): Promise<Caching> {
+export async function openCaching({
+  cache,
+  redis,
+  requestMsMax,
+  isStretched = () => false,
+  logger,
+}: CachingOptions): Promise<Caching> {
   const close = async (): Promise<void> => {
     await fleet?.close()
     if (redis !== undefined) await disconnectRedis(redis)
@@ -70,7 +78,12 @@ export async function openCaching({ cache, redis, requestMsMax, logger }: Cachin
   fleet = redis && (await openFleetTags({ redis, logger }))
   const tags = fleet ?? createLocalTags()
   const onError = (error: unknown): void => watch.onError(error)
-  const stores = openStores({ redis, answers: { bounds, tags, fleetTime: fleet }, logger, onError })
+  const stores = openStores({
+    redis,
+    answers: { bounds, tags, isStretched, fleetTime: fleet },
+    logger,
+    onError,
+  })
   const answers = stores.answers!
   return {
     texts: stores.texts,
@@ -84,8 +97,10 @@ export async function openCaching({ cache, redis, requestMsMax, logger }: Cachin
           tags,
           watch,
           refreshMsMax: requestMsMax,
+          staleStretch: bounds.staleStretch,
+          isStretched,
         }),
-        responses: createResponses({ answers, tags, watch }),
+        responses: createResponses({ answers, tags, watch, isStretched }),
         tableHash: tableHash(policies ?? {}),
       }),
       addMetrics: metrics => addTo(metrics, { watch, answers, fleet, stores }),

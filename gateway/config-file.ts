@@ -159,11 +159,12 @@ const fileSchema = members({
           entryBytesMax: positive,
           sharedBytesMax: positive,
           compressBytesMin: positive,
+          staleStretch: positive,
         } satisfies Record<keyof CacheSettings, typeof positive>).partial(),
       ],
       {
         error: () =>
-          'expected false, or an object with positive integers as members of entriesMax, bytesMax, entryBytesMax, sharedBytesMax, compressBytesMin',
+          'expected false, or an object with positive integers as members of entriesMax, bytesMax, entryBytesMax, sharedBytesMax, compressBytesMin, staleStretch',
       },
     )
     .optional(),

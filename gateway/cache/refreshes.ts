@@ -3,6 +3,8 @@ import { nowMs } from '../../protocol/deadline.ts'
 export interface RefreshesOptions {
   /** Under way at once; beyond, what is stale stays so for a little longer. Default 256. */
   readonly underWayMax?: number
+  /** Whether a crowd stretches what is stale: then fewer are under way, for subgraphs have other things to do. Default: never. */
+  readonly isStretched?: () => boolean
   /** Failed ones that are remembered, the latest. Default 10,000. */
   readonly failedMax?: number
   /** After a failure. Default 1,000. */
@@ -10,6 +12,9 @@ export interface RefreshesOptions {
   /** Milliseconds. Default: this process's monotonic clock. */
   readonly clock?: () => number
 }
+
+/** While what is stale is stretched. */
+const STRETCHED_UNDER_WAY_MAX = 64
 
 /** What is stale is asked for again: once a key, beside whoever is answered with it, and after a failure not at once. */
 export class Refreshes {
@@ -19,7 +24,14 @@ export class Refreshes {
   readonly #options: Required<RefreshesOptions>
 
   constructor(options: RefreshesOptions = {}) {
-    this.#options = { underWayMax: 256, failedMax: 10_000, retryAfterMs: 1_000, clock: nowMs, ...options }
+    this.#options = {
+      underWayMax: 256,
+      isStretched: () => false,
+      failedMax: 10_000,
+      retryAfterMs: 1_000,
+      clock: nowMs,
+      ...options,
+    }
   }
 
   get underWay(): number {
@@ -32,8 +44,10 @@ export class Refreshes {
    * @returns whether it was started.
    */
   start(key: string, refresh: () => Promise<boolean>): boolean {
-    const { clock, underWayMax } = this.#options
-    if (this.#underWay.has(key) || this.#underWay.size >= underWayMax) return false
+    const { clock, underWayMax, isStretched } = this.#options
+    const { size } = this.#underWay
+    if (size >= underWayMax || this.#underWay.has(key)) return false
+    if (size >= STRETCHED_UNDER_WAY_MAX && isStretched()) return false
     if (clock() < (this.#retryAtMs.get(key) ?? 0)) return false
     this.#underWay.add(key)
     refresh().then(

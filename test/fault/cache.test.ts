@@ -165,7 +165,7 @@ const variables = (id: string): string => JSON.stringify({ id })
 
 /** Where Redis keeps the answer to this id, once it does: nobody waits for that. */
 async function keysOf(door: Door, id: string): Promise<readonly string[]> {
-  const script = "return cjson.encode(redis.call('KEYS', 'spillway:cache:1:*'))"
+  const script = "return cjson.encode(redis.call('KEYS', 'spillway:cache:2:*'))"
   return await until(`what is kept of ${id}`, async () => {
     const all: readonly string[] = JSON.parse(await redis.ask('EVAL', script, '0'))
     const its = all.filter(key => key.includes(variables(id)))

@@ -317,6 +317,22 @@ describe('what is stale', () => {
     )
   })
 
+  test('answers for longer in a crowd, is asked for again once, and whoever asks hears nothing of that failing', async () => {
+    await using graph = await keptGraph()
+    await ask(graph, 'Product', { id: '1' })
+    graph.pass(FRESH_MS + STALE_MS)
+    graph.isStretched = true
+    graph.failure = new Error('too busy')
+    const answers = await Promise.all([1, 2, 3].map(() => ask(graph, 'Product', { id: '1' })))
+    for (const { status, json } of answers)
+      expect([status, json]).toEqual([200, { data: { product: { id: '1', name: '奶茶 1 of 1' } } }])
+    await until('the refresh to fail', () => graph.asked.length === 2)
+    expect(graph.events.filter(event => event.startsWith('stale'))).toHaveLength(3)
+    graph.failure = undefined
+    graph.isStretched = false
+    expect((await ask(graph, 'Product', { id: '1' })).json.data.product.name).toBe('奶茶 1 of 3')
+  })
+
   test('of a graph that was replaced answers whoever came before, and is asked for no more', async () => {
     await using graph = await keptGraph()
     await ask(graph, 'Product', { id: '1' })

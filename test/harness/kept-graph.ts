@@ -109,6 +109,8 @@ export interface KeptGraph extends AsyncDisposable {
   gate: Promise<void> | undefined
   /** What the subgraph rejects with. */
   failure: unknown
+  /** Whether a crowd stretches what is stale. */
+  isStretched: boolean
   pass(ms: number): void
   /** Serves the graph anew, of another supergraph text. */
   swap(): Promise<void>
@@ -122,7 +124,8 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
   const events: string[] = []
   const tags = createLocalTags({ clock })
   const bounds = { ...DEFAULT_CACHE, entryBytesMax: options.entryBytesMax ?? DEFAULT_CACHE.entryBytesMax }
-  const answers = createAnswers({ bounds, tags, clock })
+  const isStretched = (): boolean => world.isStretched
+  const answers = createAnswers({ bounds, tags, isStretched, clock })
   const tell =
     (what: string) =>
     ({ level, field, reason }: { level: string; field: string; reason?: string }): void => {
@@ -138,7 +141,7 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
       throw error
     },
   }
-  const responses = createResponses({ answers, tags, watch, clock })
+  const responses = createResponses({ answers, tags, watch, isStretched, clock })
 
   async function graphOf(sdl: string): Promise<Graph> {
     const supergraphSdl = supergraphOf({ shop: { sdl, url: 'http://shop.invalid/graphql' } })
@@ -155,6 +158,8 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
       tags,
       watch,
       refreshMsMax: DEFAULT_LIMITS.requestMsMax,
+      staleStretch: bounds.staleStretch,
+      isStretched,
       clock,
     })
     return { ...graph, caching: { fetches, responses, tableHash: '' } }
@@ -254,6 +259,7 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
     asked,
     gate: undefined,
     failure: undefined,
+    isStretched: false,
     pass: ms => void (now += ms),
     async swap() {
       graph.current = await graphOf(`${SDL}\n type Swapped @cacheControl(maxAge: 1) { id: ID }`)

@@ -152,9 +152,8 @@ export function createEntityFetches(keeping: Keeping, flightsMax: number): Entit
 
   function fail(progress: Progress, slot: Slot, reason: unknown): void {
     const { stale } = slot
-    const atMs = clock()
-    if (stale !== undefined && atMs < stale.entry.staleUntilMs) {
-      serve(progress, slot, stale, 'STALE', atMs)
+    if (stale !== undefined && answers.answersNow(stale.entry)) {
+      serve(progress, slot, stale, 'STALE', clock())
       return
     }
     progress.whole.miss(slot.l, slot.index, reason)

@@ -21,6 +21,7 @@ export interface FetchRecord {
   /** The smallest of its parts. */
   readonly freshUntilMs: DeadlineMs
   readonly staleUntilMs: DeadlineMs
+  readonly stretchedUntilMs: DeadlineMs
   readonly tags: ReadonlySet<string>
   /** There was a fetch, and the answer to each was whole, PUBLIC, and such as may be kept. */
   readonly isKeepable: boolean
@@ -69,6 +70,10 @@ export class FetchRecording implements FetchRecord {
 
   get staleUntilMs(): DeadlineMs {
     return this.#least(({ staleUntilMs }) => staleUntilMs)
+  }
+
+  get stretchedUntilMs(): DeadlineMs {
+    return this.#least(({ stretchedUntilMs }) => stretchedUntilMs)
   }
 
   get tags(): ReadonlySet<string> {

@@ -59,6 +59,10 @@ export interface FetchCachingOptions {
   readonly watch: CacheWatch
   /** What a refresh in the background may take. */
   readonly refreshMsMax: number
+  /** Factor on `staleMs` of what is everybody's, while it is stretched. Default 1: for no longer. */
+  readonly staleStretch?: number
+  /** Whether a crowd stretches what is stale. Default: never. */
+  readonly isStretched?: () => boolean
   /** Keys that may be joined while they are asked for, root fetches and entities apart; more are asked for alone. Default 10,000. */
   readonly flightsMax?: number
   /** What freshness is judged by. Default: this process's monotonic clock. */
@@ -67,13 +71,14 @@ export interface FetchCachingOptions {
 
 /** @throws RangeError naming the bound that is no positive integer. */
 export function createFetchCaching(options: FetchCachingOptions): FetchCaching {
-  const { policies, answers, tags, watch, refreshMsMax, flightsMax = 10_000, clock = nowMs } = options
-  for (const [name, value] of Object.entries({ refreshMsMax, flightsMax }))
+  const { policies, answers, tags, watch, refreshMsMax, isStretched = () => false, clock = nowMs } = options
+  const { flightsMax = 10_000, staleStretch = 1 } = options
+  for (const [name, value] of Object.entries({ refreshMsMax, flightsMax, staleStretch }))
     if (!Number.isSafeInteger(value) || value < 1)
       throw new RangeError(`expected ${name} to be a positive integer, got ${value}`)
   const plans = createFetchPlans(policies, error => watch.onError(error))
-  const refreshes = new Refreshes({ underWayMax: flightsMax, clock })
-  const keeping = { answers, tags, watch, refreshes, refreshMsMax, clock }
+  const refreshes = new Refreshes({ underWayMax: flightsMax, isStretched, clock })
+  const keeping = { answers, tags, watch, refreshes, refreshMsMax, staleStretch, clock }
   const roots = createRootFetches(keeping, flightsMax)
   const entityFetches = createEntityFetches(keeping, flightsMax)
 

@@ -1,5 +1,5 @@
 import { type DeadlineMs, deadlineIn } from '../../../protocol/deadline.ts'
-import type { Entry, Moment } from '../entry.ts'
+import { type Entry, type Moment, stretchedMs } from '../entry.ts'
 import type { Refreshes } from '../refreshes.ts'
 import type { Answers } from '../stores/answers.ts'
 import type { Tags } from '../tags/tags.ts'
@@ -16,6 +16,8 @@ export interface Keeping {
   readonly watch: CacheWatch
   readonly refreshes: Refreshes
   readonly refreshMsMax: number
+  /** Factor on `staleMs` of what is everybody's; what is one caller's stays as long as it would. */
+  readonly staleStretch: number
   readonly clock: () => DeadlineMs
 }
 
@@ -41,7 +43,11 @@ export const sharedDeadline = ({ refreshMsMax }: Keeping, { deadlineMs }: Asker)
  * @returns what would have been kept even if it was not, for it is what the answer is made of; undefined: it is such as
  * is never kept. Never throws.
  */
-export function keep({ answers, tags, watch }: Keeping, plan: KeepPlan, came: Came): Entry | undefined {
+export function keep(
+  { answers, tags, watch, staleStretch }: Keeping,
+  plan: KeepPlan,
+  came: Came,
+): Entry | undefined {
   const { key, value, born, asker, variables, representation } = came
   const { policy, isShared } = plan
   try {
@@ -57,6 +63,8 @@ export function keep({ answers, tags, watch }: Keeping, plan: KeepPlan, came: Ca
       born,
       freshUntilMs,
       staleUntilMs: freshUntilMs + policy.staleMs,
+      stretchedUntilMs:
+        freshUntilMs + (isShared ? stretchedMs(policy.staleMs, staleStretch) : policy.staleMs),
       tags: isShared ? about : [...about, callerTag(asker.caller)],
       bytes: sizeOf(value),
     }

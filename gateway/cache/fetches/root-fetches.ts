@@ -105,7 +105,7 @@ export function createRootFetches(keeping: Keeping, flightsMax: number): RootFet
       }
     }
     if (landing instanceof Failed) {
-      if (stale !== undefined && clock() < stale.entry.staleUntilMs) return serve(root, stale, 'STALE')
+      if (stale !== undefined && answers.answersNow(stale.entry)) return serve(root, stale, 'STALE')
       recording.spoil()
       throw landing.reason
     }

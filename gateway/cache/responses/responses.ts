@@ -24,6 +24,8 @@ export interface ResponsesOptions {
   readonly watch: CacheWatch
   /** Milliseconds. Default: this process's monotonic clock. */
   readonly clock?: () => number
+  /** Whether a crowd stretches what is stale. Default: never. */
+  readonly isStretched?: () => boolean
   readonly refreshes?: Refreshes
 }
 
@@ -55,7 +57,8 @@ export function createResponses({
   tags,
   watch,
   clock = nowMs,
-  refreshes = new Refreshes({ clock }),
+  isStretched = () => false,
+  refreshes = new Refreshes({ clock, isStretched }),
 }: ResponsesOptions): Responses {
   // An entry's value is the text, in every tier; what is made of it lives as long as memory has the entry.
   const ready = new WeakMap<Entry, JsonText>()
@@ -116,7 +119,7 @@ export function createResponses({
     keep(slot, json, record) {
       slot.kind.isKept = record.isKeepable
       if (!record.isKeepable || json.isNull) return undefined
-      const { born, freshUntilMs, staleUntilMs } = record
+      const { born, freshUntilMs, staleUntilMs, stretchedUntilMs } = record
       if (clock() >= freshUntilMs) {
         skipped(slot, 'not-fresh')
         return undefined
@@ -126,6 +129,7 @@ export function createResponses({
         born,
         freshUntilMs,
         staleUntilMs,
+        stretchedUntilMs,
         tags: boundedTags(record.tags),
         bytes: bytesOf(json.text),
       }

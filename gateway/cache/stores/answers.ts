@@ -1,6 +1,6 @@
 import { Keyv } from 'keyv'
 import { nowMs } from '../../../protocol/deadline.ts'
-import type { Entry, Tier } from '../entry.ts'
+import { answersAt, type Entry, type Tier } from '../entry.ts'
 import type { Tags } from '../tags/tags.ts'
 import { AskedBefore } from './asked-before.ts'
 import { BoundedMap, type LabelCounts } from './bounded-map.ts'
@@ -19,7 +19,8 @@ export interface Found {
 
 /**
  * What is kept, in memory, in Redis, or both. Nothing here rejects: a store that fails counts as empty. What is found is
- * not past `staleUntilMs`, and none of its tags has been invalidated since it was born.
+ * not past `staleUntilMs`, or while what is stale is stretched `stretchedUntilMs`, and none of its tags has been invalidated
+ * since it was born.
  *
  * A key begins with what its metrics go by and a space (`Query.campaign `); the rest is opaque, and exact: what differs
  * in one code unit is another key.
@@ -27,6 +28,8 @@ export interface Found {
 export interface Answers {
   /** Whether it is small enough to be kept. */
   fits(entry: Pick<Entry, 'bytes'>): boolean
+  /** Whether an entry that was found is not past its time by now; what was invalidated meanwhile is not looked at. */
+  answersNow(entry: Entry): boolean
   /** What memory has, at once: also what was set in this same turn of the event loop. */
   peek(key: string): Entry | undefined
   /** Whether there is anything to ask after memory now: without, `peek` has said it all. */
@@ -64,6 +67,8 @@ export interface AnswersOptions {
   readonly tags: Pick<Tags, 'now' | 'holds' | 'holdsAnywhere'>
   /** `false`: nothing is kept in memory. Default: true. */
   readonly memory?: boolean
+  /** Whether a crowd stretches what is stale; read at each look. Default: never. */
+  readonly isStretched?: (() => boolean) | undefined
   /** Default: nothing is shared. */
   readonly shared?:
     | {
@@ -95,17 +100,21 @@ export interface AnswerStore extends Answers {
 }
 
 /** What an entry takes in memory beside its value, key and tags. */
-const ENTRY_BYTES = 416
+const ENTRY_BYTES = 440
 const TAG_BYTES = 64
 
 /** Of its bounds; from then on memory is nearly full. */
 const FULL_SHARE = 0.95
+
+/** Looked at, with each answer that is to be kept while memory is nearly full, for what is of no use now. */
+const SWEPT_WHEN_FULL = 16
 
 /** In two tiers, either of which may be left out: memory, and behind it Redis, whose entries go to memory when they are found. */
 export function createAnswers({
   bounds,
   tags,
   memory = true,
+  isStretched = () => false,
   shared,
   clock = nowMs,
 }: AnswersOptions): AnswerStore {
@@ -113,15 +122,22 @@ export function createAnswers({
     entriesMax: memory ? bounds.entriesMax : 0,
     bytesMax: bounds.bytesMax,
     bytesOf: bytesInMemory,
-    goneAtMs: ({ staleUntilMs }) => staleUntilMs,
+    goneAtMs: ({ stretchedUntilMs }) => stretchedUntilMs,
+    // Only a crowd may have it, and there is none.
+    isSpare: entry => !answersNow(entry),
     clock,
   })
   const keyv = new Keyv<Entry>({ store: new MemoryStore(map), serialization: false, checkExpired: false })
   const redis = shared && new RedisTier({ ...bounds, ...shared, tags, clock })
 
-  /** Unless something was invalidated since: then it goes. */
+  function answersNow(entry: Entry): boolean {
+    return answersAt(entry, clock(), isStretched)
+  }
+
+  /** Unless something was invalidated since: then it goes. What only a crowd may have stays for it. */
   function held(key: string, entry: Entry | undefined): Entry | undefined {
-    if (entry === undefined || tags.holds(entry)) return entry
+    if (entry === undefined) return undefined
+    if (tags.holds(entry)) return answersNow(entry) ? entry : undefined
     if (map.get(key) === entry) map.delete(key)
     return undefined
   }
@@ -133,7 +149,7 @@ export function createAnswers({
 
   /** What Redis has, unless memory has got something newer meanwhile. */
   function arrived(key: string, entry: Entry | undefined): Found | undefined {
-    if (entry === undefined || !tags.holds(entry)) return undefined
+    if (entry === undefined || !tags.holds(entry) || !answersNow(entry)) return undefined
     const kept = held(key, map.get(key))
     if (kept !== undefined && kept.born.atMs >= entry.born.atMs) return { entry: kept, tier: 'memory' }
     if (fits(entry) && mayEnter(key)) remember(key, entry)
@@ -146,7 +162,9 @@ export function createAnswers({
 
   /** What is kept already is renewed. */
   function mayEnter(key: string): boolean {
-    return !memory || !isNearlyFull() || map.get(key) !== undefined || asked.meet(key)
+    if (!memory || !isNearlyFull()) return true
+    map.sweep(SWEPT_WHEN_FULL)
+    return !isNearlyFull() || map.has(key) || asked.meet(key)
   }
 
   const fits = ({ bytes }: Pick<Entry, 'bytes'>): boolean => bytes <= bounds.entryBytesMax
@@ -155,6 +173,7 @@ export function createAnswers({
 
   return {
     fits,
+    answersNow,
     peek: key => held(key, map.get(key)),
     asksFurther: asks,
     async get(key, isShared) {
@@ -176,7 +195,7 @@ export function createAnswers({
       return founds.map((found, i) => found ?? arrived(keys[i]!, others[next++]))
     },
     set(key, entry, isShared) {
-      if (!fits(entry) || entry.staleUntilMs <= clock() || !tags.holds(entry) || !mayEnter(key)) return false
+      if (!fits(entry) || !answersNow(entry) || !tags.holds(entry) || !mayEnter(key)) return false
       remember(key, entry)
       if (isShared) redis?.set(key, entry)
       return true

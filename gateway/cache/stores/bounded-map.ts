@@ -7,6 +7,8 @@ export interface BoundedMapOptions<Value> {
   bytesOf(value: Value, key: string): number
   /** From when on it is of no use, on `clock`. Default: it always is. */
   readonly goneAtMs?: (value: Value) => number
+  /** Whether it may go before its time, once the map is half full: asked when it is swept. Default: nothing may. */
+  readonly isSpare?: (value: Value) => boolean
   /** Default: `nowMs`. */
   readonly clock?: () => number
 }
@@ -120,14 +122,14 @@ export class BoundedMap<Value> {
     for (const counted of this.#labels.values()) counted.bytes = 0
   }
 
-  /** Removes what is gone among the next `count` entries, and begins anew after the last. */
+  /** Removes what is gone, or spare, among the next `count` entries, and begins anew after the last. */
   sweep(count: number): void {
     const atMs = this.#clock()
     for (let i = Math.min(count, this.#nodes.size); i > 0; i--) {
       const node = this.#swept ?? this.#oldest
       if (node === undefined) return
       this.#swept = node.newer
-      if (node.goneAtMs <= atMs) this.#remove(node)
+      if (node.goneAtMs <= atMs || this.#isSpare(node)) this.#remove(node)
     }
   }
 
@@ -147,6 +149,12 @@ export class BoundedMap<Value> {
   /** Of every label seen since the start. */
   counts(): Iterable<LabelCounts> {
     return this.#labels.values()
+  }
+
+  #isSpare({ value }: Node<Value>): boolean {
+    const { entriesMax, bytesMax, isSpare } = this.#options
+    if (isSpare === undefined) return false
+    return (2 * this.#nodes.size >= entriesMax || 2 * this.#bytes >= bytesMax) && isSpare(value)
   }
 
   #live(key: string): Node<Value> | undefined {

@@ -40,14 +40,14 @@ export interface EntryCodec {
  * All numbers little-endian, instants of the fleet's clock in milliseconds:
  *
  *     0 magic and version  4 flags  8 CRC-32 of all the rest  12 born.version  20 born.atMs  28 freshUntilMs
- *     36 staleUntilMs  44 bytes  52 length of the body's JSON  56 the body: [key, tags, value]
+ *     36 staleUntilMs  44 stretchedUntilMs  52 bytes  60 length of the body's JSON  64 the body: [key, tags, value]
  *
  * The key stands inside the JSON since only there two keys that differ in half a surrogate pair differ too.
  */
-const MAGIC = 0x31_65_77_53
+const MAGIC = 0x32_65_77_53
 const CRC_AT = 8
 const CRC_END = 12
-const HEAD_BYTES = 56
+const HEAD_BYTES = 64
 const COMPRESSED = 1
 const BODY_BYTES_MAX = 64 * 1024 * 1024
 
@@ -80,7 +80,7 @@ export function createEntryCodec(options: EntryCodecOptions): EntryCodec {
   const { fleetTime, compressBytesMin, clock = nowMs } = options
 
   function sealed(entry: Entry, flags: number, bodyBytes: number, body: Buffer): Buffer {
-    const { born, freshUntilMs, staleUntilMs, bytes } = entry
+    const { born, freshUntilMs, staleUntilMs, stretchedUntilMs, bytes } = entry
     const sealed = Buffer.alloc(HEAD_BYTES + body.length)
     sealed.writeUInt32LE(MAGIC, 0)
     sealed.writeUInt8(flags, 4)
@@ -88,8 +88,9 @@ export function createEntryCodec(options: EntryCodecOptions): EntryCodec {
     sealed.writeDoubleLE(fleetTime.toFleetMs(born.atMs), 20)
     sealed.writeDoubleLE(fleetTime.toFleetMs(freshUntilMs), 28)
     sealed.writeDoubleLE(fleetTime.toFleetMs(staleUntilMs), 36)
-    sealed.writeDoubleLE(bytes, 44)
-    sealed.writeUInt32LE(bodyBytes, 52)
+    sealed.writeDoubleLE(fleetTime.toFleetMs(stretchedUntilMs), 44)
+    sealed.writeDoubleLE(bytes, 52)
+    sealed.writeUInt32LE(bodyBytes, 60)
     body.copy(sealed, HEAD_BYTES)
     sealed.writeUInt32LE(checksumOf(sealed), CRC_AT)
     return sealed
@@ -102,10 +103,12 @@ export function createEntryCodec(options: EntryCodecOptions): EntryCodec {
     const bornMs = fleetTime.fromFleetMs(head.readDoubleLE(20))
     const freshUntilMs = fleetTime.fromFleetMs(head.readDoubleLE(28))
     const staleUntilMs = fleetTime.fromFleetMs(head.readDoubleLE(36))
+    const stretchedUntilMs = fleetTime.fromFleetMs(head.readDoubleLE(44))
     const isOfItsTime =
       bornMs <= freshUntilMs &&
       freshUntilMs <= staleUntilMs &&
-      staleUntilMs - bornMs <= LIFE_MS_MAX &&
+      staleUntilMs <= stretchedUntilMs &&
+      stretchedUntilMs - bornMs <= LIFE_MS_MAX &&
       bornMs - atMs <= AHEAD_MS_MAX
     if (!isOfItsTime) return undefined
     const aheadMs = Math.max(0, bornMs - atMs)
@@ -114,8 +117,9 @@ export function createEntryCodec(options: EntryCodecOptions): EntryCodec {
       born: { atMs: bornMs - aheadMs, tick, version: head.readDoubleLE(12) },
       freshUntilMs: freshUntilMs - aheadMs,
       staleUntilMs: staleUntilMs - aheadMs,
+      stretchedUntilMs: stretchedUntilMs - aheadMs,
       tags,
-      bytes: head.readDoubleLE(44),
+      bytes: head.readDoubleLE(52),
     }
   }
 
@@ -136,7 +140,7 @@ export function createEntryCodec(options: EntryCodecOptions): EntryCodec {
       if (bytes.length < HEAD_BYTES || bytes.readUInt32LE(0) !== MAGIC) return undefined
       if (bytes.readUInt32LE(CRC_AT) !== checksumOf(bytes)) return undefined
       const flags = bytes.readUInt8(4)
-      const bodyBytes = bytes.readUInt32LE(52)
+      const bodyBytes = bytes.readUInt32LE(60)
       if (flags > COMPRESSED || bodyBytes > BODY_BYTES_MAX) return undefined
       const body = bytes.subarray(HEAD_BYTES)
       try {

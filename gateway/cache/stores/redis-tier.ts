@@ -25,7 +25,7 @@ export interface RedisTierOptions {
 }
 
 /** With the version of the format, so that gateways of two releases do not take each other's values for damaged. */
-const PREFIX = 'spillway:cache:1:'
+const PREFIX = 'spillway:cache:2:'
 /** What a value takes in Redis beside its bytes and its key. */
 const ENTRY_BYTES = 128
 const ASKED_MAX = 10_000
@@ -154,7 +154,7 @@ export class RedisTier {
       void this.#keyv.delete(key)
       return undefined
     }
-    if (entry.staleUntilMs <= this.#clock()) return undefined
+    if (entry.stretchedUntilMs <= this.#clock()) return undefined
     const holds = this.#options.tags.holdsAnywhere(entry)
     const isHeld = holds instanceof Promise ? await inTime(holds, untilMs - this.#clock()) : holds
     return isHeld ? entry : undefined
@@ -191,13 +191,14 @@ export class RedisTier {
     }
   }
 
-  #write(key: string, { staleUntilMs }: Entry, value: Buffer | undefined): void {
-    const ttlMs = staleUntilMs - this.#clock()
+  #write(key: string, entry: Entry, value: Buffer | undefined): void {
+    // What only a crowd may have takes half of the place at most: the other half is of what answers at any time.
+    const untilMs = this.#allowance.isHalfTaken ? entry.staleUntilMs : entry.stretchedUntilMs
+    const ttlMs = untilMs - this.#clock()
     if (value === undefined || ttlMs <= 0) return
     const bytes = value.length + PREFIX.length + Buffer.byteLength(key) + ENTRY_BYTES
     if (!this.#options.room.take(bytes)) this.#dropped++
-    else if (this.#allowance.take(key, bytes, staleUntilMs))
-      void this.#keyv.set(key, value, Math.max(1, ttlMs))
+    else if (this.#allowance.take(key, bytes, untilMs)) void this.#keyv.set(key, value, Math.max(1, ttlMs))
   }
 }
 

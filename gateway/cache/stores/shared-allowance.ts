@@ -53,6 +53,12 @@ export class SharedAllowance {
     return this.#written.set(key, { bytes, untilMs })
   }
 
+  /** Of the entries or of the bytes. What has expired counts until it is met. */
+  get isHalfTaken(): boolean {
+    const { entriesMax, bytesMax } = this.#options
+    return 2 * this.#written.size >= entriesMax || 2 * this.#written.bytes >= bytesMax
+  }
+
   get bytes(): number {
     return this.#written.bytes
   }

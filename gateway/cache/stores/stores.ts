@@ -28,6 +28,8 @@ export interface AnswersSettings {
   readonly fleetTime?: FleetTime | undefined
   /** `false`: in Redis alone. */
   readonly memory?: boolean
+  /** Whether a crowd stretches what is stale; read at each look. Default: never. */
+  readonly isStretched?: (() => boolean) | undefined
   /** Milliseconds. Default: this process's monotonic clock. */
   readonly clock?: () => number
 }

@@ -77,3 +77,18 @@ test('of failures that are too many the oldest is forgotten', async () => {
   expect(start('c')).toBeUndefined()
   expect(start('a')).toBeDefined()
 })
+
+test('while what is stale is stretched, 64 are under way at most', async () => {
+  let isStretched = true
+  const { start, refreshes } = stand({ isStretched: () => isStretched })
+  const ends = Array.from({ length: 64 }, (_, i) => start(`${i}`)!)
+  expect(start('one more')).toBeUndefined()
+  isStretched = false
+  expect(start('one more')).toBeDefined()
+  isStretched = true
+  await ends[0]!(true)
+  await ends[1]!(true)
+  expect(refreshes.underWay).toBe(63)
+  expect(start('another')).toBeDefined()
+  expect(start('yet another')).toBeUndefined()
+})

@@ -9,7 +9,15 @@ import type { FetchCaching, FetchRun } from '../../../../gateway/cache/fetches/f
 import { deadlineIn } from '../../../../protocol/deadline.ts'
 import { noAnswer } from '../../../../protocol/no-answer.ts'
 import type { SubgraphAnswer } from '../../../../protocol/subgraph-client.ts'
-import { FRESH_MS, type Kept, keptFetches, policiesOf, policyOf, STALE_MS } from './kept-fetches.ts'
+import {
+  FRESH_MS,
+  type Kept,
+  keptFetches,
+  policiesOf,
+  policyOf,
+  STALE_MS,
+  STALE_STRETCH,
+} from './kept-fetches.ts'
 import {
   answering,
   asker,
@@ -490,6 +498,37 @@ describe('stale', () => {
     all.clock.forward(1)
     await ask(all.caching, [listOf(['1', '2'])], script.send)
     expect(idsOf(script.sent[1]!.variables.representations)).toEqual(['1', '2'])
+  })
+
+  test('in a crowd an entity is served until its stretched time ends, refreshed beside it, and the rest asked for', async () => {
+    const all = kept()
+    await warm(all, '1')
+    all.crowd.isThere = true
+    all.clock.forward(FRESH_MS + STALE_MS * STALE_STRETCH - 1)
+    await warm(all, '2')
+    const script = new ScriptedSend()
+    expect((await ask(all.caching, [listOf(['1', '2'])], script.send)).answer).toEqual(names(['1', '2']))
+    expect(script.sent.map(({ variables }) => idsOf(variables.representations))).toEqual([['1']])
+    script.fail(noAnswer('SUBGRAPH_UNREACHABLE', 'shop', 'gone'))
+    await settled()
+    expect((await ask(all.caching, [listOf(['1'])], script.send)).answer).toEqual(names(['1']))
+    all.clock.forward(1)
+    const { send, sent } = shop()
+    await ask(all.caching, [listOf(['1', '2'])], send)
+    expect(sent.map(({ representations }) => idsOf(representations))).toEqual([['1']])
+  })
+
+  test('in a crowd a refreshing execution that fails takes what is past its stale time', async () => {
+    const all = kept()
+    await warm(all, '1')
+    all.crowd.isThere = true
+    all.clock.forward(FRESH_MS + STALE_MS)
+    const script = new ScriptedSend()
+    const run = all.caching.begin({ isRefresh: true })
+    const refreshing = ask(all.caching, [listOf(['1'])], script.send, { run })
+    await settled()
+    script.fail(new Error('gone'))
+    expect((await refreshing).answer).toEqual(names(['1']))
   })
 
   test('what is past its stale time when a refreshing execution fails is missing', async () => {

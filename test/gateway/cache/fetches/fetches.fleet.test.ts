@@ -59,7 +59,7 @@ const subgraph = (version: string) =>
             _entities: (representations as { id: string }[]).map(({ id }) => ({ name: `${id} ${version}` })),
           },
   }))
-const keptIn = async ({ redis }: Gateway): Promise<string[]> => (redis as Redis).keys('spillway:cache:1:*')
+const keptIn = async ({ redis }: Gateway): Promise<string[]> => (redis as Redis).keys('spillway:cache:2:*')
 
 test('what one gateway has asked for another finds, until somebody invalidates it', async () => {
   await using server = await startRedis()

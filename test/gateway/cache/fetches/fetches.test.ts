@@ -52,6 +52,23 @@ describe('the record of an execution', () => {
     expect(record.trace).toBeUndefined()
   })
 
+  test('is stretched as far as the part that may be stretched least', async () => {
+    const timed = policiesOf({
+      ofRoot: ({ operation }) =>
+        // Until 100 and never stale; until 10 and stale until 1,010, in a crowd 10,010.
+        ({
+          ...policyOf(['Query.some']),
+          ...(operation === '{ a }' ? { freshMs: 100, staleMs: 0 } : { freshMs: 10, staleMs: 1_000 }),
+        }),
+    })
+    const { caching, clock } = keptFetches({ policies: timed })
+    const run = caching.begin()
+    await askRoot(caching, B, send, { run })
+    expect(run.record.stretchedUntilMs).toBe(clock.read() + 10_010)
+    await askRoot(caching, A, send, { run })
+    expect(run.record.stretchedUntilMs).toBe(clock.read() + 100)
+  })
+
   test('is the same for who has joined', async () => {
     const { caching, clock } = keptFetches({ policies })
     const script = new ScriptedSend()

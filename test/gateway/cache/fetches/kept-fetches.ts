@@ -45,6 +45,8 @@ export interface Kept {
   readonly tags: Tags
   readonly watch: ToldWatch
   readonly clock: HandClock
+  /** Whether there is a crowd; not at the beginning. */
+  readonly crowd: { isThere: boolean }
 }
 
 export interface KeptOptions {
@@ -65,7 +67,10 @@ export function keptFetches({
   const clock = new HandClock()
   const watch = new ToldWatch()
   const tags = createLocalTags({ clock: clock.read })
+  const crowd = { isThere: false }
+  const isStretched = (): boolean => crowd.isThere
   const answers = createAnswers({
+    isStretched,
     bounds: {
       entriesMax: 100_000,
       bytesMax: 128 * 1024 * 1024,
@@ -82,14 +87,17 @@ export function keptFetches({
     tags,
     watch,
     refreshMsMax: 5_000,
+    staleStretch: STALE_STRETCH,
+    isStretched,
     flightsMax,
     clock: clock.read,
   })
-  return { caching, answers, tags, watch, clock }
+  return { caching, answers, tags, watch, clock, crowd }
 }
 
 export const FRESH_MS = 1_000
 export const STALE_MS = 10_000
+export const STALE_STRETCH = 10
 
 /** Keeps what it is asked about, for {@link FRESH_MS} and {@link STALE_MS} more. */
 export const policyOf = (fields: readonly string[], scope: 'PUBLIC' | 'PRIVATE' = 'PUBLIC'): FetchPolicy => ({

@@ -3,7 +3,7 @@ import type { CachedFetch } from '../../../../gateway/cache/fetches/fetch-reques
 import { EVERYTHING } from '../../../../gateway/cache/tags/tags.ts'
 import { deadlineIn, nowMs } from '../../../../protocol/deadline.ts'
 import { noAnswer } from '../../../../protocol/no-answer.ts'
-import { FRESH_MS, keptFetches, policiesOf, STALE_MS } from './kept-fetches.ts'
+import { FRESH_MS, keptFetches, policiesOf, policyOf, STALE_MS, STALE_STRETCH } from './kept-fetches.ts'
 import { answering, askRoot, fetchOf, ScriptedSend, settled, shopper } from './scripted-fetch.ts'
 
 const TOP = fetchOf('query ($id: ID) { top(id: $id) { name } }')
@@ -125,6 +125,80 @@ describe('fresh, stale, gone', () => {
     await settled()
     script.answer(named('b'))
     expect(await succeeding).toEqual(named('b'))
+  })
+})
+
+describe('stretched, in a crowd', () => {
+  const STRETCHED_MS = FRESH_MS + STALE_MS * STALE_STRETCH
+
+  test('what is stale is served until its stretched time ends, and refreshed beside it, once', async () => {
+    const { caching, clock, crowd, watch } = kept()
+    await askRoot(caching, TOP, answering(() => named('a')).send)
+    crowd.isThere = true
+    clock.forward(STRETCHED_MS - 1)
+    const script = new ScriptedSend()
+    for (let i = 0; i < 3; i++) expect(await askRoot(caching, TOP, script.send)).toEqual(named('a'))
+    expect(script.sent).toHaveLength(1)
+    script.answer(named('b'))
+    await settled()
+    expect(await askRoot(caching, TOP, script.send)).toEqual(named('b'))
+    expect(watch.told.slice(1)).toEqual([...Array(3).fill('stale Query.some 1'), 'hit Query.some 1'])
+    clock.forward(STRETCHED_MS)
+    const late = askRoot(caching, TOP, script.send)
+    await settled()
+    script.answer(named('c'))
+    expect(await late).toEqual(named('c'))
+  })
+
+  test('a refresh that fails is nothing that a client hears of', async () => {
+    const { caching, clock, crowd } = kept()
+    await askRoot(caching, TOP, answering(() => named('a')).send)
+    crowd.isThere = true
+    clock.forward(FRESH_MS + STALE_MS)
+    const script = new ScriptedSend()
+    expect(await askRoot(caching, TOP, script.send)).toEqual(named('a'))
+    script.fail(timeout())
+    await settled()
+    expect(await askRoot(caching, TOP, script.send)).toEqual(named('a'))
+    expect(script.sent).toHaveLength(1)
+  })
+
+  test('a refreshing execution that fails takes it, as long as the crowd is there', async () => {
+    const { caching, clock, crowd } = kept()
+    await askRoot(caching, TOP, answering(() => named('a')).send)
+    clock.forward(FRESH_MS + STALE_MS)
+    for (const isThereYet of [true, false]) {
+      crowd.isThere = true
+      const script = new ScriptedSend()
+      const refreshing = askRoot(caching, TOP, script.send, { run: caching.begin({ isRefresh: true }) })
+      await settled()
+      crowd.isThere = isThereYet
+      script.fail(timeout())
+      if (isThereYet) expect(await refreshing).toEqual(named('a'))
+      else await expect(refreshing).rejects.toMatchObject({ code: 'SUBGRAPH_TIMEOUT' })
+    }
+  })
+
+  test.each<[string, ReturnType<typeof policiesOf>, Partial<CachedFetch>]>([
+    ['is one caller’s', policiesOf(), { scope: 'PRIVATE' }],
+    ['may never be stale', policiesOf({ ofRoot: () => ({ ...policyOf(['Query.some']), staleMs: 0 }) }), {}],
+  ])('what %s holds no longer than ever', async (_, policies, changes) => {
+    const { caching, clock, crowd } = keptFetches({ policies })
+    const fetch = { ...TOP, ...changes }
+    const run = caching.begin()
+    await askRoot(caching, fetch, answering(() => named('a')).send, { run })
+    crowd.isThere = true
+    clock.forward(FRESH_MS + (changes.scope === 'PRIVATE' ? STALE_MS : 0))
+    expect(await askRoot(caching, fetch, answering(() => named('b')).send)).toEqual(named('b'))
+  })
+
+  test('what is invalidated is void', async () => {
+    const { caching, clock, crowd, tags } = kept()
+    await askRoot(caching, TOP, answering(() => named('a')).send)
+    crowd.isThere = true
+    clock.forward(FRESH_MS + STALE_MS)
+    await tags.invalidate(['Query.some'])
+    expect(await askRoot(caching, TOP, answering(() => named('b')).send)).toEqual(named('b'))
   })
 })
 

@@ -22,8 +22,10 @@ interface Stand {
   readonly answers: AnswerStore
   readonly tags: Tags
   readonly events: string[]
+  /** Whether a crowd stretches what is stale. */
+  readonly crowd: { isThere: boolean }
   pass(ms: number): void
-  /** Of what was asked for now, fresh for 100 ms and stale for 200 more. */
+  /** Of what was asked for now, fresh for 100 ms and stale for 200 more, in a crowd for 2,000. */
   record(more?: Partial<FetchRecord>): FetchRecord
 }
 
@@ -31,7 +33,10 @@ function stand(answersGiven?: Partial<AnswerStore>): Stand {
   let now = 1_000
   const clock = (): number => now
   const tags = createLocalTags({ clock })
-  const answers = createAnswers({ bounds: { ...DEFAULT_CACHE, entryBytesMax: 10_000 }, tags, clock })
+  const crowd = { isThere: false }
+  const isStretched = (): boolean => crowd.isThere
+  const bounds = { ...DEFAULT_CACHE, entryBytesMax: 10_000 }
+  const answers = createAnswers({ bounds, tags, clock, isStretched })
   const events: string[] = []
   const tell = (what: string) => (event: object) => void events.push(`${what} ${JSON.stringify(event)}`)
   const watch: CacheWatch = {
@@ -43,7 +48,8 @@ function stand(answersGiven?: Partial<AnswerStore>): Stand {
     onError: () => {},
   }
   return {
-    responses: createResponses({ answers: { ...answers, ...answersGiven }, tags, watch, clock }),
+    responses: createResponses({ answers: { ...answers, ...answersGiven }, tags, watch, clock, isStretched }),
+    crowd,
     answers,
     tags,
     events,
@@ -52,6 +58,7 @@ function stand(answersGiven?: Partial<AnswerStore>): Stand {
       born: tags.now(),
       freshUntilMs: now + 100,
       staleUntilMs: now + 300,
+      stretchedUntilMs: now + 2_100,
       tags: new Set(['Product']),
       isKeepable: true,
       trace: undefined,
@@ -79,6 +86,22 @@ describe('what is kept', () => {
     expect(responses.find(of)).toMatchObject({ isStale: true, validity: { ageMs: 100 } })
     pass(199)
     expect(responses.find(of)).toMatchObject({ isStale: true })
+    pass(1)
+    expect(await found(responses, of)).toBeUndefined()
+  })
+
+  test('is found in a crowd until its stretched time ends, as stale as it is, and HTTP caches are told its own times', async () => {
+    const { responses, record, pass, crowd } = stand()
+    const of = slot()
+    responses.keep(of, new JsonText('{"a":1}'), record())
+    pass(300)
+    expect(await found(responses, of)).toBeUndefined()
+    crowd.isThere = true
+    const kept = responses.find(of) as KeptResponse
+    expect(kept).toMatchObject({ isStale: true, json: { text: '{"a":1}' } })
+    expect(kept.validity).toEqual({ ageMs: 300, freshMs: 100, staleMs: 200 })
+    pass(1_799)
+    expect(responses.find(of)).toMatchObject({ isStale: true, validity: { ageMs: 2_099 } })
     pass(1)
     expect(await found(responses, of)).toBeUndefined()
   })
@@ -159,8 +182,8 @@ describe('other tiers', () => {
   test('are asked where memory has nothing; what they have is shared by all who find it', async () => {
     const { responses, record, answers, events } = stand()
     const of = slot()
-    const { born, freshUntilMs, staleUntilMs } = record()
-    const entry = { value: '{"a":1}', born, freshUntilMs, staleUntilMs, tags: [], bytes: 7 }
+    const { born, freshUntilMs, staleUntilMs, stretchedUntilMs } = record()
+    const entry = { value: '{"a":1}', born, freshUntilMs, staleUntilMs, stretchedUntilMs, tags: [], bytes: 7 }
     const other = stand({
       get: async () => ({ entry, tier: 'redis' }),
       peek: () => undefined,
@@ -196,8 +219,8 @@ describe('other tiers', () => {
 
   test('what is no text there is nothing', async () => {
     const { record } = stand()
-    const { born, freshUntilMs, staleUntilMs } = record()
-    const entry = { value: { a: 1 }, born, freshUntilMs, staleUntilMs, tags: [], bytes: 7 }
+    const { born, freshUntilMs, staleUntilMs, stretchedUntilMs } = record()
+    const entry = { value: { a: 1 }, born, freshUntilMs, staleUntilMs, stretchedUntilMs, tags: [], bytes: 7 }
     const { responses } = stand({ peek: () => entry, get: async () => ({ entry, tier: 'redis' }) })
     expect(await found(responses, slot())).toBeUndefined()
   })

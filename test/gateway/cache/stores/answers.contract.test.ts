@@ -89,6 +89,45 @@ describe.each(STORES)('kept in $name', ({ memory, start }) => {
     expect(one.answers.peek(KEY)).toBeUndefined()
   })
 
+  describe('while a crowd stretches what is stale', () => {
+    let isStretched = false
+    let stretching: OpenedAnswers
+    const stretched = (more: object = {}) =>
+      entryOf(stretching, 1, { stretchedUntilMs: stretching.clock() + 100_000, ...more })
+    beforeEach(() => {
+      isStretched = false
+      stretching = open({ isStretched: () => isStretched })
+    })
+
+    test('it is found until its stretched time ends, and with the crowd gone not, back and forth', async () => {
+      await keep(KEY, stretched(), stretching)
+      const isFound = async (): Promise<boolean> => (await kept(KEY, stretching)) === 1
+      clock.moveMs(9_999)
+      expect(await isFound()).toBe(true)
+      clock.moveMs(1)
+      for (const isThere of [false, true, false, true, true]) {
+        isStretched = isThere
+        expect(await isFound()).toBe(isThere)
+        expect((await stretching.answers.getMany([KEY], true))[0] !== undefined).toBe(isThere)
+        if (memory) expect(stretching.answers.peek(KEY) !== undefined).toBe(isThere)
+      }
+      clock.moveMs(89_999)
+      expect(await isFound()).toBe(true)
+      clock.moveMs(1)
+      expect(await isFound()).toBe(false)
+    })
+
+    test('it is void with any of its tags, as ever', async () => {
+      await keep(KEY, stretched(), stretching)
+      clock.moveMs(50_000)
+      isStretched = true
+      expect(await kept(KEY, stretching)).toBe(1)
+      await one.tags.invalidate(['Campaign:spring'])
+      expect(stretching.answers.peek(KEY)).toBeUndefined()
+      expect(await kept(KEY, stretching)).toBeUndefined()
+    })
+  })
+
   test('one of its tags invalidated, it is void, and what is asked for afterwards is not', async () => {
     for (const tag of ['Campaign', 'Campaign:spring']) {
       await keep(KEY, entryOf(one, 'before'))

@@ -14,18 +14,31 @@ const BOUNDS = {
 function opened(bounds: Partial<typeof BOUNDS> = {}): {
   keep: (key: string) => boolean
   has: (key: string) => boolean
+  crowd: { isThere: boolean }
+  pass: (ms: number) => void
 } {
-  const tags = createLocalTags()
-  const answers = createAnswers({ bounds: { ...BOUNDS, ...bounds }, tags })
+  let now = Math.ceil(nowMs())
+  const clock = (): number => now
+  const tags = createLocalTags({ clock })
+  const crowd = { isThere: false }
+  const answers = createAnswers({
+    bounds: { ...BOUNDS, ...bounds },
+    tags,
+    clock,
+    isStretched: () => crowd.isThere,
+  })
   return {
+    crowd,
+    pass: ms => void (now += ms),
     has: key => answers.peek(key) !== undefined,
     keep(key) {
       const born = tags.now()
       const entry = {
         value: key,
         born,
-        freshUntilMs: nowMs() + 60_000,
-        staleUntilMs: nowMs() + 600_000,
+        freshUntilMs: now + 60_000,
+        staleUntilMs: now + 600_000,
+        stretchedUntilMs: now + 6_000_000,
         tags: [],
         bytes: 1_000,
       }
@@ -69,4 +82,24 @@ test('what is kept is renewed however full memory is', () => {
   for (const key of all) keep(key)
   for (const key of keys('others', 500)) keep(key)
   expect(all.every(keep)).toBe(true)
+})
+
+test('what only a crowd may have makes place for what is new, asked for once as it may be, without one', () => {
+  const { keep, has, pass } = opened()
+  for (const key of keys('old', 1_000)) keep(key)
+  pass(600_000)
+  const fresh = keys('new', 900)
+  // Some 950 are there: what comes makes place, 16 at a time.
+  for (const key of fresh) keep(key)
+  expect(fresh.every(has)).toBe(true)
+})
+
+test('in a crowd it is like any other, and what was used longest ago goes first', () => {
+  const { keep, has, pass, crowd } = opened()
+  const old = keys('old', 1_000)
+  for (const key of old) keep(key)
+  pass(600_000)
+  crowd.isThere = true
+  for (const key of keys('new', 900)) keep(key)
+  expect(old.filter(has).length).toBeGreaterThan(900)
 })

@@ -44,6 +44,7 @@ test.each<[string, (id: number) => unknown, number]>([
         born,
         freshUntilMs: born.atMs + 60_000.5,
         staleUntilMs: born.atMs + 120_000.5,
+        stretchedUntilMs: born.atMs + 1_200_000.5,
         tags: ['Product', ...named],
         bytes: sizeOf(value),
       },

@@ -114,3 +114,20 @@ test('a sweep goes on behind what was taken out where it stopped', () => {
     expect(map.size).toBe(map.has('a') ? 2 : 1)
   }
 })
+
+test('once the map is half full, what is spare is removed where it is met, without being evicted', () => {
+  const map = new BoundedMap<Kept>({
+    entriesMax: 12,
+    bytesMax: 1_000,
+    bytesOf: ({ bytes }) => bytes,
+    isSpare: ({ bytes }) => bytes === 1,
+  })
+  for (const key of 'abcde') map.set(key, { bytes: 1 })
+  map.sweep(100)
+  expect(keysOf(map, 'abcde')).toBe('abcde')
+  // Half of 12. The sweep ends as soon as it is less again.
+  map.set('f', { bytes: 2 })
+  expect(map.size).toBe(5)
+  for (const key of 'ghijkl') map.set(key, { bytes: 2 })
+  expect([keysOf(map, 'abcdefghijkl'), map.evictions]).toEqual(['fghijkl', 0])
+})

@@ -21,9 +21,10 @@ const entry: fc.Arbitrary<Entry> = fc
     ageMs: fc.integer({ min: 0, max: 1_000_000 }),
     freshMs: fc.integer({ min: 0, max: 1_000_000 }),
     staleMs: fc.integer({ min: 0, max: 1_000_000 }),
+    stretchMs: fc.integer({ min: 0, max: 1_000_000 }),
     bytes: fc.nat(),
   })
-  .map(({ value, tags, version, ageMs, freshMs, staleMs, bytes }) => ({
+  .map(({ value, tags, version, ageMs, freshMs, staleMs, stretchMs, bytes }) => ({
     // As JSON has it, without the negative zero.
     value: JSON.parse(JSON.stringify(value)),
     tags,
@@ -31,6 +32,7 @@ const entry: fc.Arbitrary<Entry> = fc
     born: { atMs: NOW - ageMs, tick: 3, version },
     freshUntilMs: NOW - ageMs + freshMs,
     staleUntilMs: NOW - ageMs + freshMs + staleMs,
+    stretchedUntilMs: NOW - ageMs + freshMs + staleMs + stretchMs,
   }))
 
 test('what is encoded is decoded as it was, under its key and no other, however it is carried', async () => {

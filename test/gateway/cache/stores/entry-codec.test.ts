@@ -20,6 +20,7 @@ const entryOf = (value: unknown, more: Partial<Entry> = {}): Entry => ({
   born: { atMs: clock(), tick: 7, version: 42 },
   freshUntilMs: clock() + 1_000,
   staleUntilMs: clock() + 10_000,
+  stretchedUntilMs: clock() + 100_000,
   tags: ['Campaign', 'Campaign:spring'],
   bytes: 100,
   ...more,
@@ -56,6 +57,7 @@ test('instants are those of the fleet, whatever each process counts from', async
     born: { atMs: clock() - 500_000 },
     freshUntilMs: clock() - 499_000,
     staleUntilMs: clock() - 490_000,
+    stretchedUntilMs: clock() - 400_000,
   })
 })
 
@@ -65,23 +67,27 @@ test('what comes from the future is of now, and lives as long as it would have',
     born: { atMs: bornMs, tick: 7, version: 42 },
     freshUntilMs: bornMs + 1_000,
     staleUntilMs: bornMs + 10_000,
+    stretchedUntilMs: bornMs + 100_000,
   })
   expect(await codec.decode(KEY, (await codec.encode(KEY, entry))!, 7)).toEqual(entryOf(1))
 })
 
 test.each([
-  ['of before the clock went back', { atMs: 1_001 }, 1_000, 10_000],
-  ['fresh absurdly far ahead', { atMs: 0 }, 400 * 24 * HOUR_MS, 400 * 24 * HOUR_MS],
-  ['fresh before it is born', { atMs: 0 }, -1, 10],
-  ['gone before it is stale', { atMs: 0 }, 10, 9],
-  ['of no time', { atMs: Number.NaN }, 0, 0],
-  ['for ever', { atMs: 0 }, 0, Number.POSITIVE_INFINITY],
-])('what says that it is %s is a miss', async (_, { atMs }, freshMs, staleMs) => {
+  ['of before the clock went back', { atMs: 1_001 }, 1_000, 10_000, 10_000],
+  ['fresh absurdly far ahead', { atMs: 0 }, 400 * 24 * HOUR_MS, 400 * 24 * HOUR_MS, 400 * 24 * HOUR_MS],
+  ['fresh before it is born', { atMs: 0 }, -1, 10, 10],
+  ['gone before it is stale', { atMs: 0 }, 10, 9, 11],
+  ['stretched to before it is gone', { atMs: 0 }, 10, 20, 19],
+  ['stretched for ever', { atMs: 0 }, 10, 20, Number.POSITIVE_INFINITY],
+  ['of no time', { atMs: Number.NaN }, 0, 0, 0],
+  ['for ever', { atMs: 0 }, 0, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
+])('what says that it is %s is a miss', async (_, { atMs }, freshMs, staleMs, stretchedMs) => {
   const bornMs = clock() + atMs
   const entry = entryOf(1, {
     born: { atMs: bornMs, tick: 7, version: 1 },
     freshUntilMs: bornMs + freshMs,
     staleUntilMs: bornMs + staleMs,
+    stretchedUntilMs: bornMs + stretchedMs,
   })
   expect(await codec.decode(KEY, (await codec.encode(KEY, entry))!, 7)).toBeUndefined()
 })
@@ -100,7 +106,7 @@ test.each([
   ['no JSON', '['],
 ])('a body that is whole, and holds %s, is a miss', async (_, body) => {
   const whole = (await codec.encode(KEY, entryOf(1)))!
-  const bytes = sealed(Buffer.concat([whole.subarray(0, 56), Buffer.from(body)]))
+  const bytes = sealed(Buffer.concat([whole.subarray(0, 64), Buffer.from(body)]))
   expect(await codec.decode(KEY, bytes, 7)).toBeUndefined()
 })
 
@@ -112,7 +118,7 @@ test('another version, flags of tomorrow, and what swells beyond what it says, a
   const flagged = Buffer.from(whole)
   flagged[4] = 2
   const bomb = Buffer.concat([
-    whole.subarray(0, 56),
+    whole.subarray(0, 64),
     zstdCompressSync(JSON.stringify([KEY, [], 'x'.repeat(10_000)])),
   ])
   for (const bytes of [newer, flagged, bomb])

@@ -25,6 +25,7 @@ export interface OpenedAnswersOptions {
   readonly member: FleetMember
   readonly redis?: RedisClient | undefined
   readonly memory?: boolean
+  readonly isStretched?: () => boolean
   readonly bounds?: Partial<AnswersBounds>
   /** Default: longer than any machine is busy. */
   readonly waitMsMax?: number
@@ -35,6 +36,7 @@ export function openAnswers({
   member,
   redis,
   memory = true,
+  isStretched,
   bounds,
   waitMsMax = 20_000,
 }: OpenedAnswersOptions): OpenedAnswers {
@@ -43,7 +45,7 @@ export function openAnswers({
   const stores = openStores({
     redis,
     waitMsMax,
-    answers: { ...member, bounds: { ...BOUNDS, ...bounds }, memory },
+    answers: { ...member, bounds: { ...BOUNDS, ...bounds }, memory, isStretched },
     logger: pino({ level: 'info' }, { write: line => void lines.push(JSON.parse(line).msg) }),
     onError: error => void errors.push(error),
   })
@@ -58,6 +60,7 @@ export function entryOf({ tags }: FleetMember, value: unknown, more: Partial<Ent
     born,
     freshUntilMs: born.atMs + 1_000,
     staleUntilMs: born.atMs + 10_000,
+    stretchedUntilMs: born.atMs + 10_000,
     tags: ['Campaign', 'Campaign:spring'],
     bytes: 100,
     ...more,

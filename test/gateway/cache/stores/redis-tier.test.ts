@@ -11,7 +11,7 @@ import { entryOf, type OpenedAnswers, type OpenedAnswersOptions, openAnswers } f
 /** What gateways that share a Redis have of each other. */
 
 const KEY = 'Query.campaign 1'
-const REDIS_KEY = `spillway:cache:1:${KEY}`
+const REDIS_KEY = `spillway:cache:2:${KEY}`
 
 let server: TestRedis
 let redis: RedisClient
@@ -40,7 +40,7 @@ afterEach(() => server.ask('FLUSHALL'))
 const has = async (key: string): Promise<boolean> => (await server.ask('EXISTS', key)) === '1'
 const keep = async (key: string, value: unknown): Promise<void> => {
   one.answers.set(key, entryOf(one, value), true)
-  await until('Redis to have it', () => has(`spillway:cache:1:${key}`))
+  await until('Redis to have it', () => has(`spillway:cache:2:${key}`))
 }
 
 /** Calls of a command since the last that asked. */
@@ -165,7 +165,7 @@ test.each([
     },
   ],
   ['an entry cut off', () => server.ask('SETRANGE', REDIS_KEY, '60', 'x')],
-  ['the entry of another key', () => server.ask('RENAME', 'spillway:cache:1:Query.campaign 2', REDIS_KEY)],
+  ['the entry of another key', () => server.ask('RENAME', 'spillway:cache:2:Query.campaign 2', REDIS_KEY)],
 ])('a value that is %s is a miss, is deleted, and is counted', async (_, spoil) => {
   await keep(KEY, 'spring')
   await keep('Query.campaign 2', 'summer')
@@ -203,7 +203,7 @@ test('what is set while its former value is compressed is not overwritten by tha
   one.answers.set(KEY, entryOf(one, 'newer'), true)
   // Begun later and twice as long: done last.
   one.answers.set('Query.campaign 2', entryOf(one, large + large), true)
-  await until('the last to be compressed', () => has('spillway:cache:1:Query.campaign 2'))
+  await until('the last to be compressed', () => has('spillway:cache:2:Query.campaign 2'))
   expect((await other.answers.get(KEY, true))?.entry.value).toBe('newer')
 })
 
@@ -215,7 +215,7 @@ test('many large values hold the event loop for a few of them at a time', async 
   const stringify = await busiestTurn('stringify', async () => {
     for (const [i, key] of keys.entries())
       one.answers.set(key, entryOf(one, values[i], { bytes: 100_000 }), true)
-    await until('the last', () => has('spillway:cache:1:Product 99'))
+    await until('the last', () => has('spillway:cache:2:Product 99'))
   })
   expect(stringify).toBe(3)
   // 64 KB a turn, of 20 KB each: three.
@@ -274,7 +274,7 @@ test('clearing takes what is ours, and nothing beside it', async () => {
 test('many keys travel in one pipeline, and no slot is crossed', async () => {
   const keys = Array.from({ length: 100 }, (_, id) => `Product ${id}`)
   for (const key of keys) one.answers.set(key, entryOf(one, key), true)
-  await until('the last', () => has('spillway:cache:1:Product 99'))
+  await until('the last', () => has('spillway:cache:2:Product 99'))
   const before = /total_reads_processed:(\d+)/
   const readsOf = async (): Promise<number> => Number(before.exec(await server.ask('INFO', 'stats'))?.[1])
   const readsBefore = await readsOf()
@@ -282,4 +282,21 @@ test('many keys travel in one pipeline, and no slot is crossed', async () => {
   // Beside our own two questions, each on a connection of its own.
   expect((await readsOf()) - readsBefore).toBeLessThan(20)
   expect(await callsOf('mget')).toBe(0)
+})
+
+test('what only a crowd may have takes half of the place in Redis; what comes then goes at its own time', async () => {
+  one = open({ bounds: { sharedBytesMax: 4_000 } })
+  const keys = Array.from({ length: 6 }, (_, id) => `Product ${id}`)
+  const ttlMs = async (key: string): Promise<number> =>
+    Number(await server.ask('PTTL', `spillway:cache:2:${key}`))
+  for (const key of keys) {
+    const entry = entryOf(one, randomBytes(200).toString('base64'), {
+      stretchedUntilMs: one.clock() + 100_000,
+    })
+    one.answers.set(key, entry, true)
+  }
+  await until('the last', () => has('spillway:cache:2:Product 5'))
+  // Some 570 bytes each: the first four find less than 2,000 taken.
+  for (const key of keys.slice(0, 4)) expect(await ttlMs(key)).toBeGreaterThan(50_000)
+  for (const key of keys.slice(4)) expect(await ttlMs(key)).toBeLessThanOrEqual(10_000)
 })

@@ -30,3 +30,16 @@ test('entries are bounded too, and none is forgotten to make place', () => {
   for (let i = 0; i < 5; i++) expect(given.take('c', 1, clock() + 100)).toBe(false)
   expect(given.bytes).toBe(2)
 })
+
+test('half of it is taken when half of the bytes, or of the entries, are', () => {
+  const byBytes = allowance(100, 10)
+  byBytes.take('a', 4, clock() + 100)
+  expect(byBytes.isHalfTaken).toBe(false)
+  byBytes.take('b', 1, clock() + 100)
+  expect(byBytes.isHalfTaken).toBe(true)
+  const byEntries = allowance(4, 1_000)
+  byEntries.take('a', 1, clock() + 100)
+  expect(byEntries.isHalfTaken).toBe(false)
+  byEntries.take('b', 1, clock() + 100)
+  expect(byEntries.isHalfTaken).toBe(true)
+})
