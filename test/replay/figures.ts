@@ -80,4 +80,6 @@ export interface Figures {
   readonly outcomes: Readonly<Record<string, number>>
   readonly acknowledged: readonly Acknowledged[]
   readonly places: readonly PlaceGiven[]
+  /** The load's own process: a part of one core, and how long what was due waited there to be sent. */
+  readonly driver?: { readonly busy: number; readonly held: Spread | undefined }
 }
