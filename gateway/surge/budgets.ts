@@ -1,15 +1,7 @@
-/** Points that flow in at `perSecond`, up to `burst`. Both positive; a demand above `burst` never fits. */
-export interface Rate {
-  readonly perSecond: number
-  readonly burst: number
-}
+import type { Bucket } from './bucket.ts'
+import type { Lines } from './lines.ts'
 
-/** A budget of points that requests draw on; who names the same key names the same rate. */
-export interface Bucket {
-  /** At most 200 characters of ASCII. */
-  readonly key: string
-  readonly rate: Rate
-}
+export type { Bucket, Rate } from './bucket.ts'
 
 /** Points that were there and are taken. */
 export interface Taken {
@@ -69,6 +61,8 @@ export interface BudgetStore {
   readonly callers: Budgets
   /** Of fields: a refund counts only while nothing is reserved behind it. */
   readonly fields: Budgets
+  /** Of fields whose callers get places. */
+  readonly lines: Lines
   readonly source: BudgetSource
   /** Gateways that share the budgets now, this one among them; 1 without Redis. */
   readonly gateways: number

@@ -1,4 +1,4 @@
-import type { Bucket } from './budgets.ts'
+import type { Bucket } from './bucket.ts'
 
 /**
  * Kept places: a limit whose callers, where there is more to ask for than points, get an instant at which asking again is
@@ -12,14 +12,18 @@ import type { Bucket } from './budgets.ts'
  *                            └── does not ask until `graceMs` after it ──> newcomer
  *     newcomer ── beyond the horizon, or more than is left to hand out ──> no place
  *
- * Time is the line's own: it stands still while the line is paused, so that a pause shifts everybody, and it never goes
- * back, so that a clock that does delays nobody's turn for long.
+ * Time is the line's own: it stands still while the line is paused, so that a pause shifts everybody, and a clock that goes
+ * back does not take it along, so that it delays nobody's turn. Points flow in all the same while the line is paused.
  */
 export interface Lines {
-  /** One caller asks. Never rejects: without its store an implementation answers from this process's share. */
+  /**
+   * One caller asks. Never rejects: without its store an implementation answers from this process's share.
+   * @throws RangeError for points that never fit the line: whoever asks has to refuse those in words of its own.
+   */
   arrive(arrival: Arrival): Turn | Promise<Turn>
   /**
-   * Gives back what of `admitted` was not needed. Nobody waits for it, and it may be lost with its store.
+   * Gives back what of `admitted` was not needed. Nobody waits for it, and it may be lost with its store. Turns that are
+   * promised stay where they are.
    * @param points from 0 to `admitted.points`.
    * @param isDueAgain nothing was done for the caller: its place, if it came by one, admits once more within its grace.
    */

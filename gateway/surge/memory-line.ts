@@ -1,0 +1,260 @@
+import type { Bucket, Rate } from './bucket.ts'
+import { ROUNDING } from './demand.ts'
+import { type Flow, LineGuard, SAME_MS } from './line-guard.ts'
+import { HonouredPlaces } from './line-honoured.ts'
+import { type LinePlace, LinePlaces } from './line-places.ts'
+import { LineTime } from './line-time.ts'
+import type { Admitted, Arrival, Kept, LineTerms, NoPlace, Place, Turn } from './lines.ts'
+
+/** Points that were taken from a line of this process's own. */
+export class LocalAdmitted implements Admitted {
+  readonly kind = 'admitted'
+  readonly line: Bucket
+  readonly caller: string
+  readonly points: number
+  readonly availablePoints: number
+  readonly place: Place | undefined
+  readonly lateMs: number
+  readonly isStandby: boolean
+  readonly waiting: number
+  /** Of the line that gave them. */
+  readonly epoch: string
+
+  constructor(
+    { line, caller }: Arrival,
+    points: number,
+    availablePoints: number,
+    place: Place | undefined,
+    lateMs: number,
+    isStandby: boolean,
+    waiting: number,
+    epoch: string,
+  ) {
+    this.line = line
+    this.caller = caller
+    this.points = points
+    this.availablePoints = availablePoints
+    this.place = place
+    this.lateMs = lateMs
+    this.isStandby = isStandby
+    this.waiting = waiting
+    this.epoch = epoch
+  }
+}
+
+/** Who is told that the horizon is near comes back no sooner. */
+const BEYOND_HORIZON_MS_MIN = 1_000
+
+/**
+ * One line, as `lines.ts` describes it. `end` is where the schedule of reservations ends; the guard knows the points that
+ * were really taken. All in the line's time, but the guard, whose points flow while the line is paused as well.
+ */
+export class MemoryLine {
+  readonly epoch: string
+  readonly #terms: LineTerms
+  readonly #time: LineTime
+  readonly #guard: LineGuard
+  readonly #places = new LinePlaces()
+  readonly #honoured: HonouredPlaces
+  #endMs = Number.NEGATIVE_INFINITY
+  /** The last instant to which somebody was moved. */
+  #movedMs = Number.NEGATIVE_INFINITY
+  #rate: Rate | undefined
+  #parts = 1
+  #flow: Flow = { perMs: 1, burst: 1, owedMax: 1 }
+
+  /** @param promisedMs the last instant, by the wall clock, that an earlier life of the line has promised. */
+  constructor(epoch: string, terms: LineTerms, wallMs: number, promisedMs: number) {
+    this.epoch = epoch
+    this.#terms = terms
+    this.#time = new LineTime(wallMs)
+    this.#guard = new LineGuard(0)
+    this.#honoured = new HonouredPlaces(terms)
+    if (promisedMs > wallMs) this.#endMs = Math.min(promisedMs - wallMs, terms.horizonMs)
+  }
+
+  /** Callers whose places are kept. */
+  get waiting(): number {
+    return this.#places.size
+  }
+
+  /** When it was last asked, by the wall clock. */
+  get seenMs(): number {
+    return this.#time.seenMs
+  }
+
+  /** It knows nothing that another life of it would not begin with. */
+  get isIdle(): boolean {
+    const { perMs, burst } = this.#flow
+    const isOver = this.#endMs <= this.#time.nowMs - burst / perMs
+    return this.waiting === 0 && isOver && this.#guard.isFull(this.#time.passedMs, perMs)
+  }
+
+  /** @param placesLeft how many more may be kept, of all lines. */
+  arrive(arrival: Arrival, wallMs: number, parts: number, placesLeft: number): Turn {
+    const { line, caller, points, mode, shown } = arrival
+    const nowMs = this.#pass(wallMs)
+    const flow = this.#flowOf(line.rate, parts)
+    const places = this.#places
+    let place = places.size === 0 ? undefined : places.find(caller)
+    if (place !== undefined && place.instantMs < nowMs - this.#terms.graceMs - SAME_MS) {
+      places.remove(place)
+      place = undefined
+    }
+    if (place === undefined && shown !== undefined && placesLeft > 0)
+      place = this.#takeUp(caller, shown, nowMs)
+    if (place !== undefined) {
+      if (mode === 'PAUSED') return this.#kept(place, nowMs, false, false)
+      if (places.isDue(place, nowMs)) return this.#due(arrival, place, nowMs, flow)
+      if (mode !== 'SPENT') return this.#kept(place, nowMs, false, false)
+    }
+    if (mode === 'SPENT' || mode === 'PAUSED') return this.#braked(arrival, flow)
+    return this.#newcomer(arrival, nowMs, flow, placesLeft, points / flow.perMs)
+  }
+
+  giveBack(
+    { caller, points: taken, place }: Admitted,
+    points: number,
+    isDueAgain: boolean,
+    wallMs: number,
+  ): void {
+    const nowMs = this.#pass(wallMs)
+    if (points > 0) this.#guard.giveBack(Math.min(points, taken))
+    if (!isDueAgain || place?.epoch !== this.epoch) return
+    if (place.instantMs < nowMs - this.#terms.graceMs - SAME_MS) return
+    if (this.#places.find(caller) === undefined) this.#places.add(caller, place.instantMs, nowMs)
+  }
+
+  heed(isPaused: boolean, wallMs: number): void {
+    this.#time.read(wallMs)
+    this.#time.heed(isPaused)
+    this.#pass(wallMs)
+  }
+
+  #pass(wallMs: number): number {
+    this.#time.read(wallMs)
+    const { nowMs } = this.#time
+    this.#places.pass(nowMs, nowMs - this.#terms.graceMs - SAME_MS)
+    return nowMs
+  }
+
+  #flowOf(rate: Rate, parts: number): Flow {
+    if (rate !== this.#rate || parts !== this.#parts) {
+      const { perSecond, burst } = rate
+      this.#rate = rate
+      this.#parts = parts
+      this.#flow = { perMs: perSecond / (1_000 * parts), burst: burst / parts, owedMax: burst }
+    }
+    return this.#flow
+  }
+
+  /** A place that another life of the line gave becomes the caller's own, once. */
+  #takeUp(caller: string, shown: Place, nowMs: number): LinePlace | undefined {
+    if (shown.epoch === this.epoch) return undefined
+    const { graceMs, horizonMs } = this.#terms
+    const instantMs = shown.instantMs + shown.shiftMs - this.#time.shiftMs
+    const isInTime = instantMs <= nowMs + horizonMs + SAME_MS && instantMs >= nowMs - graceMs - SAME_MS
+    if (!isInTime || !this.#honoured.note(caller, shown.epoch, nowMs)) return undefined
+    return this.#places.add(caller, instantMs, nowMs)
+  }
+
+  #due(arrival: Arrival, place: LinePlace, nowMs: number, flow: Flow): Turn {
+    const { points } = arrival
+    const waitMs = this.#guard.waitMs(points, this.#time.passedMs, flow)
+    if (waitMs === 0) {
+      const given = this.#placeOf(place)
+      const lateMs = Math.max(0, nowMs - place.instantMs)
+      this.#places.remove(place)
+      return this.#admit(arrival, points, flow, given, lateMs, false)
+    }
+    this.#movedMs = Math.max(nowMs + waitMs, this.#movedMs + points / flow.perMs)
+    this.#places.move(place, this.#movedMs, nowMs)
+    return this.#kept(place, nowMs, false, true)
+  }
+
+  #braked(arrival: Arrival, flow: Flow): Turn {
+    const { brakedPoints } = arrival
+    const waitMs = this.#guard.waitMs(brakedPoints, this.#time.passedMs, flow)
+    if (waitMs > 0) return this.#none('BRAKED', waitMs, flow)
+    return this.#admit(arrival, brakedPoints, flow, undefined, 0, false)
+  }
+
+  #newcomer(arrival: Arrival, nowMs: number, flow: Flow, placesLeft: number, lengthMs: number): Turn {
+    const { caller, points, mode } = arrival
+    const { horizonMs, aheadMs, placesMax } = this.#terms
+    const waitMs = this.#guard.waitMs(points, this.#time.passedMs, flow)
+    // A demand above a part's burst has the whole time in which it flows in to begin with.
+    const beginMs = Math.max(this.#endMs, nowMs - Math.max(flow.burst / flow.perMs, lengthMs))
+    const endMs = beginMs + lengthMs
+    if (mode === 'OPEN' && waitMs === 0) {
+      if (endMs <= nowMs + SAME_MS) {
+        this.#endMs = endMs
+        return this.#admit(arrival, points, flow, undefined, 0, false)
+      }
+      if (this.#isLeftOver(points, nowMs, flow)) return this.#admit(arrival, points, flow, undefined, 0, true)
+    }
+    const soonestMs = nowMs + (mode === 'PLACES' ? Math.max(waitMs, aheadMs) : waitMs)
+    const instantMs = Math.max(endMs, soonestMs)
+    const beyondMs = instantMs - nowMs - horizonMs
+    if (beyondMs > SAME_MS) return this.#none('HORIZON', Math.max(BEYOND_HORIZON_MS_MIN, beyondMs), flow)
+    const { size } = this.#places
+    if (size >= arrival.placesMax) return this.#none('REMAINING', this.#endMs - nowMs, flow)
+    if (size >= placesMax || placesLeft <= 0) return this.#none('FULL', this.#places.nextMs - nowMs, flow)
+    this.#endMs = instantMs
+    return this.#kept(this.#places.add(caller, instantMs, nowMs), nowMs, true, false)
+  }
+
+  /** Points are there beyond those that are held back for whoever is due and has not come. */
+  #isLeftOver(points: number, nowMs: number, { perMs, burst }: Flow): boolean {
+    if (this.#places.size === 0) return true
+    const left = this.#guard.availablePoints(burst) * ROUNDING - points
+    if (left >= burst - points) return true
+    const holdMs = Math.min(this.#terms.holdMs, burst / perMs / 2)
+    return this.#places.dueSince(nowMs - holdMs + SAME_MS, left / points) * points <= left
+  }
+
+  #admit(
+    arrival: Arrival,
+    points: number,
+    { burst }: Flow,
+    place: Place | undefined,
+    lateMs: number,
+    isStandby: boolean,
+  ): LocalAdmitted {
+    this.#guard.take(points)
+    const available = this.#guard.availablePoints(burst)
+    const { size } = this.#places
+    return new LocalAdmitted(arrival, points, available, place, lateMs, isStandby, size, this.epoch)
+  }
+
+  #kept(place: LinePlace, nowMs: number, isNew: boolean, isMoved: boolean): Kept {
+    return {
+      kind: 'kept',
+      place: this.#placeOf(place),
+      // A whole millisecond in which it is due, whatever the sum of the two was rounded to.
+      admitAtMs: Math.ceil(place.instantMs + this.#time.shiftMs - SAME_MS / 2),
+      retryAfterMs: wholeMs(place.instantMs - nowMs),
+      position: this.#places.positionOf(place),
+      isNew,
+      isMoved,
+      waiting: this.#places.size,
+    }
+  }
+
+  #none(reason: NoPlace['reason'], waitMs: number, { burst }: Flow): NoPlace {
+    return {
+      kind: 'none',
+      reason,
+      availablePoints: this.#guard.availablePoints(burst),
+      retryAfterMs: wholeMs(waitMs),
+      waiting: this.#places.size,
+    }
+  }
+
+  #placeOf({ instantMs }: LinePlace): Place {
+    return { epoch: this.epoch, instantMs, shiftMs: this.#time.shiftMs }
+  }
+}
+
+/** At least 1; also of an infinite time that is past. */
+const wholeMs = (ms: number): number => Math.max(1, Math.ceil(ms - SAME_MS / 2))
