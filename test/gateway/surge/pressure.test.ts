@@ -1,0 +1,104 @@
+import { afterEach, expect, test } from 'vitest'
+import { type PressureOptions, watchPressure } from '../../../gateway/surge/pressure.ts'
+import { Convoy } from '../../../protocol/convoy.ts'
+import type { SubgraphClient, SubgraphClientStats } from '../../../protocol/subgraph-client.ts'
+
+const closing: (() => void)[] = []
+afterEach(() => {
+  for (const close of closing.splice(0)) close()
+})
+
+function watch(options: Partial<PressureOptions> = {}) {
+  const pressure = watchPressure({ clients: () => [], plansPending: () => 0, ...options })
+  closing.push(() => pressure.close())
+  return (name: string) => pressure.take().find(reading => reading.name === name)
+}
+
+/** A client that tells what it is told to. */
+const clientOf = (name: string, stats: () => SubgraphClientStats | undefined): SubgraphClient => ({
+  name,
+  get stats() {
+    return stats()!
+  },
+  execute: () => Promise.reject(new Error('asked for an answer')),
+  ready: async () => {},
+  close: async () => {},
+})
+
+test('the wait for a subgraph is the mean of those that left since the last look', () => {
+  let stats: SubgraphClientStats = { waitMs: 0, items: 0, waitedMs: 0 }
+  const read = watch({ clients: () => [clientOfStats] })
+  const clientOfStats = clientOf('coupon', () => stats)
+  expect(read('convoy:coupon')).toEqual({ name: 'convoy:coupon', value: 0, target: 50, raises: 'SHED' })
+  // (7,000 − 0) / (100 − 0)
+  stats = { waitMs: 0, items: 100, waitedMs: 7_000 }
+  expect(read('convoy:coupon')?.value).toBe(70)
+  expect(read('convoy:coupon')?.value).toBe(0)
+  // (7,300 − 7,000) / (110 − 100)
+  stats = { waitMs: 5, items: 110, waitedMs: 7_300 }
+  expect(read('convoy:coupon')?.value).toBe(30)
+})
+
+test('whoever waits on while others leave is seen by its age', () => {
+  let stats: SubgraphClientStats = { waitMs: 400, items: 0, waitedMs: 0 }
+  const client = clientOf('coupon', () => stats)
+  const read = watch({ clients: () => [client] })
+  expect(read('convoy:coupon')?.value).toBe(400)
+  stats = { waitMs: 600, items: 1_000, waitedMs: 2_000 }
+  expect(read('convoy:coupon')?.value).toBe(600)
+})
+
+test('a wait that is over between two looks is not missed', async () => {
+  const batches: (() => void)[] = []
+  const convoy = new Convoy<number, number>({
+    name: 'coupon',
+    lanesMax: 1,
+    batchMax: 10,
+    queueMax: 100,
+    send: items => new Promise(resolve => batches.push(() => resolve(items))),
+  })
+  const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+  const client = clientOf('coupon', () => ({
+    waitMs: convoy.waitMs,
+    waitedMs: convoy.waitedMs,
+    items: convoy.counts.items,
+  }))
+  const read = watch({ clients: () => [client] })
+  const first = convoy.load(1)
+  while (batches.length < 1) await turn()
+  read('convoy:coupon')
+  const others = [convoy.load(2), convoy.load(3)]
+  const untilMs = performance.now() + 60
+  while (performance.now() < untilMs) await turn()
+  batches[0]!()
+  while (batches.length < 2) await turn()
+  batches[1]!()
+  await Promise.all([first, ...others])
+  expect(convoy.waitMs).toBe(0)
+  expect(read('convoy:coupon')?.value).toBeGreaterThanOrEqual(60)
+})
+
+test('the clients are those in use now, each with its own counts, and one without lanes has no reading', () => {
+  let clients = [clientOf('coupon', () => ({ waitMs: 0, items: 10, waitedMs: 600 }))]
+  const read = watch({ clients: () => clients })
+  expect(read('convoy:coupon')?.value).toBe(60)
+  clients = [
+    clientOf('coupon', () => ({ waitMs: 0, items: 5, waitedMs: 450 })),
+    clientOf('catalog', () => ({ inFlight: 7 })),
+    clientOf('payment', () => undefined),
+  ]
+  expect(read('convoy:coupon')?.value).toBe(90)
+  expect(read('convoy:catalog')).toBeUndefined()
+  expect(read('convoy:payment')).toBeUndefined()
+})
+
+test('the event loop and the planner have readings, each with what it may raise', () => {
+  const read = watch({ plansPending: () => 60 })
+  const untilMs = performance.now() + 300
+  while (performance.now() < untilMs);
+  const delay = read('eventLoopDelay')
+  expect(delay).toMatchObject({ target: 50, raises: 'SHED' })
+  expect(delay!.value).toBeGreaterThanOrEqual(250)
+  expect(read('eventLoopUtilization')).toMatchObject({ target: 0.9, raises: 'BUSY' })
+  expect(read('plannerQueue')).toEqual({ name: 'plannerQueue', value: 60, target: 50, raises: 'SURGE' })
+})
