@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { columnTypes } from './column-types.ts'
+import { ConnectionTurns } from './connection-turns.ts'
 import {
   databaseUnavailable,
   isBusy,
@@ -13,6 +14,7 @@ import {
 import type { PostgresConnection } from './embedded-postgres.ts'
 import { migrate } from './migrations.ts'
 import { assertPostgresVersion } from './postgres-version.ts'
+import { urgencyNow } from './urgency.ts'
 
 export { isConnectionLost, isDataError, OutcomeUnknown, sqlState } from './database-errors.ts'
 export { MigrationRefused } from './migrations.ts'
@@ -42,7 +44,7 @@ export interface DatabaseOptions {
   readonly log: Logger
   /** Connections kept. Default 8: on two cores 16 beat 64, and four subgraphs share the machine. */
   readonly poolMax?: number
-  /** Callers that may wait for a connection. Default 2,000; the next is refused at once. */
+  /** Callers that may wait for a connection, the more urgent first (urgency.ts). Default 2,000; the next is refused at once. */
   readonly waitingMax?: number
   /** How long one waits. Default 5,000. */
   readonly acquireWaitMsMax?: number
@@ -68,6 +70,8 @@ export class Database implements Queryable {
   readonly address: string
   readonly #options: DatabaseOptions
   readonly #pool: pg.Pool
+  /** As many as the pool has connections, so that nobody waits in the pool's own queue, which knows no priorities. */
+  readonly #turns: ConnectionTurns
   readonly #config: pg.ClientConfig
   /** Undefined until the first connection: whoever starts on it says what it waits for. */
   #reachable: boolean | undefined
@@ -84,11 +88,17 @@ export class Database implements Queryable {
     this.#config = clientConfig(options)
     const { host, port } = new pg.Client(this.#config)
     this.address = `${host}:${port}`
+    this.#turns = new ConnectionTurns({
+      turnsMax: this.poolMax,
+      waitingMax: options.waitingMax ?? WAITING_MAX,
+      waitMsMax: options.acquireWaitMsMax ?? ACQUIRE_WAIT_MS_MAX,
+      unavailable: databaseUnavailable,
+    })
     this.#pool = new pg.Pool({
       ...this.#config,
       max: this.poolMax,
       idleTimeoutMillis: 60_000,
-      connectionTimeoutMillis: options.acquireWaitMsMax ?? 5_000,
+      connectionTimeoutMillis: options.acquireWaitMsMax ?? ACQUIRE_WAIT_MS_MAX,
     })
     // An idle connection broke. The pool drops it; without a listener Node would end the process.
     this.#pool.on('error', error =>
@@ -101,7 +111,7 @@ export class Database implements Queryable {
   /** Connections in use, idle, and callers waiting for one: for metrics. */
   get load(): { readonly busy: number; readonly idle: number; readonly waiting: number } {
     const { totalCount, idleCount, waitingCount } = this.#pool
-    return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount }
+    return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount + this.#turns.waiting }
   }
 
   /** One statement, committed by itself. */
@@ -113,10 +123,10 @@ export class Database implements Queryable {
       const client = await this.#acquire()
       try {
         const rows = await run<Row>(client, statement, values)
-        client.release()
+        this.#release(client)
         return rows
       } catch (error) {
-        client.release(mustDestroy(error))
+        this.#release(client, mustDestroy(error))
         if (!isConnectionLost(error)) throw busyOr(error)
         if (!isNotSent(error) && !statement.readOnly)
           throw new OutcomeUnknown(`statement ${statement.name}`, error)
@@ -143,12 +153,12 @@ export class Database implements Queryable {
       if (command !== 'COMMIT') {
         throw new Error('the transaction was rolled back: a statement in it failed and its error was caught')
       }
-      client.release()
+      this.#release(client)
       return result
     } catch (error) {
       transaction.abandon()
       const lost = (committing || transaction.lost !== undefined) && isConnectionLost(error)
-      client.release(lost || !transaction.reusable || !(await rollback(client)))
+      this.#release(client, lost || !transaction.reusable || !(await rollback(client)))
       if (!lost) throw busyOr(error)
       if (committing && !isNotSent(error)) throw new OutcomeUnknown('COMMIT', error)
       throw databaseUnavailable('its connection was lost before the commit', error)
@@ -213,7 +223,7 @@ export class Database implements Queryable {
         await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
         return client
       } catch (error) {
-        client.release(true)
+        this.#release(client, true)
         if (!isConnectionLost(error)) throw busyOr(error)
         if (attempt > this.poolMax) throw databaseUnavailable('its connection was lost', error)
       }
@@ -221,23 +231,29 @@ export class Database implements Queryable {
   }
 
   async #acquire(): Promise<pg.PoolClient> {
-    const { log, waitingMax = 2_000 } = this.#options
+    const { log } = this.#options
     if (this.#closing) throw databaseUnavailable('it is being closed')
-    if (this.#pool.waitingCount >= waitingMax) {
-      throw databaseUnavailable(`${waitingMax} callers wait for a connection already`)
-    }
+    const turn = this.#turns.enter(urgencyNow())
+    if (turn !== undefined) await turn
     try {
       const client = await this.#pool.connect()
       if (this.#reachable === false) log.info({ schema: this.schema }, 'the database is reachable again')
       this.#reachable = true
       return client
     } catch (error) {
+      this.#turns.leave()
       if (this.#reachable) {
         log.warn({ schema: this.schema, reason: rootCause(error) }, 'cannot connect to the database')
         this.#reachable = false
       }
       throw databaseUnavailable('no connection', error)
     }
+  }
+
+  /** The connection first: whoever is next finds it idle. */
+  #release(client: pg.PoolClient, isBroken = false): void {
+    client.release(isBroken)
+    this.#turns.leave()
   }
 }
 
@@ -266,6 +282,9 @@ export async function assertPoolsFit(databases: readonly Database[], processes =
     )
   }
 }
+
+const WAITING_MAX = 2_000
+const ACQUIRE_WAIT_MS_MAX = 5_000
 
 /** A connection that died idle is found out by its next user; what was not run, or changes nothing, is tried again. */
 const attemptsMax = 2
@@ -360,7 +379,7 @@ function clientConfig(options: DatabaseOptions): pg.ClientConfig {
     idle_in_transaction_session_timeout: statementMsMax,
     // Only for a server that has fallen silent: the server's own limit comes first.
     query_timeout: statementMsMax + 5_000,
-    connectionTimeoutMillis: options.acquireWaitMsMax ?? 5_000,
+    connectionTimeoutMillis: options.acquireWaitMsMax ?? ACQUIRE_WAIT_MS_MAX,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   }

@@ -16,6 +16,7 @@ import type { Database } from './database.ts'
 import { databaseUnavailable, OutcomeUnknown } from './database-errors.ts'
 import { assertInputsFinite, compileInputDefaults, type FillDefaults } from './input-defaults.ts'
 import { DateTime, Fen } from './scalars.ts'
+import { withUrgency } from './urgency.ts'
 
 /** What every resolver gets, beside the subgraph's own loaders and services. */
 export interface RequestContext {
@@ -172,7 +173,11 @@ export function createSubgraph<Own extends object>(definition: SubgraphDefinitio
       const context = { ...common, ...definition.context(common) }
       const { compiled, fillDefaults } = operation
       const given = request.variables as Record<string, unknown>
-      const result = await compiled.query(undefined, context, fillDefaults ? fillDefaults(given) : given)
+      // What a mutation has begun it finishes, or is refused by what it meets, never half-way by the clock.
+      const deadlineMs = operation.kind === 'query' ? request.deadlineMs : Number.POSITIVE_INFINITY
+      const result = await withUrgency({ priority: request.priority, deadlineMs }, () =>
+        compiled.query(undefined, context, fillDefaults ? fillDefaults(given) : given),
+      )
       if (result.errors === undefined || result.errors.length === 0) return { data: result.data ?? null }
       return { data: result.data ?? null, errors: result.errors.map(error => present(error, operation)) }
     },

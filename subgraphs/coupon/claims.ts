@@ -5,6 +5,7 @@ import { Fault } from '../../protocol/fault.ts'
 import type { Priority } from '../../protocol/priority.ts'
 import { sliceOf } from '../../protocol/slice.ts'
 import { type Database, isDataError, OutcomeUnknown } from '../database.ts'
+import { withUrgency } from '../urgency.ts'
 import { assertCampaignId } from './coupon.ts'
 import { type ClaimRow, type ClaimVerdict, claimBatch, readBucketCounts } from './store.ts'
 
@@ -68,7 +69,8 @@ export class Claims {
         new Fault('SUBGRAPH_TIMEOUT', 'the deadline passed before the claim was sent', {
           retryAfterMs: OVERLOADED_RETRY_AFTER_MS,
         }),
-      send: items => this.#readBucketCounts(items.map(({ campaignId }) => campaignId)),
+      send: items =>
+        inTheNameOf('CLAIM', () => this.#readBucketCounts(items.map(({ campaignId }) => campaignId))),
     })
   }
 
@@ -127,7 +129,8 @@ export class Claims {
       priority: ({ priority }) => priority,
       deadlineMs: ({ deadlineMs }) => deadlineMs,
       overloaded: (_, retryAfterMs) => overloaded(retryAfterMs),
-      send: claims => this.#send(campaignId, bucketNo, claims),
+      // All of one priority; those who wait for it have deadlines of their own.
+      send: claims => inTheNameOf(claims[0]!.priority, () => this.#send(campaignId, bucketNo, claims)),
     })
     this.#convoys.set(key, convoy)
     return convoy
@@ -192,3 +195,6 @@ export class Claims {
 
 const overloaded = (retryAfterMs: number): Fault =>
   new Fault('OVERLOADED', `too many claims are waiting: at most ${CLAIMS_MAX}`, { retryAfterMs })
+
+const inTheNameOf = <T>(priority: Priority, work: () => T): T =>
+  withUrgency({ priority, deadlineMs: Number.POSITIVE_INFINITY }, work)

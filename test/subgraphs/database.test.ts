@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deadlineIn } from '../../protocol/deadline.ts'
 import { Fault } from '../../protocol/fault.ts'
+import type { Priority } from '../../protocol/priority.ts'
 import {
   assertPoolsFit,
   Database,
@@ -16,6 +18,7 @@ import {
   OutcomeUnknown,
   sqlState,
 } from '../../subgraphs/database.ts'
+import { withUrgency } from '../../subgraphs/urgency.ts'
 import { ask, createTestDatabase, shiftClock, silent, type TestDatabase, until } from '../harness/postgres.ts'
 
 let test: TestDatabase
@@ -142,6 +145,30 @@ describe('a connection', () => {
     await expect(database.ping()).rejects.toThrow('2 callers wait for a connection already')
     held.resolve()
     await Promise.all([holder, ...waiting])
+  })
+
+  it('is given to a payment before those who browse, and to nobody who has run out of time', async () => {
+    await using database = open({ poolMax: 1 })
+    const held = Promise.withResolvers<void>()
+    const holder = database.transaction(async () => await held.promise)
+    await until('the pool to be busy', () => database.load.busy === 1)
+    const order: string[] = []
+    const asking = (name: string, priority: Priority, leftMs: number): Promise<unknown> =>
+      withUrgency({ priority, deadlineMs: deadlineIn(leftMs) }, () => database.ping()).then(
+        () => order.push(name),
+        (error: Fault) => order.push(`${name}: ${error.code}`),
+      )
+    const late = asking('late', 'BROWSE', 20)
+    const asked = [
+      asking('browse', 'BROWSE', 60_000),
+      asking('text', 'ADHOC', 60_000),
+      asking('pay', 'PAY', 60_000),
+    ]
+    await late
+    held.resolve()
+    await Promise.all([holder, ...asked])
+    expect(order).toEqual(['late: DATABASE_UNAVAILABLE', 'pay', 'browse', 'text'])
+    expect(database.load).toEqual({ busy: 0, idle: 1, waiting: 0 })
   })
 
   it('refuses a URL whose options would replace the search_path, and a schema that is no name', () => {

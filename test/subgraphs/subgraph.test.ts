@@ -7,6 +7,7 @@ import { Fault } from '../../protocol/fault.ts'
 import type { SubgraphAnswer } from '../../protocol/subgraph-client.ts'
 import { OutcomeUnknown } from '../../subgraphs/database.ts'
 import { createSubgraph, type RequestContext, type Subgraph } from '../../subgraphs/subgraph.ts'
+import { urgencyNow } from '../../subgraphs/urgency.ts'
 
 const SDL = `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
@@ -25,9 +26,10 @@ const SDL = `
     lost: Int
     orDefault(n: Int! = 5): Int!
     caller: String!
+    urgency: String!
     numbers(list: [Int!]!): [Int!]!
   }
-  type Mutation { step(name: String!): Int! lose: Int }
+  type Mutation { step(name: String!): Int! lose: Int urgency: String! }
   type Thing @key(fields: "id") { id: ID! name: String }
 `
 
@@ -71,10 +73,12 @@ beforeEach(() => {
         orDefault: (_: unknown, { n }: { n: number }) => n,
         caller: (_: unknown, __: unknown, { caller, priority, traceparent }: RequestContext & Own) =>
           `${caller.kind} ${priority} ${traceparent}`,
+        urgency,
         numbers: (_: unknown, { list }: { list: number[] }) => list,
       },
       Mutation: {
         lose,
+        urgency,
         step: async (_: unknown, { name }: { name: string }, { steps }: RequestContext & Own) => {
           await settleAfter(1, undefined)
           return steps.push(name)
@@ -101,6 +105,13 @@ beforeEach(() => {
     logger: pino({ level: 'error' }, { write: line => void logged.push(JSON.parse(line)) }),
   })
 })
+
+/** As a store finds it, some turns of the event loop later. */
+async function urgency(): Promise<string> {
+  await settleAfter(2, undefined)
+  const { priority, deadlineMs } = urgencyNow()
+  return `${priority} ${deadlineMs}`
+}
 
 /** As a statement that is not marked readOnly, its connection broken. */
 function lose(): never {
@@ -154,6 +165,26 @@ describe('execute', () => {
     })
     expect(answer).toEqual({ data: { caller: 'service PAY 00-trace' } })
   })
+
+  test.each<['query' | 'mutation', string]>([
+    ['query', '{ urgency }'],
+    ['mutation', 'mutation { urgency }'],
+  ])(
+    'does what is behind its resolvers in the name of who asks; of a %s until %s',
+    async (kind, operation) => {
+      const deadlineMs = deadlineIn(1_000)
+      const asked = {
+        kind,
+        operation,
+        variables: {},
+        caller: ANONYMOUS,
+        deadlineMs,
+        priority: 'REDEEM',
+      } as const
+      const until = kind === 'query' ? deadlineMs : Number.POSITIVE_INFINITY
+      expect(await subgraph.execute(asked)).toEqual({ data: { urgency: `REDEEM ${until}` } })
+    },
+  )
 
   test('makes a context of its own for every request', async () => {
     const step = 'mutation { step(name: "a") }'

@@ -1,9 +1,12 @@
 import { v7 } from 'uuid'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { deadlineIn } from '../../../protocol/deadline.ts'
+import type { Priority } from '../../../protocol/priority.ts'
 import { sliceOf } from '../../../protocol/slice.ts'
 import { Claims } from '../../../subgraphs/coupon/claims.ts'
 import { insertIssuance } from '../../../subgraphs/coupon/store.ts'
+import { Database } from '../../../subgraphs/database.ts'
+import { urgencyNow, withUrgency } from '../../../subgraphs/urgency.ts'
 import { createTestDatabase, type TestDatabase, until } from '../../harness/postgres.ts'
 import {
   CLAIM,
@@ -376,6 +379,34 @@ describe('a full queue', () => {
     expect(claims.underWay).toBe(0)
     await claims.close()
     expect((await own.claim('late', 'campaign_full')).code).toBe('COUPON_ISSUED')
+  })
+})
+
+describe('a batch', () => {
+  it('waits for its connection as what it carries, whoever it left with', async () => {
+    await using own = await openCoupon(owned.connection)
+    await own.open('campaign_urgent', 10)
+    const query = vi.spyOn(own.database, 'query')
+    const asked: string[] = []
+    query.mockImplementation((statement, values) => {
+      asked.push(`${statement.name} ${urgencyNow().priority} ${urgencyNow().deadlineMs}`)
+      return Database.prototype.query.call(own.database, statement, values) as Promise<never>
+    })
+    const claims = new Claims(own.database)
+    const claim = (shopperId: string, priority: Priority) =>
+      claims.claim({ shopperId, campaignId: 'campaign_urgent', deadlineMs: deadlineIn(50_000), priority })
+    // In the name of one who browses, and may wait for nothing.
+    const begun = withUrgency({ priority: 'BROWSE', deadlineMs: 0 }, () =>
+      Promise.all([claim('text', 'ADHOC'), claim('one', 'CLAIM'), claim('two', 'CLAIM')]),
+    )
+    expect((await begun).map(answer => answer?.issued)).toEqual([true, true, true])
+    expect(asked).toEqual([
+      'bucket_counts CLAIM Infinity',
+      'claim_batch CLAIM Infinity',
+      'claim_batch ADHOC Infinity',
+    ])
+    query.mockRestore()
+    await claims.close()
   })
 })
 

@@ -1,0 +1,98 @@
+import { nowMs } from '../protocol/deadline.ts'
+import { PRIORITIES } from '../protocol/priority.ts'
+import type { Urgency } from './urgency.ts'
+
+export interface ConnectionTurnsOptions {
+  /** Turns that are taken at once. */
+  readonly turnsMax: number
+  /** Waiting callers; one more is refused. */
+  readonly waitingMax: number
+  /** How long one waits. */
+  readonly waitMsMax: number
+  /** What a caller gets that is refused, or has waited in vain. */
+  readonly unavailable: (why: string) => Error
+}
+
+interface Waiter {
+  readonly deadlineMs: number
+  readonly queue: Waiter[]
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+  timer: NodeJS.Timeout | undefined
+}
+
+/**
+ * A waiting room before a few places: who is more urgent goes first, then who came first; whoever has run out of time is
+ * left out. A pool's own queue knows only the order of arrival: behind a flood of browsing it would let a payment wait.
+ *
+ *     enter → taken → leave          enter → waiting → taken → leave          waiting → refused (its time is over)
+ */
+export class ConnectionTurns {
+  readonly #options: ConnectionTurnsOptions
+  readonly #queues: Waiter[][] = PRIORITIES.map(() => [])
+  #taken = 0
+  #waiting = 0
+
+  constructor(options: ConnectionTurnsOptions) {
+    this.#options = options
+  }
+
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /**
+   * `undefined`, at once, where a turn is free; else resolves with the turn. Who has it must `leave`.
+   * Rejects with {@link ConnectionTurnsOptions.unavailable}'s error; then there is nothing to leave.
+   */
+  enter({ priority, deadlineMs }: Urgency): Promise<void> | undefined {
+    const { turnsMax, waitingMax, waitMsMax, unavailable } = this.#options
+    if (this.#taken < turnsMax) {
+      this.#taken++
+      return undefined
+    }
+    if (this.#waiting >= waitingMax)
+      return Promise.reject(unavailable(`${waitingMax} callers wait for a connection already`))
+    return new Promise((resolve, reject) => {
+      const queue = this.#queues[PRIORITIES.indexOf(priority)]!
+      const waiter: Waiter = { deadlineMs, queue, resolve, reject, timer: undefined }
+      const leftMs = Math.max(0, Math.ceil(Math.min(waitMsMax, deadlineMs - nowMs())))
+      waiter.timer = setTimeout(() => {
+        queue.splice(queue.indexOf(waiter), 1)
+        this.#refuse(waiter)
+      }, leftMs)
+      queue.push(waiter)
+      this.#waiting++
+    })
+  }
+
+  /** Gives the turn to whoever is next. */
+  leave(): void {
+    for (const queue of this.#queues) {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        // Its timer may be late in a process that is busy.
+        if (next.deadlineMs <= nowMs()) {
+          this.#refuse(next)
+          continue
+        }
+        clearTimeout(next.timer)
+        this.#waiting--
+        next.resolve()
+        return
+      }
+    }
+    this.#taken--
+  }
+
+  #refuse({ deadlineMs, reject, timer }: Waiter): void {
+    clearTimeout(timer)
+    this.#waiting--
+    const { waitMsMax, unavailable } = this.#options
+    const isLate = deadlineMs <= nowMs()
+    reject(
+      unavailable(
+        isLate ? 'the deadline passed before there was a connection' : `no connection within ${waitMsMax} ms`,
+      ),
+    )
+  }
+}

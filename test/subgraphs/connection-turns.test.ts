@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest'
+import { deadlineIn, nowMs } from '../../protocol/deadline.ts'
+import { PRIORITIES, type Priority } from '../../protocol/priority.ts'
+import { ConnectionTurns, type ConnectionTurnsOptions } from '../../subgraphs/connection-turns.ts'
+
+const NEVER = Number.POSITIVE_INFINITY
+
+function stand(options: Partial<ConnectionTurnsOptions> = {}) {
+  const turns = new ConnectionTurns({
+    turnsMax: 1,
+    waitingMax: 100,
+    waitMsMax: 60_000,
+    unavailable: why => new Error(why),
+    ...options,
+  })
+  const order: string[] = []
+  return {
+    turns,
+    order,
+    /** Notes the name when it has the turn, or why it has none. */
+    ask: (name: string, priority: Priority = 'BROWSE', deadlineMs = NEVER): Promise<unknown> =>
+      turns.enter({ priority, deadlineMs })!.then(
+        () => order.push(name),
+        (error: Error) => order.push(`${name}: ${error.message}`),
+      ),
+  }
+}
+
+/** As a process that is busy. */
+function blockUntil(atMs: number): void {
+  while (nowMs() < atMs);
+}
+
+test('turns that are free are taken at once, and given back they are free again', () => {
+  const { turns } = stand({ turnsMax: 2 })
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 2; i++) expect(turns.enter({ priority: 'ADHOC', deadlineMs: NEVER })).toBeUndefined()
+    for (let i = 0; i < 2; i++) turns.leave()
+  }
+  expect(turns.waiting).toBe(0)
+})
+
+test('who is more urgent goes first, then who came first', async () => {
+  const { turns, order, ask } = stand()
+  turns.enter({ priority: 'BROWSE', deadlineMs: NEVER })
+  const asked = PRIORITIES.toReversed().flatMap(priority =>
+    [1, 2].map(i => ask(`${priority} ${i}`, priority)),
+  )
+  expect(turns.waiting).toBe(12)
+  for (let i = 0; i < asked.length; i++) turns.leave()
+  await Promise.all(asked)
+  expect(order).toEqual(PRIORITIES.flatMap(priority => [`${priority} 1`, `${priority} 2`]))
+  expect(turns.waiting).toBe(0)
+  turns.leave()
+  expect(turns.enter({ priority: 'BROWSE', deadlineMs: NEVER })).toBeUndefined()
+})
+
+test('who has run out of time is left out when the turn comes, however busy the process was', async () => {
+  const { turns, order, ask } = stand()
+  turns.enter({ priority: 'BROWSE', deadlineMs: NEVER })
+  const deadlineMs = deadlineIn(5)
+  const asked = [ask('late', 'PAY', deadlineMs), ask('in time', 'BROWSE')]
+  blockUntil(deadlineMs)
+  turns.leave()
+  await Promise.all(asked)
+  expect(order).toEqual(['late: the deadline passed before there was a connection', 'in time'])
+  expect(turns.waiting).toBe(0)
+})
+
+test('who waits is told at the deadline, or when it has waited long enough, though no turn comes', async () => {
+  const { turns, order, ask } = stand({ waitMsMax: 40 })
+  turns.enter({ priority: 'BROWSE', deadlineMs: NEVER })
+  await Promise.all([ask('patient'), ask('late', 'BROWSE', deadlineIn(5))])
+  expect(order).toEqual([
+    'late: the deadline passed before there was a connection',
+    'patient: no connection within 40 ms',
+  ])
+  expect(turns.waiting).toBe(0)
+  turns.leave()
+  expect(turns.enter({ priority: 'BROWSE', deadlineMs: NEVER })).toBeUndefined()
+})
+
+test('so many wait and no more, however urgent', async () => {
+  const { turns, order, ask } = stand({ waitingMax: 1 })
+  turns.enter({ priority: 'BROWSE', deadlineMs: NEVER })
+  const waiting = ask('first')
+  await ask('second', 'PAY')
+  turns.leave()
+  await waiting
+  expect(order).toEqual(['second: 1 callers wait for a connection already', 'first'])
+})
