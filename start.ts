@@ -42,6 +42,9 @@ const VARIABLES = z.object({
     .describe(
       '`enforce` (default) refuses what costs more than allowed, `measure` only says so, `off` counts nothing',
     ),
+  SURGE: oneOf(['on', 'off'])
+    .default('on')
+    .describe('`off`: the level stays CALM unless an operator pins another, default on'),
   SEED: oneOf(['true', 'false'])
     .default('true')
     .describe('fill an empty database with the demonstration data, default true'),
@@ -121,11 +124,14 @@ async function start(): Promise<void> {
   await running.subgraphs.start()
   if (ending !== undefined) return
 
+  const secret = developmentSecret(dataDir)
   running.gateway = await createGateway({
     supergraphSdl: await readFile(new URL('schema/supergraph.graphql', import.meta.url), 'utf8'),
     manifest: await readFile(new URL('schema/operations.json', import.meta.url), 'utf8'),
     clients: running.subgraphs.clients,
-    tokens: { kind: 'secret', secret: developmentSecret(dataDir) },
+    tokens: { kind: 'secret', secret },
+    placeKeys: [secret],
+    measuresLevel: settings.SURGE === 'on',
     cost: { mode: settings.COST_MODE },
     cache: { policies: await readFile(new URL('schema/cache.json', import.meta.url), 'utf8') },
     production,

@@ -27,8 +27,12 @@ export interface GatewayConfig {
   /** Where gateways share what requests may spend; several, separated by commas: a cluster. `undefined`: nowhere. */
   readonly redisUrl: string | undefined
   readonly safelist: SafelistMode
-  /** Signs what goes to subgraphs. */
+  /** Whether the level follows the waits that are measured. */
+  readonly measuresLevel: boolean
+  /** Signs what goes to subgraphs, and tokens of kept places. */
   readonly identityKey: string | undefined
+  /** The one before, with which tokens of places may be signed that are out. */
+  readonly identityKeyPrevious: string | undefined
   /** Addresses that stand in for the supergraph's, by subgraph name in capitals. */
   readonly subgraphUrls: ReadonlyMap<string, string>
   readonly file: FileConfig
@@ -41,6 +45,8 @@ const URL_PREFIX = 'SUBGRAPH_URL_'
 const PRODUCTION = 'production'
 const PORT_MAX = 65_535
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+/** `off`: the level is CALM unless an operator pins another. */
+const SURGE_MODES = ['on', 'off'] as const
 const httpUrl = z.url({ protocol: /^https?$/, error: 'expected an http or https URL' })
 const key = z.string().min(IDENTITY_KEY_CHARS_MIN, `expected at least ${IDENTITY_KEY_CHARS_MIN} characters`)
 
@@ -72,7 +78,9 @@ const environmentSchema = z.object({
       'expected redis:// or rediss:// URLs, several separated by commas',
     )
     .optional(),
+  SURGE: z.enum(SURGE_MODES, expecting(`one of ${SURGE_MODES.join(', ')}`)).default('on'),
   IDENTITY_KEY: key.optional(),
+  IDENTITY_KEY_PREVIOUS: key.optional(),
   CONFIG: z.string().optional(),
 })
 
@@ -104,7 +112,9 @@ export const GATEWAY_VARIABLES: readonly (readonly [name: string, purpose: strin
     'REDIS_URL',
     'where gateways share budgets; several URLs, separated by commas, are a cluster; default: each has its own',
   ],
-  ['IDENTITY_KEY', 'signs what goes to subgraphs; needed in production'],
+  ['SURGE', '`off`: the level stays CALM unless an operator pins another; default on'],
+  ['IDENTITY_KEY', 'signs what goes to subgraphs, and tokens of kept places; needed in production'],
+  ['IDENTITY_KEY_PREVIOUS', 'the one before: tokens of kept places that it has signed are believed yet'],
   ['TOKEN_SECRET', 'verifies tokens (HS256); in production this or TOKEN_JWKS_URL'],
   ['TOKEN_JWKS_URL', 'verifies tokens by published keys (EdDSA, RS256)'],
   ['TOKEN_ISSUER', 'the only issuer that is believed'],
@@ -145,7 +155,9 @@ export function readConfig(environment: Environment): GatewayConfig {
     redisUrl: env.REDIS_URL,
     safelist: env.SAFELIST,
     logLevel: env.LOG_LEVEL,
+    measuresLevel: env.SURGE === 'on',
     identityKey: env.IDENTITY_KEY,
+    identityKeyPrevious: env.IDENTITY_KEY_PREVIOUS,
     subgraphUrls: subgraphUrlsOf(environment),
     file: env.CONFIG === undefined ? {} : readConfigFile(env.CONFIG),
   }

@@ -60,6 +60,8 @@ export async function createConfiguredGateway(
         ...defined(config.file.subgraphs?.[subgraph.name] ?? {}),
         ...(config.identityKey === undefined ? {} : { identityKey: config.identityKey }),
       }),
+    measuresLevel: config.measuresLevel,
+    placeKeys: placeKeysOf(config),
     cost: { ...config.file.cost, mode: config.costMode, max: config.costMax },
     production: config.production,
     logger,
@@ -76,6 +78,12 @@ export async function createConfiguredGateway(
     ...(corsOrigins === undefined ? {} : { corsOrigins }),
     ...(limits === undefined ? {} : { limits: defined(limits) }),
   })
+}
+
+/** Without a key of its fleet a gateway believes its own tokens alone. */
+function placeKeysOf({ identityKey, identityKeyPrevious }: GatewayConfig): readonly string[] | undefined {
+  const keys = [identityKey, identityKeyPrevious].filter(key => key !== undefined)
+  return identityKey === undefined ? undefined : keys
 }
 
 function urlOf({ name, url }: Parameters<CreateClient>[0], { subgraphUrls }: GatewayConfig): string {

@@ -1,32 +1,20 @@
 import { Fault } from '../protocol/fault.ts'
 import type { FieldCost } from './cost/estimate.ts'
+import type { Draw, PointsDraw } from './draws.ts'
 import type { LineStatus } from './status-answer.ts'
-import type { Bucket, NotNow } from './surge/budgets.ts'
-
-/** Points that one request is to take from one budget. */
-export interface Draw {
-  readonly reason: 'caller' | 'field'
-  /** Whose budget it is. */
-  readonly subject: string
-  readonly bucket: Bucket
-  /** What is taken: more than the price where a line is braked. */
-  readonly points: number
-  readonly price: number
-  /** What is known of the line, where that brakes it. */
-  readonly braked: LineStatus | undefined
-}
+import type { NotNow } from './surge/budgets.ts'
 
 /**
  * What subgraphs tell of a pause, too: a crowd shall not come back each second to hear of it again. Where nothing is
  * left, some come for what they have already.
  */
-const PAUSED_RETRY_MS_MIN = 60_000
+export const PAUSED_RETRY_MS_MIN = 60_000
 
 /** Fields that a refusal names. */
 const DEAREST_MAX = 3
 
 export function throttled(
-  { subject, points, price, braked }: Draw,
+  { subject, points, price, braked }: PointsDraw,
   { retryAfterMs, availablePoints }: NotNow,
 ): Fault {
   if (braked !== undefined) return brakedBy(subject, braked, retryAfterMs)
@@ -34,7 +22,8 @@ export function throttled(
   return new Fault('THROTTLED', message, { retryAfterMs, details: { 'cost.estimated': price } })
 }
 
-function brakedBy(
+/** Of a line that is paused or has nothing left. */
+export function brakedBy(
   subject: string,
   { isPaused, remaining, noticeZh, noticeEn }: LineStatus,
   retryAfterMs: number,

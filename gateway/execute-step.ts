@@ -10,6 +10,7 @@ import type { Data } from './execution/tree.ts'
 import type { Variables } from './execution/variables.ts'
 import type { ServableOperation } from './operations/registry.ts'
 import type { RequestState, Stages } from './stages.ts'
+import { priorityOf } from './standing.ts'
 
 /** A query by itself or, where that is on, with those that ask the same meanwhile. */
 export async function execute(
@@ -102,7 +103,7 @@ async function executeAlone(
       variables,
       caller,
       deadlineMs,
-      priority: operation.priority,
+      priority: priorityOf(operation, caller),
       clients: graph.clients,
       fetchesMax: limits.fetchesMax,
       ...(traceparent === undefined ? {} : { traceparent }),

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { AddressInfo, Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -9,7 +10,9 @@ import { createApolloDoor } from './apollo-door.ts'
 import { type Caching, openCaching } from './caching.ts'
 import { createCompress } from './compression.ts'
 import { cacheRoutes } from './control/cache-routes.ts'
+import { levelRoutes, levelShown } from './control/level-routes.ts'
 import { limitsRoutes, shownInHealth } from './control/limits-routes.ts'
+import type { OperatorDoorOptions } from './control/operator-door.ts'
 import { redisOverrides } from './control/redis-overrides.ts'
 import { type CostSettings, costSettingsOf } from './cost-settings.ts'
 import { exposeCounts } from './counts.ts'
@@ -23,6 +26,7 @@ import { graphqlRoute } from './graphql-route.ts'
 import { createApiKeys } from './identity/api-keys.ts'
 import { createIdentify } from './identity/identify.ts'
 import { createTokenVerifier } from './identity/tokens.ts'
+import { createLevelControl, type LevelControl } from './level-control.ts'
 import { assertLimits, DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
 import { mcpRoutes } from './mcp/server.ts'
 import { createPersistedTexts } from './operations/apq.ts'
@@ -30,6 +34,8 @@ import { createLookup } from './operations/lookup.ts'
 import { createUnknownTexts } from './operations/unknown-texts.ts'
 import type { GatewayOptions } from './options.ts'
 import type { Stages } from './pipeline.ts'
+import { addPlaceMetrics, PlaceCounts } from './place-counts.ts'
+import { createPlaceTurns } from './place-turns.ts'
 import { assertSubgraphs, compilePropagation } from './propagation.ts'
 import { sendOutcome } from './reply.ts'
 import { serveGraph } from './served-graph.ts'
@@ -38,9 +44,13 @@ import { createSpending, REFUSALS } from './spending.ts'
 import { statusRoutes } from './status-routes.ts'
 import type { Subgraph, Supergraph } from './supergraph/supergraph.ts'
 import type { BudgetStore } from './surge/budgets.ts'
+import { LEVELS } from './surge/level.ts'
 import { createMemoryBudgets } from './surge/memory-budgets.ts'
+import { createPlaceTokens } from './surge/place-token.ts'
+import { termsOf } from './surge/policy.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { addSpendingMetrics } from './telemetry/spending-metrics.ts'
+import { addSurgeMetrics } from './telemetry/surge-metrics.ts'
 
 export type { CreateClient, GatewayOptions }
 
@@ -83,14 +93,18 @@ const CLOSE_IDLE_EVERY_MS = 50
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { cache, redis, logger = pino({ level: 'silent' }) } = options
   const limits: GatewayLimits = { ...DEFAULT_LIMITS, ...options.limits }
+  const { measuresLevel: measures = false, overrideRedis } = options
+  const busy = createLevelControl({ measures, redis: overrideRedis, logger })
+  const isStretched = (): boolean => termsOf(busy.level.current).stretchesStale
   // Both wait for a Redis that does not answer, and the start for them no longer than for one.
   const opening = [
-    openCaching({ cache, redis, requestMsMax: limits.requestMsMax, logger }),
+    openCaching({ cache, redis, requestMsMax: limits.requestMsMax, isStretched, logger }),
     Promise.resolve(options.budgets ?? createMemoryBudgets()),
   ] as const
   try {
-    return await buildGateway({ ...options, logger, limits }, ...(await Promise.all(opening)))
+    return await buildGateway({ ...options, logger, limits }, busy, ...(await Promise.all(opening)))
   } catch (error) {
+    busy.close()
     for (const opened of await Promise.allSettled(opening))
       if (opened.status === 'fulfilled') await opened.value.close()
     throw error
@@ -102,7 +116,12 @@ interface BuiltOptions extends GatewayOptions {
   readonly limits: GatewayLimits
 }
 
-async function buildGateway(options: BuiltOptions, caching: Caching, budgets: BudgetStore): Promise<Gateway> {
+async function buildGateway(
+  options: BuiltOptions,
+  busy: LevelControl,
+  caching: Caching,
+  budgets: BudgetStore,
+): Promise<Gateway> {
   const { production = true, logger, limits } = options
   const { introspection = !production, explorers = !production, queryPlans = !production } = options
   assertLimits(limits)
@@ -136,6 +155,7 @@ async function buildGateway(options: BuiltOptions, caching: Caching, budgets: Bu
     onSwap: next => apollo.serve(next),
     onOutcome: outcome => metrics.observeSwap(outcome),
   })
+  busy.watch(() => graph.current.clients.values())
   assertSubgraphs('headers.subgraphs', options.headers?.subgraphs, graph.current.supergraph.subgraphs)
   assertSubgraphs('cost.subgraphs', options.cost?.subgraphs, graph.current.supergraph.subgraphs)
   const texts = createPersistedTexts(caching.texts)
@@ -143,11 +163,21 @@ async function buildGateway(options: BuiltOptions, caching: Caching, budgets: Bu
   const inFlight: Stages['inFlight'] = share.queries === false ? undefined : new InFlight()
   exposeCounts(metrics, { texts, unknownTexts, inFlight, graph })
   caching.answers?.addMetrics(metrics)
+  addSurgeMetrics(metrics, LEVELS, busy.level)
   const { overrideRedis } = options
   const store = overrideRedis && redisOverrides(overrideRedis)
-  const fields = createFieldControls({ graph, store, metrics, logger })
-  const spending = cost.mode === 'off' ? undefined : createSpending({ settings: cost, budgets, fields })
+  const fields = createFieldControls({ graph, store, lines: budgets.lines, metrics, logger })
+  const places = new PlaceCounts()
+  const turns = createPlaceTurns({
+    lines: budgets.lines,
+    tokens: createPlaceTokens(options.placeKeys ?? [randomBytes(32).toString('base64url')]),
+    counts: places,
+    onTurn: fields.statuses.turned,
+  })
+  const spending =
+    cost.mode === 'off' ? undefined : createSpending({ settings: cost, budgets, fields, turns })
   if (spending !== undefined) addSpendingMetrics(metrics, REFUSALS, spending, budgets)
+  if (cost.mode === 'enforce') addPlaceMetrics(metrics, places)
   const stages: Stages = {
     identify: createIdentify(
       options.tokens === undefined ? undefined : createTokenVerifier({ settings: options.tokens }),
@@ -166,6 +196,7 @@ async function buildGateway(options: BuiltOptions, caching: Caching, budgets: Bu
     inFlight,
     showsPlans: queryPlans,
     spending,
+    level: busy.level,
     metrics,
     logger,
     production,
@@ -184,31 +215,26 @@ async function buildGateway(options: BuiltOptions, caching: Caching, budgets: Bu
   const compress = options.compression === false ? undefined : createCompress(options.compression)
   const app = await createApp({ stages, limits, corsOrigins, lifecycle, requestId, compress })
   graphqlRoute(app, stages, apollo, compress)
-  mcpRoutes(app, {
-    stages,
-    version: VERSION,
-    send: (reply, outcome) => sendOutcome(reply, outcome, 'application/json'),
-  })
+  const send: OperatorDoorOptions['send'] = (reply, outcome, others) =>
+    sendOutcome(reply, outcome, 'application/json', others)
+  mcpRoutes(app, { stages, version: VERSION, send })
   limitsRoutes(app, {
     stages,
     overrides: fields.overrides,
     mode: cost.mode,
     lines: () => fields.statuses.lines,
-    send: (reply, outcome, others) => sendOutcome(reply, outcome, 'application/json', others),
+    send,
   })
+  levelRoutes(app, { stages, level: busy.level, pin: busy.pin, send })
   if (caching.answers !== undefined)
-    cacheRoutes(app, {
-      stages,
-      tags: caching.answers.tags,
-      shown: caching.answers.shown,
-      send: (reply, outcome, others) => sendOutcome(reply, outcome, 'application/json', others),
-    })
+    cacheRoutes(app, { stages, tags: caching.answers.tags, shown: caching.answers.shown, send })
   if (explorers) explorerRoutes(app)
   statusRoutes(app, {
     graph,
     lifecycle,
     metrics,
     budgets,
+    level: () => levelShown(busy.level),
     limits: () => shownInHealth(graph.current.fieldLimits.all, fields.overrides),
     showsSchema: introspection,
     showsReasons: !production,
@@ -240,6 +266,7 @@ async function buildGateway(options: BuiltOptions, caching: Caching, budgets: Bu
       await app.close()
       await apollo.stop()
       fields.close()
+      busy.close()
       await graph.close()
       await caching.close()
       await budgets.close()

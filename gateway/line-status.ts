@@ -2,10 +2,12 @@ import type { Logger } from 'pino'
 import { ANONYMOUS, type Caller } from '../protocol/caller.ts'
 import { deadlineIn, nowMs } from '../protocol/deadline.ts'
 import type { SubgraphClient } from '../protocol/subgraph-client.ts'
+import type { FieldLimit } from './cost/field-limits.ts'
 import type { CompiledLimit } from './cost/field-limits-compile.ts'
 import type { Variables } from './execution/variables.ts'
 import { type LineStatus, lineStatusIn } from './status-answer.ts'
 import type { StatusOperation } from './status-operation.ts'
+import { DEFAULT_LINE_TERMS, type Turn } from './surge/lines.ts'
 
 /** A limited field's requests for one value of the argument that the limit is kept by. */
 export interface Line {
@@ -17,6 +19,8 @@ export interface Line {
   readonly status: LineStatus | undefined
   /** How often no answer came. */
   readonly failures: number
+  /** Whose places are kept, of all gateways, when this one last heard of it. */
+  readonly waiting: number
 }
 
 export interface LineStatuses {
@@ -25,6 +29,8 @@ export interface LineStatuses {
    * @param key `limited.keyOf` of the same variables.
    */
   statusOf(limited: CompiledLimit, key: string, variables: Variables): LineStatus | undefined
+  /** A turn that somebody was given: a line with places stays live until the last of them may have been used. */
+  turned(key: string, turn: Turn): void
   /** Those that are live. */
   readonly lines: readonly Line[]
   /** Questions asked, and those that brought no answer, since the start. */
@@ -42,6 +48,10 @@ export interface LineStatusOptions {
     }
   }
   readonly logger: Logger
+  /** Told of each answer. */
+  readonly onStatus?: (limit: FieldLimit, key: string, status: LineStatus) => void
+  /** How long a place may be used. Default: {@link DEFAULT_LINE_TERMS}'s. */
+  readonly graceMs?: number
   /** Defaults: {@link ASK_EVERY_MS}, {@link LIVE_MS}, {@link LINES_MAX}. */
   readonly askEveryMs?: number
   readonly liveMs?: number
@@ -61,10 +71,13 @@ const VALUE_CHARACTERS_MAX = 256
 const ASKER: Caller = Object.freeze({ ...ANONYMOUS, client: 'gateway' })
 
 interface LiveLine extends Line {
-  readonly limitId: string
+  readonly limit: FieldLimit
   status: LineStatus | undefined
   failures: number
+  waiting: number
   seenMs: number
+  /** The last place's time is over; put off by as long as the line is paused. */
+  placesUntilMs: number
   isAsking: boolean
 }
 
@@ -74,7 +87,8 @@ interface LiveLine extends Line {
  * another, nor Redis. When no answer comes, the last one holds.
  */
 export function createLineStatuses(options: LineStatusOptions): LineStatuses {
-  const { graph, logger, askEveryMs = ASK_EVERY_MS, liveMs = LIVE_MS, linesMax = LINES_MAX } = options
+  const { graph, logger, onStatus, graceMs = DEFAULT_LINE_TERMS.graceMs } = options
+  const { askEveryMs = ASK_EVERY_MS, liveMs = LIVE_MS, linesMax = LINES_MAX } = options
   const lines = new Map<string, LiveLine>()
   let asked = 0
   let failed = 0
@@ -90,8 +104,10 @@ export function createLineStatuses(options: LineStatusOptions): LineStatuses {
       value,
       status: undefined,
       failures: 0,
-      limitId: limit.id,
+      waiting: 0,
+      limit,
       seenMs: nowMs(),
+      placesUntilMs: Number.NEGATIVE_INFINITY,
       isAsking: false,
     }
     lines.set(key, line)
@@ -102,9 +118,10 @@ export function createLineStatuses(options: LineStatusOptions): LineStatuses {
   }
 
   function askAll(): void {
-    const seenMsMin = nowMs() - liveMs
+    const now = nowMs()
     for (const line of lines.values()) {
-      if (line.seenMs < seenMsMin) lines.delete(line.key)
+      if (line.status?.isPaused && line.placesUntilMs > now) line.placesUntilMs += askEveryMs
+      if (line.seenMs < now - liveMs && line.placesUntilMs < now) lines.delete(line.key)
       else if (!line.isAsking) void ask(line)
     }
     if (lines.size > 0) return
@@ -114,7 +131,7 @@ export function createLineStatuses(options: LineStatusOptions): LineStatuses {
 
   async function ask(line: LiveLine): Promise<void> {
     const { statusOperations, clients } = graph.current
-    const status = statusOperations.get(line.limitId)
+    const status = statusOperations.get(line.limit.id)
     // The limit, or its status, went with the graph that it was of.
     if (status === undefined) {
       lines.delete(line.key)
@@ -134,6 +151,7 @@ export function createLineStatuses(options: LineStatusOptions): LineStatuses {
       })
       if (errors.length > 0) throw errors[0]
       line.status = lineStatusIn(data)
+      if (line.status !== undefined) onStatus?.(line.limit, line.key, line.status)
       line.failures = 0
     } catch (error) {
       failed++
@@ -157,13 +175,21 @@ export function createLineStatuses(options: LineStatusOptions): LineStatuses {
       line.seenMs = nowMs()
       return line.status
     },
+    turned(key, turn) {
+      const line = lines.get(key)
+      if (line === undefined) return
+      line.waiting = turn.waiting
+      if (turn.kind === 'kept')
+        line.placesUntilMs = Math.max(line.placesUntilMs, nowMs() + turn.retryAfterMs + graceMs)
+    },
     get lines() {
-      return [...lines.values()].map(({ key, coordinate, value, status, failures }) => ({
+      return [...lines.values()].map(({ key, coordinate, value, status, failures, waiting }) => ({
         key,
         coordinate,
         value,
         status,
         failures,
+        waiting,
       }))
     },
     get asked() {

@@ -50,7 +50,14 @@ export interface GatewayOptions {
   readonly cost?: CostOptions
   /** Budgets shared with other gateways, maybe still opening; the gateway closes them. Default: its own, in memory. */
   readonly budgets?: BudgetStore | Promise<BudgetStore>
-  /** Where all gateways keep what operators make of limits; not closed here. Default: each has its own. */
+  /**
+   * Sign the tokens of kept places, each at least 32 characters: the first signs, all verify. Default: one of this gateway
+   * alone, so that no other believes its tokens.
+   */
+  readonly placeKeys?: readonly string[] | undefined
+  /** Whether the level follows the waits that are measured. Default false: it is CALM unless an operator pins another. */
+  readonly measuresLevel?: boolean
+  /** Where all gateways keep what operators make of limits and of the level; not closed here. Default: each has its own. */
   readonly overrideRedis?: OverrideRedis | undefined
   /** Addresses and networks whose `x-forwarded-for` is believed. Default: none. */
   readonly trustedProxies?: readonly string[]

@@ -1,3 +1,4 @@
+import type { Caller } from '../protocol/caller.ts'
 import { deadlineIn, nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import type { ResponseSlot } from './cache/responses/response-slot.ts'
@@ -5,13 +6,19 @@ import { isForAnybody, keptExtension, slotOf } from './cached-response.ts'
 import { execute, refresh, variantOf } from './execute-step.ts'
 import { Refused } from './executed.ts'
 import type { Variables } from './execution/variables.ts'
+import { keptPlaceOf, placeExtension } from './kept-place.ts'
 import type { ServableOperation } from './operations/registry.ts'
 import { asData, outcomeOf, record, refusalOf } from './outcome.ts'
 import type { Outcome } from './request.ts'
 import { KEPT_POINTS, type Reservation } from './spending.ts'
 import type { Graph, Incoming, RequestState, Stages } from './stages.ts'
+import { standingOf } from './standing.ts'
+import { type Ruling, rulingOf, shedFault } from './surge/policy.ts'
 
 export type { Graph, Incoming, RequestState, Stages } from './stages.ts'
+
+/** The token of a kept place, for whoever cannot put it into the operation's input. */
+const PLACE_HEADER = 'spillway-place'
 
 /** `1` asks for the plan in `extensions.queryPlan`. */
 const PLAN_HEADER = 'spillway-query-plan'
@@ -24,7 +31,7 @@ const CACHE_HEADER = 'spillway-cache-debug'
 
 /**
  * The first half of a request's life, before anything of it is parsed. The order of the steps is the behaviour: who
- * calls, then what.
+ * calls, then what, then whether it is let in now.
  */
 export async function admit(stages: Stages, incoming: Incoming): Promise<RequestState | Fault> {
   const caller = await stages.identify(incoming.authorization, incoming.headers['x-api-key'])
@@ -37,6 +44,8 @@ export async function admit(stages: Stages, incoming: Incoming): Promise<Request
   const operation = stages.lookup.find(graph, incoming, incoming.clientName, bucket)
   stages.lookup.note(graph, incoming, incoming.clientName, operation)
   if (operation instanceof Fault) return operation
+  const ruling = isNamed(incoming) ? judge(stages, caller, operation) : PASSED
+  if (ruling instanceof Fault) return ruling
   return {
     ...incoming,
     caller,
@@ -48,9 +57,20 @@ export async function admit(stages: Stages, incoming: Incoming): Promise<Request
     wantsPlan: stages.showsPlans && incoming.headers[PLAN_HEADER] === '1',
     wantsCost: stages.spending !== undefined && incoming.headers[COST_HEADER] === '1',
     wantsCache: graph.caching !== undefined && incoming.headers[CACHE_HEADER] === '1',
+    ruling,
     startedMs: nowMs(),
     deadlineMs: deadlineIn(stages.limits.requestMsMax),
   }
+}
+
+/** An admitted request that names its operation in another way than by hash or text: the step level, and its operation. */
+export function nameOperation(
+  stages: Stages,
+  state: RequestState,
+  operation: ServableOperation,
+): RequestState | Fault {
+  const ruling = judge(stages, state.caller, operation)
+  return ruling instanceof Fault ? ruling : { ...state, operation, ruling }
 }
 
 /** The same request on a graph that came after it was admitted, while its text was read. */
@@ -78,12 +98,15 @@ export async function run(
     const kept = await recall(stages, state, operation, variables, slot)
     if (kept !== undefined) return record(stages, state, operation, form === 'data' ? asData(kept) : kept)
   }
+  if (state.ruling.verdict === 'KEPT' && !hasPlaces(stages, state.caller, operation))
+    return record(stages, state, operation, refusalOf(stages, shed(stages, state.caller, operation)))
   const reserving = reserve(stages, state, operation, variables)
   const reserved = reserving instanceof Promise ? await reserving : reserving
   if (reserved instanceof Refused) return record(stages, state, operation, refusalOf(stages, reserved.reason))
   if (reserved?.fault !== undefined) {
-    const extensions = costOf(stages, state, operation, variables, reserved, undefined)
-    return record(stages, state, operation, { ...refusalOf(stages, reserved.fault), ...extensions })
+    const cost = costOf(stages, state, operation, variables, reserved, undefined)
+    const answer = toldOf(stages, operation, variables, reserved)
+    return record(stages, state, operation, withCost(answer, cost))
   }
   // What is kept is kept as text.
   const executed = await execute(
@@ -99,7 +122,9 @@ export async function run(
   const outcome = form === 'data' ? asData(answered) : answered
   if (reserved === undefined) return record(stages, state, operation, outcome)
   const actual = isRefused ? undefined : executed.actualCost
-  const priced = withCost(outcome, costOf(stages, state, operation, variables, reserved, actual))
+  const isInVain = answered.errors !== undefined && isNothing(answered)
+  const cost = costOf(stages, state, operation, variables, reserved, actual, isInVain)
+  const priced = withCost(outcome, cost)
   return record(stages, state, operation, priced)
 }
 
@@ -109,6 +134,43 @@ export function refuse(stages: Stages, reason: unknown, state: Partial<RequestSt
 }
 
 // The steps
+
+const PASSED: Ruling = rulingOf('CALM', 'OPERATE')
+
+/** An MCP tool is named later, and what names nothing is refused for it. */
+const isNamed = ({ hash, text }: Incoming): boolean => hash !== undefined || text !== undefined
+
+/** What the level makes of a request. */
+function judge(stages: Stages, caller: Caller, operation: ServableOperation | undefined): Ruling | Fault {
+  const ruling = rulingOf(stages.level.current, standingOf(operation, caller))
+  if (ruling.verdict !== 'REFUSE') return ruling
+  // A place that is due passes in whatever text.
+  const hasPlace = operation !== undefined && hasPlaces(stages, caller, operation)
+  return hasPlace ? { ...ruling, verdict: 'KEPT' } : shed(stages, caller, operation)
+}
+
+const shed = ({ level }: Stages, caller: Caller, operation: ServableOperation | undefined): Fault =>
+  shedFault(level.current, standingOf(operation, caller))
+
+/** Whether lines decide over the operation. */
+const hasPlaces = ({ spending }: Stages, caller: Caller, operation: ServableOperation): boolean =>
+  spending?.hasPlaces(operation, caller) ?? false
+
+/** The answer to who goes no further for now: a place is data where the operation has room for it. */
+function toldOf(
+  stages: Stages,
+  operation: ServableOperation,
+  variables: Variables,
+  { fault, place }: Reservation,
+): Outcome {
+  if (place === undefined) return refusalOf(stages, fault)
+  const data = keptPlaceOf(operation)(variables, place)
+  const extensions = { place: placeExtension(place) }
+  return data === undefined ? { ...refusalOf(stages, fault), extensions } : { data, extensions }
+}
+
+const isNothing = ({ data, json }: Outcome): boolean =>
+  json === undefined ? data === undefined || data === null : json.isNull
 
 function coerce(operation: ServableOperation, given: Variables | undefined): Variables | Refused {
   try {
@@ -154,11 +216,20 @@ function reserve(
   operation: ServableOperation,
   variables: Variables,
 ): Reservation | Refused | Promise<Reservation | Refused> | undefined {
-  const { caller, address } = state
+  const { caller, address, headers } = state
   const variant = variantOf(operation, state)
   const planned = async () => operation.cost.planned(await variant.plan(variables, caller), variables)
   try {
-    const reserving = spending?.reserve({ caller, address, operation, variables, planned })
+    const reserving = spending?.reserve({
+      caller,
+      address,
+      operation,
+      variables,
+      planned,
+      costFactor: state.ruling.costFactor,
+      onlyPlaces: state.ruling.verdict === 'KEPT',
+      placeToken: headers[PLACE_HEADER]?.toString(),
+    })
     if (!(reserving instanceof Promise)) return reserving
     return reserving.catch((reason: unknown) => new Refused(reason))
   } catch (reason) {
@@ -174,8 +245,9 @@ function costOf(
   variables: Variables,
   reserved: Reservation,
   actual: number | undefined,
+  isInVain = false,
 ): Pick<Outcome, 'extensions'> | undefined {
-  const cost = spending!.settle(reserved, actual)
+  const cost = spending!.settle(reserved, actual, isInVain)
   if (state.wantsCost) return { extensions: { cost: { ...cost, ...explained(operation, variables) } } }
   const isShared = operation.compiled.scope === 'PUBLIC' && reserved.fault === undefined
   return isShared ? undefined : { extensions: { cost } }

@@ -11,8 +11,8 @@ export interface Purse {
   readonly buckets: readonly Bucket[]
 }
 
-/** Names that are part of a key as they are; a hashed one begins with what these never begin with. */
-const PLAIN = /^(?!#)[\x20-\x7e]*$/
+/** Names that are part of a key as they are; a hashed one begins with what these never begin with. Keys stay short. */
+const PLAIN = /^(?!#)[\x20-\x7e]{0,64}$/
 const hashed = (name: string): string => `#${hash('sha256', name, 'base64url')}`
 
 const NONE: readonly Bucket[] = Object.freeze([])

@@ -1,33 +1,31 @@
 import type { Caller } from '../protocol/caller.ts'
 import { Fault } from '../protocol/fault.ts'
-import type { FieldLimit } from './cost/field-limits.ts'
-import type { CompiledLimit } from './cost/field-limits-compile.ts'
-import { type Draw, throttled, tooDear, tooDearAtOnce, tooDearFor } from './cost-refusals.ts'
+import { throttled, tooDear, tooDearAtOnce, tooDearFor } from './cost-refusals.ts'
 import type { CostSettings } from './cost-settings.ts'
-import type { Variables } from './execution/variables.ts'
+import {
+  type Draw,
+  drawOnCaller,
+  drawsOnFields,
+  type FieldControls,
+  type FieldDemand,
+  type PointsDraw,
+  type TurnDraw,
+} from './draws.ts'
+import { keptPlaceFault, type PlaceTold } from './kept-place.ts'
 import type { ServableOperation } from './operations/registry.ts'
+import type { PlaceTurns } from './place-turns.ts'
 import { pursesOf } from './purse.ts'
-import type { LineStatus } from './status-answer.ts'
 import type { Bucket, BudgetStore, NotNow, Rate, Taken } from './surge/budgets.ts'
+import type { Admitted, Turn } from './surge/lines.ts'
 
 /** Who asks for what. */
-export interface Demand {
-  readonly caller: Caller
+export interface Demand extends FieldDemand {
   /** Where from: what whoever has no name is known by. */
   readonly address: string
-  readonly operation: ServableOperation
-  /** Coerced. */
-  readonly variables: Variables
+  /** What the caller pays for a point. */
+  readonly costFactor: number
   /** What the plan is estimated at, by subgraph; asked for only where subgraphs have ceilings. */
   readonly planned: () => Promise<ReadonlyMap<string, number>>
-}
-
-/** What limits of fields are like now. */
-export interface FieldControls {
-  /** The budget of a key, of the rate that is declared or that an operator has set. */
-  bucketOf(limit: FieldLimit, key: string): Bucket
-  /** What is known of a line, by its bucket's key; asking keeps it known. */
-  statusOf(limited: CompiledLimit, key: string, variables: Variables): LineStatus | undefined
 }
 
 /** What of its price a request is told, in the form that users of cost-limited APIs know. Points. */
@@ -47,7 +45,7 @@ export interface ThrottleStatus {
 }
 
 /** Why requests were refused for what they cost, or would have been. */
-export const REFUSALS = ['slicing', 'maximum', 'subgraph', 'caller', 'field'] as const
+export const REFUSALS = ['slicing', 'maximum', 'subgraph', 'caller', 'field', 'place'] as const
 export type Refusal = (typeof REFUSALS)[number]
 
 export interface Spending {
@@ -56,13 +54,16 @@ export interface Spending {
    * refused one had reserved is given back.
    */
   reserve(demand: Demand): Reservation | Promise<Reservation>
+  /** Whether a line decides over the operation: whoever has to wait gets a place. */
+  hasPlaces(operation: ServableOperation, caller: Caller): boolean
   /** One point of the caller's, for an answer that is there already: nothing is estimated, no field is asked for. */
   reservePoint(caller: Caller, address: string): Reservation | Promise<Reservation>
   /**
    * What a request has spent; the rest is its caller's again.
    * @param actual undefined: nothing was executed.
+   * @param isInVain nothing of it came to be data: places that it used admit once more.
    */
-  settle(reservation: Reservation, actual: number | undefined): CostExtension
+  settle(reservation: Reservation, actual: number | undefined, isInVain?: boolean): CostExtension
   /** Points, since the start; of those that are refused for the maximum none. */
   readonly estimated: number
   readonly actual: number
@@ -74,15 +75,11 @@ export interface Reservation {
   readonly estimated: number
   /** Why the request goes no further; never when costs are only measured. */
   readonly fault: Fault | undefined
+  /** Beside the fault: the place that is kept for the caller. */
+  readonly place: PlaceTold | undefined
 }
 
-/**
- * A line that is paused or has nothing left passes one in so many: who asks in calm still hears the subgraph's own words,
- * and a crowd is turned away here.
- */
-export const BRAKE_FACTOR = 20
-
-/** What an answer costs that is kept. */
+/** What an answer costs that is kept, and being told of a place. */
 export const KEPT_POINTS = 1
 
 /** Points are sums of times; whoever has 50 shall not read 49. */
@@ -92,23 +89,29 @@ export interface SpendingOptions {
   readonly settings: CostSettings
   readonly budgets: BudgetStore
   readonly fields: FieldControls
+  readonly turns: PlaceTurns
 }
 
 class Open implements Reservation {
   estimated = 0
-  /** Taken of each of the caller's budgets. */
+  /** Taken of the caller's first budget. */
   charged = 0
   fault: Fault | undefined
+  place: PlaceTold | undefined
+  costFactor = 1
+  /** What each of the caller's budgets is left without all the same when it is given back. */
+  keptPoints = 0
   /** By the budgets that they are of. */
   readonly ofCaller: Taken[] = []
   readonly ofFields: Taken[] = []
+  readonly ofLines: Admitted[] = []
   /** The caller's first budget, as it was left. */
   bucket: Bucket | undefined
   availablePoints = 0
 }
 
 /** The steps cost, caller and field of a request, and what they are settled with. */
-export function createSpending({ settings, budgets, fields }: SpendingOptions): Spending {
+export function createSpending({ settings, budgets, fields, turns }: SpendingOptions): Spending {
   const enforces = settings.mode === 'enforce'
   const ceilings = Object.entries(settings.subgraphs).filter(([, { max }]) => max !== undefined)
   const refused = new Map<Refusal, number>(REFUSALS.map(reason => [reason, 0]))
@@ -125,66 +128,87 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
     return true
   }
 
-  function giveBackAll({ ofCaller, ofFields }: Open): void {
-    for (const taken of ofCaller) budgets.callers.giveBack(taken, taken.points)
+  function giveBackAll({ ofCaller, ofFields, ofLines, keptPoints }: Open): void {
+    for (const taken of ofCaller) {
+      const rest = taken.points - keptPoints
+      if (rest > 0) budgets.callers.giveBack(taken, rest)
+    }
     for (const taken of ofFields.toReversed()) budgets.fields.giveBack(taken, taken.points)
+    for (const admitted of ofLines) turns.undo(admitted)
   }
 
-  function drawsOf(
-    { caller, address, operation, variables }: Demand,
-    open: Open,
-    roots: readonly number[],
-  ): Draw[] {
-    const draws: Draw[] = []
+  function drawsOf(demand: Demand, open: Open, roots: readonly number[]): Draw[] {
+    const purse = purseOf(demand.caller, demand.address)
+    open.bucket = purse.buckets[0]
+    open.costFactor = demand.costFactor
     // A list of no members costs nothing, and its subgraph is asked for it all the same.
-    const price = Math.max(open.estimated, operation.cost.pointsMin)
-    const { key: whose, buckets } = purseOf(caller, address)
-    open.bucket = buckets[0]
-    open.charged = price
-    if (price > 0) for (const bucket of buckets) draws.push(drawOnCaller(bucket, price))
-    const limits = operation.cost.limitsFor(caller)
-    if (limits === undefined) return draws
-    const ofCaller = draws.length
-    for (const limited of limits) {
-      const { limit, index, keyOf } = limited
-      const ofField = roots[index]!
-      if (ofField === 0) continue
-      const key = keyOf(variables, whose)
-      const bucket = fields.bucketOf(limit, key)
-      // Asked for twice under two names it is one demand: each by itself may fit where both together never do.
-      const at = draws.findIndex((draw, i) => i >= ofCaller && draw.bucket.key === bucket.key)
-      const known = draws[at]
-      const state = known === undefined ? fields.statusOf(limited, key, variables) : known.braked
-      const draw = drawOn(bucket, limit, ofField + (known?.price ?? 0), state)
-      if (known === undefined) draws.push(draw)
-      else draws[at] = draw
-    }
+    const price = Math.max(open.estimated, demand.operation.cost.pointsMin)
+    const draws: Draw[] = []
+    if (price > 0)
+      for (const bucket of purse.buckets) {
+        // What fits in calm is dearer when it is busy, and never too dear.
+        const charged = Math.min(price * demand.costFactor, Math.max(price, bucket.rate.burst))
+        draws.push(drawOnCaller(bucket, charged))
+        open.charged ||= charged
+      }
+    for (const draw of drawsOnFields(demand, purse, roots, fields, enforces)) draws.push(draw)
     return draws
   }
 
   function take(open: Open, draws: readonly Draw[], from: number): Open | Promise<Open> {
     for (let i = from; i < draws.length; i++) {
       const draw = draws[i]!
-      if (draw.points > draw.bucket.rate.burst) {
+      const least = draw.reason === 'place' ? draw.price : draw.points
+      if (least > draw.bucket.rate.burst) {
         if (refuse(open, draw.reason, () => tooDearAtOnce(draw))) return open
         continue
       }
-      const { callers, fields: lines } = budgets
-      const taken = (draw.reason === 'caller' ? callers : lines).take(draw.bucket, draw.points)
-      if (taken instanceof Promise)
-        return taken.then(answer => (note(open, draw, answer) ? open : take(open, draws, i + 1)))
-      if (note(open, draw, taken)) return open
+      const taking = takeOne(open, draw)
+      if (taking instanceof Promise) return taking.then(isOver => (isOver ? open : take(open, draws, i + 1)))
+      if (taking) return open
     }
     return open
   }
 
   /** @returns whether the request ends here. */
-  function note(open: Open, draw: Draw, answer: Taken | NotNow): boolean {
+  function takeOne(open: Open, draw: Draw): boolean | Promise<boolean> {
+    if (draw.reason === 'place') {
+      const turning = turns.ask(draw)
+      return turning instanceof Promise
+        ? turning.then(turn => noteTurn(open, draw, turn))
+        : noteTurn(open, draw, turning)
+    }
+    const taking = (draw.reason === 'caller' ? budgets.callers : budgets.fields).take(
+      draw.bucket,
+      draw.points,
+    )
+    return taking instanceof Promise
+      ? taking.then(taken => note(open, draw, taken))
+      : note(open, draw, taking)
+  }
+
+  function note(open: Open, draw: PointsDraw, answer: Taken | NotNow): boolean {
     if (draw.bucket === open.bucket) open.availablePoints = answer.availablePoints
     if (!answer.isAdmitted) return refuse(open, draw.reason, () => throttled(draw, answer))
     if (draw.reason === 'caller') open.ofCaller.push(answer)
     else open.ofFields.push(answer)
     return false
+  }
+
+  function noteTurn(open: Open, draw: TurnDraw, turn: Turn): boolean {
+    if (turn.kind === 'admitted') {
+      open.ofLines.push(turn)
+      return false
+    }
+    refused.set('place', refused.get('place')! + 1)
+    if (turn.kind === 'kept') {
+      open.place = turns.told(draw, turn)
+      open.fault = keptPlaceFault(open.place)
+    } else open.fault = turns.refusal(draw, turn)
+    // Asking is never free: a crowd that asks again and again is told the same, from its own points.
+    open.keptPoints = KEPT_POINTS
+    giveBackAll(open)
+    return true
   }
 
   async function withinCeilings(demand: Demand, open: Open): Promise<boolean> {
@@ -221,6 +245,8 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
       if (ceilings.length === 0) return draw()
       return withinCeilings(demand, open).then(isWithin => (isWithin ? draw() : open))
     },
+    hasPlaces: ({ cost }, caller) =>
+      enforces && (cost.limitsFor(caller)?.some(({ limit }) => limit.over === 'PLACE') ?? false),
     reservePoint(caller, address) {
       const open = new Open()
       open.estimated = open.charged = KEPT_POINTS
@@ -233,18 +259,20 @@ export function createSpending({ settings, budgets, fields }: SpendingOptions): 
         0,
       )
     },
-    settle(reservation, actual) {
+    settle(reservation, actual, isInVain = false) {
       const open = reservation as Open
-      const { bucket, ofCaller, charged } = open
-      let returned = charged
+      const { bucket, ofCaller, ofLines, charged, costFactor } = open
+      let returned = Math.max(0, charged - open.keptPoints)
       if (open.fault === undefined) {
         if (actual === undefined) giveBackAll(open)
         else {
           spent += actual
           // Asking is never free: what failed has had its work done.
-          const rest = charged - Math.min(charged, Math.max(1, actual))
-          if (rest > 0) for (const taken of ofCaller) budgets.callers.giveBack(taken, rest)
-          returned = rest
+          const used = Math.max(1, actual) * costFactor
+          for (const taken of ofCaller)
+            if (taken.points > used) budgets.callers.giveBack(taken, taken.points - used)
+          returned = Math.max(0, charged - used)
+          if (isInVain) for (const admitted of ofLines) turns.failed(admitted)
         }
       }
       const available = open.availablePoints + (ofCaller[0]?.bucket === bucket ? returned : 0)
@@ -275,31 +303,5 @@ function throttleStatusOf(
     maximumAvailable,
     currentlyAvailable: Math.floor(Math.min(maximumAvailable, available + ROUNDING)),
     restoreRate: perSecond / parts,
-  }
-}
-
-const drawOnCaller = (bucket: Bucket, points: number): Draw => ({
-  reason: 'caller',
-  subject: bucket.key,
-  bucket,
-  points,
-  price: points,
-  braked: undefined,
-})
-
-function drawOn(
-  bucket: Bucket,
-  { coordinate, per }: FieldLimit,
-  price: number,
-  state: LineStatus | undefined,
-): Draw {
-  const isBraked = state !== undefined && (state.isPaused || state.remaining === 0)
-  return {
-    reason: 'field',
-    subject: per === 'CALLER' ? `${coordinate} for each caller` : coordinate,
-    bucket,
-    points: isBraked ? Math.max(price, Math.min(bucket.rate.burst, price * BRAKE_FACTOR)) : price,
-    price,
-    braked: isBraked ? state : undefined,
   }
 }

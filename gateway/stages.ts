@@ -19,6 +19,8 @@ import type { OperationNamed } from './request.ts'
 import type { Spending } from './spending.ts'
 import type { StatusOperation } from './status-operation.ts'
 import type { Supergraph } from './supergraph/supergraph.ts'
+import type { SurgeLevel } from './surge/level.ts'
+import type { Ruling } from './surge/policy.ts'
 
 /**
  * Everything that depends on the supergraph: immutable, replaced whole when a new one is swapped in. A request keeps to
@@ -60,6 +62,8 @@ export interface Stages extends Telling {
   readonly inFlight: InFlight<Executed | Refused> | undefined
   /** What requests may spend; `undefined`: nothing is counted. */
   readonly spending: Spending | undefined
+  /** How busy it is. */
+  readonly level: Pick<SurgeLevel, 'current'>
   readonly limits: { readonly requestMsMax: number; readonly fetchesMax: number }
 }
 
@@ -97,6 +101,8 @@ export interface RequestState extends Incoming {
   readonly wantsPlan: boolean
   readonly wantsCost: boolean
   readonly wantsCache: boolean
+  /** What the level makes of it. */
+  readonly ruling: Ruling
   readonly startedMs: number
   readonly deadlineMs: DeadlineMs
 }

@@ -11,6 +11,8 @@ export interface StatusOptions {
   readonly metrics: Metrics
   /** Where budgets are kept now; said where gateways share them. */
   readonly budgets: Pick<BudgetStore, 'source'>
+  /** How busy it is, as a JSON object. */
+  readonly level: () => object
   /** Limits of fields as they hold now, each a JSON object. */
   readonly limits: () => readonly object[]
   /** Whether anybody may read the schema. */
@@ -24,7 +26,7 @@ const REFUSED = 'the newest supergraph or manifest cannot serve, the one before 
 
 /** `/health/live`, `/health/ready`, `/metrics` and `/schema.graphql`: how the process is, and what it serves. */
 export function statusRoutes(app: FastifyInstance, options: StatusOptions): void {
-  const { graph, lifecycle, metrics, budgets, limits, showsSchema, showsReasons } = options
+  const { graph, lifecycle, metrics, budgets, level, limits, showsSchema, showsReasons } = options
   const readiness = createReadiness(() => graph.current.clients)
   app.get('/health/live', async () => ({ status: 'live' }))
   app.get('/health/ready', async (_, reply) => {
@@ -33,6 +35,7 @@ export function statusRoutes(app: FastifyInstance, options: StatusOptions): void
     const refusal = graph.refused === undefined ? {} : { refused: showsReasons ? graph.refused : REFUSED }
     const limited = limits()
     const shown = {
+      ...level(),
       ...refusal,
       ...(budgets.source === 'memory' ? {} : { budgets: budgets.source }),
       ...(limited.length === 0 ? {} : { limits: limited }),

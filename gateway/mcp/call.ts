@@ -1,6 +1,6 @@
 import { ANONYMOUS, type Caller } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
-import { admit, type Incoming, refuse, run, type Stages } from '../pipeline.ts'
+import { admit, type Incoming, nameOperation, refuse, run, type Stages } from '../pipeline.ts'
 import type { Outcome } from '../request.ts'
 import { wrongArguments } from './arguments.ts'
 import { sentenceOf } from './sentences.ts'
@@ -29,7 +29,8 @@ export async function callTool(
   if (admitted instanceof Fault) return answer(refuse(stages, admitted, { id: incoming.id }), ANONYMOUS)
   const tool = toolsOf(admitted.graph).get(name)
   if (tool === undefined || !isFor(incoming.clientName, tool)) return undefined
-  const state = { ...admitted, operation: tool.operation }
+  const state = nameOperation(stages, admitted, tool.operation)
+  if (state instanceof Fault) return answer(refuse(stages, state, admitted), admitted.caller)
   const wrong = wrongArguments(tool.inputSchema, args)
   if (wrong !== undefined) {
     return answer(refuse(stages, new Fault('BAD_INPUT', wrong), state), state.caller)

@@ -310,6 +310,7 @@ describe('many connections', () => {
         identify: createIdentify(undefined),
         addressOf: createAddressOf(),
         spending: undefined,
+        level: { current: 'CALM' },
         graph: { current: graph },
         lookup: createLookup({
           mode: 'off',

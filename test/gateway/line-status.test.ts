@@ -90,7 +90,13 @@ const limit: FieldLimit = {
   pointsMin: 0,
   id: 'Mutation.claim:id',
 }
-const LIMITED: CompiledLimit = { limit, index: 0, keyOf: () => '', readValue: ({ id }) => id }
+const LIMITED: CompiledLimit = {
+  limit,
+  index: 0,
+  keyOf: () => '',
+  readValue: ({ id }) => id,
+  readToken: () => undefined,
+}
 
 const flowing = (remaining: number) => ({
   remaining,

@@ -2,11 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { FieldLimit } from '../../gateway/cost/field-limits.ts'
 import { type CostSettings, DEFAULT_COST } from '../../gateway/cost-settings.ts'
+import type { FieldControls } from '../../gateway/draws.ts'
 import type { ServableOperation } from '../../gateway/operations/registry.ts'
+import { PlaceCounts } from '../../gateway/place-counts.ts'
+import { createPlaceTurns } from '../../gateway/place-turns.ts'
 import {
   createSpending,
   type Demand,
-  type FieldControls,
   KEPT_POINTS,
   REFUSALS,
   type Reservation,
@@ -15,6 +17,7 @@ import {
 import type { LineStatus } from '../../gateway/status-answer.ts'
 import type { BudgetStore, NotNow, Rate, Taken } from '../../gateway/surge/budgets.ts'
 import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
+import { createPlaceTokens } from '../../gateway/surge/place-token.ts'
 import { ANONYMOUS, type Caller } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
 
@@ -41,6 +44,9 @@ interface Asked {
   readonly roots: readonly number[]
   readonly pointsMin: 0 | 1
   readonly limits: ReturnType<ServableOperation['cost']['limitsFor']>
+  readonly placeToken: string | undefined
+  readonly onlyPlaces: boolean
+  readonly costFactor: number
 }
 
 interface Told {
@@ -61,6 +67,12 @@ function stand(
     settings: { ...DEFAULT_COST, mode: 'enforce', max: 100, tiers, ...settings },
     budgets,
     fields: { bucketOf: ({ rate }, key) => ({ key, rate }), statusOf: () => undefined, ...fields },
+    turns: createPlaceTurns({
+      lines: budgets.lines,
+      tokens: createPlaceTokens(['a key for tokens of places in tests']),
+      counts: new PlaceCounts(),
+      onTurn: () => {},
+    }),
   })
   return {
     spending,
@@ -84,10 +96,9 @@ function told(spending: Spending, reservation: Reservation, actual: number | und
   }
 }
 
-function demandOf(
-  points: number,
-  { caller = ALICE, address = '10.0.0.1', roots = [points], limits, pointsMin = 1 }: Partial<Asked>,
-): Demand {
+function demandOf(points: number, more: Partial<Asked>): Demand {
+  const { caller = ALICE, address = '10.0.0.1', roots = [points], limits, pointsMin = 1 } = more
+  const { placeToken, onlyPlaces = false, costFactor = 1 } = more
   const estimate = {
     roots: [],
     estimate: () => ({ total: points, roots }),
@@ -110,6 +121,9 @@ function demandOf(
     address,
     operation: { cost } as unknown as ServableOperation,
     variables: {},
+    placeToken,
+    onlyPlaces,
+    costFactor,
     planned: async () => new Map([['coupon', points]]),
   }
 }
@@ -131,6 +145,7 @@ const line = (rate: Rate, more: Partial<FieldLimit> = {}): NonNullable<Asked['li
       limit,
       index: 0,
       readValue: () => undefined,
+      readToken: () => undefined,
       keyOf: (_, whose) => (limit.per === 'CALLER' ? whose : 'line'),
     },
   ]
@@ -423,7 +438,7 @@ describe('measuring', () => {
     }
     const counted = Object.fromEntries(REFUSALS.map(reason => [reason, spending.refusedFor(reason)]))
     // 200: beyond the maximum, the subgraph's, the caller's budget and the field's. 60: all but the maximum; the second also finds the budget empty.
-    expect(counted).toEqual({ slicing: 0, maximum: 1, subgraph: 3, caller: 2, field: 3 })
+    expect(counted).toEqual({ slicing: 0, maximum: 1, subgraph: 3, caller: 2, field: 3, place: 0 })
     expect(spending.estimated).toBe(320)
     expect(spending.actual).toBe(320)
     expect(ask).toBeDefined()

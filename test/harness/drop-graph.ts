@@ -34,10 +34,12 @@ const SDL = (claimLimits: string, weight = 10): string => `
   scalar DateTime
   type Query { drop(id: ID!): Drop, unlimited: Int }
   type Mutation { claim(input: ClaimInput!): ClaimResult @cost(weight: ${weight}) ${claimLimits} }
-  input ClaimInput { drop: ID! }
+  input ClaimInput { drop: ID!, placeToken: String }
   union ClaimResult = Issued | KeptPlace
   type Issued { shopper: ID! }
-  type KeptPlace { token: ID! }
+  enum Severity { WARNING }
+  type KeptPlace { code: String!, severity: Severity!, messageZh: String!, messageEn: String!, retryable: Boolean!,
+    retryAfterMs: Int, token: String!, admitAt: DateTime!, position: Int! }
   type Drop { id: ID!, stock: Stock }
   type Stock { remaining: Int!, state: String!, noticeZh: String, noticeEn: String }
 `
@@ -51,8 +53,8 @@ export function dropSupergraph(claimLimits: string = LIMITS, weight?: number): s
   return composed.supergraphSdl
 }
 
-const CLAIM =
-  'mutation Claim($input: ClaimInput!) { claim(input: $input) { __typename ... on Issued { shopper } } }'
+const CLAIM = `mutation Claim($input: ClaimInput!) { claim(input: $input) { __typename
+  ... on Issued { shopper } ... on KeptPlace { code messageZh messageEn retryAfterMs token admitAt position } } }`
 const STATUS = 'query DropStatus($id: ID!) { drop(id: $id) { stock { remaining state noticeZh noticeEn } } }'
 
 export const DROP_MANIFEST: readonly ManifestOperation[] = [
@@ -86,11 +88,16 @@ export interface DropGraph extends AsyncDisposable {
   readonly gateways: readonly Gateway[]
   /** What the subgraph says of a drop; 1,000 are left of one that is not here. `fails`: it does not say. */
   readonly stocks: Map<string, Stock | 'fails'>
+  /** Drops of which every claim fails, having done nothing. */
+  readonly failing: Set<string>
   /** Claims that reached the subgraph, by drop. */
   readonly claimed: Map<string, number>
   /** Lines of every gateway's log. */
   readonly lines: readonly string[]
-  claim(gateway: number, shopper: string, drop?: string): Promise<ClaimAnswer>
+  /** @param placeToken in its input. */
+  claim(gateway: number, shopper: string, drop?: string, placeToken?: string): Promise<ClaimAnswer>
+  /** Any operation, by its text or `documentId`. */
+  ask(gateway: number, payload: object, headers?: Readonly<Record<string, string>>): Promise<ClaimAnswer>
   /** Asks `/control/limits` of a gateway, as an operator unless told otherwise. */
   control(
     gateway: number,
@@ -104,6 +111,7 @@ export interface DropGraph extends AsyncDisposable {
 /** @param each options of each gateway; as many gateways as these. */
 export async function dropGraph(each: readonly Partial<GatewayOptions>[] = [{}]): Promise<DropGraph> {
   const stocks: DropGraph['stocks'] = new Map()
+  const failing = new Set<string>()
   const claimed = new Map<string, number>()
   const lines: string[] = []
   const subgraph = createSubgraph<object>({
@@ -128,6 +136,7 @@ export async function dropGraph(each: readonly Partial<GatewayOptions>[] = [{}])
           { input }: { input: { drop: string } },
           { caller }: { caller: { shopperId: string } },
         ) {
+          if (failing.has(input.drop)) throw new Fault('DATABASE_UNAVAILABLE', 'told to fail')
           claimed.set(input.drop, (claimed.get(input.drop) ?? 0) + 1)
           return { __typename: 'Issued', shopper: caller.shopperId }
         },
@@ -150,21 +159,28 @@ export async function dropGraph(each: readonly Partial<GatewayOptions>[] = [{}])
       }),
     )
   const token: DropGraph['token'] = claims => tokenFor(SECRET, claims)
+  async function ask(
+    gateway: number,
+    payload: object,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<ClaimAnswer> {
+    const { app } = gateways[gateway]!
+    const answer = await app.inject({ method: 'POST', url: '/graphql', headers, payload })
+    return { status: answer.statusCode, headers: answer.headers, body: answer.json() }
+  }
   return {
     gateways,
     stocks,
+    failing,
     claimed,
     lines,
     token,
-    async claim(gateway, shopper, drop = 'spring') {
-      const answer = await gateways[gateway]!.app.inject({
-        method: 'POST',
-        url: '/graphql',
-        headers: { authorization: `Bearer ${token({ sub: shopper })}` },
-        payload: { documentId: `sha256:${hashOf(CLAIM)}`, variables: { input: { drop } } },
-      })
-      return { status: answer.statusCode, headers: answer.headers, body: answer.json() }
+    claim(gateway, shopper, drop = 'spring', placeToken) {
+      const variables = { input: { drop, ...(placeToken === undefined ? {} : { placeToken }) } }
+      const payload = { documentId: `sha256:${hashOf(CLAIM)}`, variables }
+      return ask(gateway, payload, { authorization: `Bearer ${token({ sub: shopper })}` })
     },
+    ask,
     async control(gateway, method, path = '', options = {}) {
       const { token: bearer = token({ sub: 'olga', kind: 'operator', client: 'control-room' }), body } =
         options

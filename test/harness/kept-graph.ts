@@ -25,11 +25,14 @@ import { mcpRoutes } from '../../gateway/mcp/server.ts'
 import { createLookup } from '../../gateway/operations/lookup.ts'
 import type { ManifestOperation } from '../../gateway/operations/manifest.ts'
 import type { Graph, Stages } from '../../gateway/pipeline.ts'
+import { PlaceCounts } from '../../gateway/place-counts.ts'
+import { createPlaceTurns } from '../../gateway/place-turns.ts'
 import { compilePropagation } from '../../gateway/propagation.ts'
 import { sendOutcome } from '../../gateway/reply.ts'
 import { createApp, laneHeaders, requestIds } from '../../gateway/server.ts'
 import { createSpending } from '../../gateway/spending.ts'
 import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
+import { createPlaceTokens } from '../../gateway/surge/place-token.ts'
 import { createMetrics } from '../../gateway/telemetry/metrics.ts'
 import { nowMs } from '../../protocol/deadline.ts'
 import { SharingClient } from '../../protocol/sharing-client.ts'
@@ -184,7 +187,14 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
   }
   const graph = { current: await graphOf(SDL) }
   const metrics = createMetrics(() => [])
-  const fields = createFieldControls({ graph, metrics, logger: silent })
+  const budgets = createMemoryBudgets({ clock })
+  const fields = createFieldControls({ graph, lines: budgets.lines, metrics, logger: silent })
+  const turns = createPlaceTurns({
+    lines: budgets.lines,
+    tokens: createPlaceTokens(['a key for tokens of places in tests']),
+    counts: new PlaceCounts(),
+    onTurn: () => {},
+  })
   const settings = costSettingsOf(options.cost ?? {})
   const texts = { find: () => undefined, fetch: () => undefined } as never
   const stages: Stages = {
@@ -205,10 +215,8 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
     propagate: compilePropagation(options.headers),
     inFlight: options.share === false ? undefined : new InFlight(),
     showsPlans: true,
-    spending:
-      settings.mode === 'off'
-        ? undefined
-        : createSpending({ settings, budgets: createMemoryBudgets({ clock }), fields }),
+    spending: settings.mode === 'off' ? undefined : createSpending({ settings, budgets, fields, turns }),
+    level: { current: 'CALM' },
     metrics,
     logger: silent,
     production: false,

@@ -1,0 +1,50 @@
+import type { Logger } from 'pino'
+import type { SubgraphClient } from '../protocol/subgraph-client.ts'
+import { createLevelPin, type LevelPin } from './control/level-pin.ts'
+import type { SettingsRedis } from './control/redis-settings.ts'
+import { planHost } from './execution/plan-host.ts'
+import { watchPressure } from './surge/pressure.ts'
+import { createSurgeLevel, type SampledSurgeLevel } from './surge/surge-level.ts'
+
+/** How busy the gateway is, and who says so. */
+export interface LevelControl {
+  readonly level: SampledSurgeLevel
+  readonly pin: LevelPin
+  /** Whose waits count from now on. */
+  watch(clients: () => Iterable<SubgraphClient>): void
+  close(): void
+}
+
+export interface LevelControlOptions {
+  /** `false`: it is CALM unless an operator pins another level. */
+  readonly measures: boolean
+  /** Where gateways share what is pinned. Default: it is this process's. */
+  readonly redis?: SettingsRedis | undefined
+  readonly logger: Logger
+}
+
+/** There before the graph is: what is kept of answers looks at it. */
+export function createLevelControl({ measures, redis, logger }: LevelControlOptions): LevelControl {
+  let clients: () => Iterable<SubgraphClient> = () => []
+  const pressure = measures
+    ? watchPressure({ clients: () => clients(), plansPending: () => planHost.pending })
+    : undefined
+  const pin = createLevelPin({ redis, logger })
+  const level = createSurgeLevel({
+    readings: () => pressure?.take() ?? [],
+    pinned: () => pin.pinned,
+    logger,
+  })
+  return {
+    level,
+    pin,
+    watch(those) {
+      clients = those
+    },
+    close() {
+      level.close()
+      pin.close()
+      pressure?.close()
+    },
+  }
+}
