@@ -47,7 +47,7 @@ export function operatorDoor({ stages, send }: OperatorDoorOptions): OperatorDoo
         onRequest: async (request, reply) => {
           const fault = new Fault(
             'METHOD_NOT_ALLOWED',
-            `expected ${allow.replace(', ', ' or ')}, got ${request.method}`,
+            `expected ${allow.replace(/, (?=\w+$)/, ' or ')}, got ${request.method}`,
           )
           return send(reply, refuse(stages, fault, { id: request.id }), { allow })
         },
