@@ -23,6 +23,24 @@ export function wrongArguments(
   return undefined
 }
 
+/** The input that takes the token of a kept place. */
+const PLACE_TOKEN = 'placeToken'
+
+/** Where a tool takes the token of a place, such as `placeToken` or `input.placeToken`; `undefined`: nowhere. */
+export function tokenArgumentOf({ properties }: InputSchema): string | undefined {
+  let level = Object.entries(properties)
+  while (level.length > 0) {
+    const found = level.find(
+      ([path, { type }]) => type === 'string' && path.split('.').at(-1) === PLACE_TOKEN,
+    )
+    if (found !== undefined) return found[0]
+    level = level.flatMap(([path, { properties: inner }]) =>
+      Object.entries(inner ?? {}).map(([name, schema]): [string, JsonSchema] => [`${path}.${name}`, schema]),
+    )
+  }
+  return undefined
+}
+
 /** What nests deeper than can be written is named by its kind. */
 function shown(value: unknown): string {
   try {

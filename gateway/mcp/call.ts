@@ -2,8 +2,8 @@ import { ANONYMOUS, type Caller } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
 import { admit, type Incoming, nameOperation, refuse, run, type Stages } from '../pipeline.ts'
 import type { Outcome } from '../request.ts'
-import { wrongArguments } from './arguments.ts'
-import { sentenceOf } from './sentences.ts'
+import { tokenArgumentOf, wrongArguments } from './arguments.ts'
+import { placeIn, sentenceOf } from './sentences.ts'
 import { isFor, toolsOf } from './tools.ts'
 
 /** What a tool answers: one text, since some clients read nothing else. */
@@ -16,8 +16,9 @@ export interface ToolAnswer {
 
 /**
  * Calls a tool through the same pipeline as every door. The text is the whole GraphQL answer on one line, then one
- * sentence in Chinese and one in English. An answer that something went other than hoped (paused, sold out, a place
- * kept) is an answer; an error is one only when nothing of it came back. `undefined`: the client has no such tool.
+ * sentence in Chinese and one in English. An answer that something went other than hoped (paused, sold out) is an answer,
+ * and so is a kept place in whichever form; an error is one only when nothing of it came back. `undefined`: the client has
+ * no such tool.
  */
 export async function callTool(
   stages: Stages,
@@ -35,12 +36,15 @@ export async function callTool(
   if (wrong !== undefined) {
     return answer(refuse(stages, new Fault('BAD_INPUT', wrong), state), state.caller)
   }
-  return answer(await run(stages, state, tool.operation, tool.variablesOf(args)), state.caller)
+  const outcome = await run(stages, state, tool.operation, tool.variablesOf(args))
+  return answer(outcome, state.caller, tokenArgumentOf(tool.inputSchema))
 }
 
-function answer(outcome: Outcome, caller: Caller): ToolAnswer {
+/** The answer to a call that came to this. @param tokenArgument where the tool takes the token of a place. */
+export function answer(outcome: Outcome, caller: Caller, tokenArgument?: string): ToolAnswer {
   const { errors, data } = outcome
-  const { zh, en } = sentenceOf(outcome, caller)
-  const isError = errors !== undefined && Object.values(data ?? {}).every(root => root === null)
+  const { zh, en } = sentenceOf(outcome, caller, tokenArgument)
+  const isNothing = errors !== undefined && Object.values(data ?? {}).every(root => root === null)
+  const isError = isNothing && placeIn(outcome) === undefined
   return { content: [{ type: 'text', text: `${JSON.stringify(outcome)}\n${zh}\n${en}` }], isError }
 }

@@ -10,11 +10,26 @@ export interface Sentence {
 
 type Members = Readonly<Record<string, unknown>>
 
+/** What stands in `extensions.place` of an outcome that is a kept place. */
+export interface PlaceKept {
+  readonly token: string
+  readonly retryAfterMs: number
+}
+
+/** The place that was kept, in whichever form the answer is. */
+export function placeIn({ extensions }: Outcome): PlaceKept | undefined {
+  const { token, retryAfterMs } = (extensions?.place ?? {}) as Members
+  return typeof token === 'string' && typeof retryAfterMs === 'number' ? { token, retryAfterMs } : undefined
+}
+
 /**
  * What an outcome means for the shopper: the graph's own words where it has some (an outcome with `messageZh` and
- * `messageEn`), else what can be said of any answer.
+ * `messageEn`), else what can be said of any answer. Of a kept place also what the agent is to do then, and not before.
+ * @param tokenArgument where the tool takes the token of a place; `undefined`: nowhere.
  */
-export function sentenceOf(outcome: Outcome, caller: Caller): Sentence {
+export function sentenceOf(outcome: Outcome, caller: Caller, tokenArgument?: string): Sentence {
+  const place = placeIn(outcome)
+  if (place !== undefined) return ofPlace(outcome, place, tokenArgument)
   const errors = outcome.errors ?? []
   const roots = Object.values(outcome.data ?? {})
   if (errors.length > 0 && roots.every(root => root === null)) return ofError(errors[0]!)
@@ -33,6 +48,26 @@ export function sentenceOf(outcome: Outcome, caller: Caller): Sentence {
   if (count === undefined) return { zh: '查询结果见上。', en: 'The answer is above.' }
   if (count === 0) return { zh: '没有找到任何结果。', en: 'The list is empty.' }
   return { zh: `本页共 ${count} 项。`, en: `${count} on this page.` }
+}
+
+function ofPlace(
+  { data, errors }: Outcome,
+  { token, retryAfterMs }: PlaceKept,
+  tokenArgument: string | undefined,
+): Sentence {
+  const seconds = secondsOf(retryAfterMs)
+  const { zh, en } = Object.values(data ?? {})
+    .map(messageOf)
+    .find(message => message !== undefined) ??
+    noticeOf(errors?.[0]) ?? {
+      zh: `排队位置已保留，请在${seconds}秒后再来。`,
+      en: `A place in line is kept: come back in ${seconds} s.`,
+    }
+  const given = tokenArgument === undefined ? undefined : `${tokenArgument} "${token}"`
+  return {
+    zh: `${zh}（给智能体：届时再调用本工具一次，参数不变${given === undefined ? '' : `，并加上 ${given}`}；此前不要调用。）`,
+    en: `${en} (For the agent: call this tool once more then, with the same arguments${given === undefined ? '' : ` and ${given}`}; do not call it before.)`,
+  }
 }
 
 function messageOf(root: unknown): Sentence | undefined {
@@ -59,19 +94,30 @@ type FormattedError = NonNullable<Outcome['errors']>[number]
 
 function ofError(error: FormattedError): Sentence {
   const code = codeOf(error)
-  const { retryAfterMs, noticeZh, noticeEn } = error.extensions ?? {}
-  const seconds = typeof retryAfterMs === 'number' ? Math.max(1, Math.ceil(retryAfterMs / 1_000)) : undefined
+  const { retryAfterMs } = error.extensions ?? {}
+  const seconds = typeof retryAfterMs === 'number' ? secondsOf(retryAfterMs) : undefined
   // An operator's words say more than ours.
-  const { zh, en } =
-    typeof noticeZh === 'string' && typeof noticeEn === 'string'
-      ? { zh: `${noticeZh}。`, en: `${noticeEn}.` }
-      : (BY_CODE[code] ?? BY_STATUS[statusOf(code)] ?? FAILED)
+  const { zh, en } = noticeOf(error) ?? BY_CODE[code] ?? BY_STATUS[statusOf(code)] ?? FAILED
   if (seconds === undefined) return { zh: `${zh}（${code}）`, en: `${en} (${code})` }
   return {
     zh: `${zh}请在 ${seconds} 秒后再试。（${code}）`,
     en: `${en} Try again in ${seconds} s. (${code})`,
   }
 }
+
+function noticeOf(error: FormattedError | undefined): Sentence | undefined {
+  const { noticeZh, noticeEn } = error?.extensions ?? {}
+  if (typeof noticeZh !== 'string' || typeof noticeEn !== 'string') return undefined
+  return { zh: ended(noticeZh, '。'), en: ended(noticeEn, '.') }
+}
+
+/** On one line: each sentence is one of the answer's three. */
+function ended(words: string, stop: string): string {
+  const line = words.replace(/\s+/g, ' ').trim()
+  return /[.!?。！？]$/.test(line) ? line : `${line}${stop}`
+}
+
+const secondsOf = (ms: number): number => Math.max(1, Math.ceil(ms / 1_000))
 
 const FAILED: Sentence = { zh: '操作没有成功。', en: 'It did not work.' }
 

@@ -24,7 +24,9 @@ export interface McpOptions {
 const INSTRUCTIONS =
   'Coupons, products and orders of one shop ecosystem. Amounts are in fen: 100 fen are 1 yuan. Every answer is one line ' +
   'of JSON, then one sentence in Chinese and one in English for the shopper. Spending takes three steps, each with the ' +
-  "shopper's consent: quote, place, pay. Every tool may be called again (a second quote is a new one)."
+  "shopper's consent: quote, place, pay. Every tool may be called again (a second quote is a new one). When many ask at " +
+  'once an answer may keep a place in line: tell the shopper when their turn comes, and call the tool again then, not ' +
+  'before, with the token of the place.'
 
 /** One for all requests: nothing is ever validated with it here, and making it costs milliseconds. */
 const VALIDATOR = new AjvJsonSchemaValidator()

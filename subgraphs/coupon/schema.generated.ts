@@ -263,7 +263,10 @@ export type ShopperMessage = {
 export type ClaimCouponInput = {
   /** The campaign's id, such as `campaign_spring-festival`. */
   readonly campaignId: Scalars['ID']['input'];
-  /** Leave out: the token of a kept place, and no answer gives one yet. */
+  /**
+   * Leave it out at first. When an answer is a KeptPlace, ask again with its `token` here, at its `admitAt` or shortly after:
+   * the shopper is then served in turn. A token that is not right changes nothing.
+   */
   readonly placeToken?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -294,7 +297,10 @@ export type CouponAlreadyIssued = ShopperMessage & {
   readonly coupon: Coupon;
 };
 
-/** More ask than can be served at once: a place in the line, answered by the gateway. Nothing was done yet. */
+/**
+ * More ask than can be served at once: a place in line, kept for this shopper alone. Nothing was done yet. Asking again is
+ * admitted from `admitAt` on; asking earlier changes nothing and gives the same place.
+ */
 export type KeptPlace = ShopperMessage & {
   readonly code: Scalars['String']['output'];
   readonly severity: MessageSeverity;
@@ -302,11 +308,11 @@ export type KeptPlace = ShopperMessage & {
   readonly messageEn: Scalars['String']['output'];
   readonly retryable: Scalars['Boolean']['output'];
   readonly retryAfterMs?: Maybe<Scalars['Int']['output']>;
-  /** Proves the place: to be sent along when asking again. */
+  /** Proves the place: to be given as `placeToken` when asking again. */
   readonly token: Scalars['String']['output'];
-  /** Asking again is admitted from this instant on. */
+  /** Asking again is admitted from this instant on, for some time. */
   readonly admitAt: Scalars['DateTime']['output'];
-  /** How many stand before this place. */
+  /** How many stand before this place whose turn has not come; 0: this shopper is next. */
   readonly position: Scalars['Int']['output'];
 };
 

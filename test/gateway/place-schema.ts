@@ -1,6 +1,6 @@
 import { buildSchema, type GraphQLSchema, type OperationDefinitionNode, parse } from 'graphql'
 import { fragmentsOf } from '../../gateway/execution/fragments.ts'
-import type { PlaceTold } from '../../gateway/kept-place.ts'
+import type { keptPlaceOf, PlaceTold } from '../../gateway/kept-place.ts'
 import type { Authorization } from '../../gateway/supergraph/authorization.ts'
 
 /** What operations that may be answered with a place are asked of. */
@@ -45,7 +45,7 @@ export function compiled(
   text: string,
   schema: GraphQLSchema = SCHEMA,
   authorization: Authorization | undefined = undefined,
-) {
+): Parameters<typeof keptPlaceOf>[0] {
   const document = parse(text)
   const operation = document.definitions.find(
     (definition): definition is OperationDefinitionNode => definition.kind === 'OperationDefinition',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { wrongArguments } from '../../../gateway/mcp/arguments.ts'
+import { tokenArgumentOf, wrongArguments } from '../../../gateway/mcp/arguments.ts'
 import type { InputSchema } from '../../../gateway/mcp/input-schema.ts'
 
 const SCHEMA: InputSchema = {
@@ -49,4 +49,15 @@ test.each([
   [{ id: 1, count: 1, items: 'a', sort: null }],
 ])('%j may be right', args => {
   expect(wrongArguments(SCHEMA, args)).toBeUndefined()
+})
+
+test('the token of a place is taken where a string has its name, the least deep one', () => {
+  const taking = (properties: InputSchema['properties']): string | undefined =>
+    tokenArgumentOf({ type: 'object', properties, required: [], additionalProperties: false })
+  const token = { type: 'string' }
+  expect(taking({ a: token, placeToken: token })).toBe('placeToken')
+  expect(taking({ deep: { properties: { placeToken: token } }, placeToken: token })).toBe('placeToken')
+  expect(taking({ input: { type: 'object', properties: { placeToken: token } } })).toBe('input.placeToken')
+  expect(taking({ placeToken: { type: 'integer' }, list: { type: 'array', items: token } })).toBeUndefined()
+  expect(tokenArgumentOf(SCHEMA)).toBeUndefined()
 })

@@ -173,6 +173,14 @@ describe('an answer is one line of JSON, one sentence in Chinese and one in Engl
     })
   })
 
+  test('of what was turned away in whole sentences, with one stop, on one line', () => {
+    const extensions = { code: 'THROTTLED', noticeZh: '排队人数\n已满。', noticeEn: 'The line\nis full.' }
+    expect(sentenceOf({ errors: [{ message: '', extensions }] }, ANONYMOUS)).toEqual({
+      zh: '排队人数 已满。（THROTTLED）',
+      en: 'The line is full. (THROTTLED)',
+    })
+  })
+
   test('a part that failed leaves an answer', async () => {
     const { isError, answer, en } = await call('maybe', { code: 'BAD_ID' })
     expect([isError, answer.data.maybe, answer.errors.length]).toEqual([false, null, 1])
