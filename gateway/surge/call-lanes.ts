@@ -60,6 +60,11 @@ export class CallLanes<A, S extends LaneStep<A>> {
     this.#options = options
   }
 
+  /** Lanes that have a call under way, or steps that wait for one. */
+  get size(): number {
+    return this.#lanes.size
+  }
+
   /** Since the start. */
   get calls(): number {
     return this.#calls

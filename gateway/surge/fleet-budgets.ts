@@ -3,7 +3,9 @@ import { nowMs } from '../../protocol/deadline.ts'
 import type { RedisClient } from '../redis/redis-connection.ts'
 import { within } from '../redis/within.ts'
 import type { Bucket, BudgetCounts, BudgetStore, Budgets, NotNow, Taken } from './budgets.ts'
+import { FleetLines } from './fleet-lines.ts'
 import { Heartbeat } from './heartbeat.ts'
+import type { Lines, LineTerms } from './lines.ts'
 import { createMemoryBudgets, LocalTaken, type MemoryBudgetStore } from './memory-budgets.ts'
 import { type BucketKind, createRedisBudgets, type RedisBudgetStore } from './redis-budgets.ts'
 
@@ -22,7 +24,9 @@ export interface FleetBudgetsOptions {
   readonly beatMs?: number
   /** Buckets of either kind that are remembered while Redis is gone. Default: 100,000. */
   readonly keysMax?: number
-  /** Milliseconds, for tests. Default: each store's own. */
+  /** Default: those of `lines.ts`. */
+  readonly lineTerms?: LineTerms
+  /** Milliseconds, since 1970 where lines are asked, for tests. Default: each store's own. */
   readonly clock?: () => number
 }
 
@@ -57,11 +61,13 @@ export async function openFleetBudgets(options: FleetBudgetsOptions): Promise<Fl
 class FleetBudgets implements FleetBudgetStore {
   readonly callers: Budgets
   readonly fields: Budgets
+  readonly lines: Lines
   readonly #redis: RedisClient
   readonly #logger: Logger
   readonly #heartbeat: Heartbeat
   readonly #remote: RedisBudgetStore
   readonly #local: MemoryBudgetStore
+  readonly #lines: FleetLines
   readonly #waitMsMax: number
   readonly #beatMs: number
   #source: 'redis' | 'share' = 'share'
@@ -79,21 +85,33 @@ class FleetBudgets implements FleetBudgetStore {
   #shareAnswers = 0
 
   constructor(options: FleetBudgetsOptions) {
-    const { redis, logger, prefix = 'spillway:', gatewaysAtStart = 1, clock, keysMax } = options
+    const { redis, logger, prefix = 'spillway:', gatewaysAtStart = 1, clock, keysMax, lineTerms } = options
     this.#redis = redis
     this.#logger = logger
     this.#waitMsMax = options.waitMsMax ?? 50
     this.#beatMs = options.beatMs ?? 1_000
     this.#heartbeat = new Heartbeat({ redis, prefix, gatewaysAtStart })
     const timed = clock === undefined ? {} : { clock }
+    const termed = lineTerms === undefined ? {} : { terms: lineTerms }
     this.#local = createMemoryBudgets({ ...timed, ...(keysMax === undefined ? {} : { keysMax }) })
     this.#remote = createRedisBudgets({
       redis,
       prefix,
       ...timed,
+      ...termed,
       instead: (kind, bucket, points) => this.#takeLocally(kind, bucket, points),
+      insteadInLine: arrival => this.#lines.arriveLocally(arrival),
       failed: error => this.#lose(error),
     })
+    this.#lines = new FleetLines({
+      remote: this.#remote.lines,
+      local: { ...timed, ...termed },
+      isShare: () => this.#source === 'share',
+      gateways: () => this.gateways,
+      onRemote: () => this.#watchCalls(),
+      onShare: () => void this.#shareAnswers++,
+    })
+    this.lines = this.#lines
     this.callers = this.#budgetsOf('caller')
     this.fields = this.#budgetsOf('field')
   }
@@ -153,7 +171,7 @@ class FleetBudgets implements FleetBudgetStore {
     return {
       take: (bucket, points) => {
         if (this.#source === 'share') return this.#takeLocally(kind, bucket, points)
-        this.#watch ??= setTimeout(() => this.#look(), this.#waitMsMax - SECOND_LOOK_MS).unref()
+        this.#watchCalls()
         return remote.take(bucket, points)
       },
       giveBack: (taken, points) => {
@@ -167,6 +185,10 @@ class FleetBudgets implements FleetBudgetStore {
     this.#shareAnswers++
     const local = kind === 'caller' ? this.#local.callers : this.#local.fields
     return local.take(bucket, points, this.gateways)
+  }
+
+  #watchCalls(): void {
+    this.#watch ??= setTimeout(() => this.#look(), this.#waitMsMax - SECOND_LOOK_MS).unref()
   }
 
   /** One timer for all calls: it goes while there are any. */
@@ -223,6 +245,7 @@ class FleetBudgets implements FleetBudgetStore {
   #regain(): void {
     if (this.#source === 'redis' || this.#isClosed) return
     this.#source = 'redis'
+    this.#lines.forgetShare()
     this.#backSinceMs = nowMs()
     this.#logger.info({ gateways: this.gateways }, 'budgets are in Redis')
   }

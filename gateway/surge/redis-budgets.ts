@@ -1,30 +1,29 @@
-import { disconnectRedis, type RedisClient } from '../redis/redis-connection.ts'
+import { disconnectRedis } from '../redis/redis-connection.ts'
 import { loadScript } from '../redis/redis-script.ts'
 import type { Bucket, BudgetStore, Budgets, NotNow, Taken } from './budgets.ts'
 import { type Awaited, CallLanes, type Unawaited } from './call-lanes.ts'
 import { assertDemand, ROUNDING, retryAfterMs } from './demand.ts'
+import type { Arrival, Turn } from './lines.ts'
+import { withoutBraces } from './redis-keys.ts'
+import { createRedisLines, type RedisLines, type RedisLinesOptions } from './redis-lines.ts'
 
-export interface RedisBudgetsOptions {
-  /** Closed with the store. */
-  readonly redis: RedisClient
-  /** Begins every key. Default: `spillway:`. */
-  readonly prefix?: string
-  /** Milliseconds, for tests. Default: the clock of the server that keeps the bucket. */
-  readonly clock?: () => number
+/** The client is closed with the store; lines and budgets are told of by the same prefix and clock. */
+export interface RedisBudgetsOptions extends Omit<RedisLinesOptions, 'instead'> {
   /** Answers a demand that Redis has not answered. Default: the demand rejects with the error. */
   readonly instead?: (kind: BucketKind, bucket: Bucket, points: number) => Taken | NotNow
-  /** Told of each call that failed. */
-  readonly failed?: (error: Error) => void
+  /** The same for an arrival in a line. */
+  readonly insteadInLine?: (arrival: Arrival) => Turn
 }
 
 export type BucketKind = 'caller' | 'field'
 
 export interface RedisBudgetStore extends BudgetStore {
+  readonly lines: RedisLines
   /** Calls of scripts since the start. */
   readonly calls: number
   /** Since when, on the clock of `nowMs`, the oldest call waits for its answer; `undefined`: none does. */
   readonly oldestSentMs: number | undefined
-  /** Answers every demand that Redis has not answered by `instead`, or rejects it. */
+  /** Answers all that Redis has not answered by `instead` and `insteadInLine`, or rejects it. */
   abandon(error: Error): void
 }
 
@@ -48,7 +47,8 @@ const TAKE = loadScript(new URL('./take-buckets.lua', import.meta.url))
  * field: 1,000 calls for 1,000 takes of one caller, 4 for those of 512 at a time.
  */
 export function createRedisBudgets(options: RedisBudgetsOptions): RedisBudgetStore {
-  const { redis } = options
+  const { instead: _, insteadInLine, ...shared } = options
+  const lines = createRedisLines(insteadInLine === undefined ? shared : { ...shared, instead: insteadInLine })
   const lanes: Lanes = new CallLanes({
     stepsMax: STEPS_MAX,
     waitingMax: WAITING_MAX,
@@ -56,21 +56,27 @@ export function createRedisBudgets(options: RedisBudgetsOptions): RedisBudgetSto
     send: steps => sendSteps(options, steps),
     failed: options.failed ?? (() => {}),
   })
+  const abandon = (error: Error): void => {
+    lanes.abandon(error)
+    lines.abandon(error)
+  }
   return {
     callers: new RedisBudgets(lanes, options, 'caller'),
     fields: new RedisBudgets(lanes, options, 'field'),
+    lines,
     source: 'redis',
     gateways: 1,
     get calls() {
-      return lanes.calls
+      return lanes.calls + lines.calls
     },
     get oldestSentMs() {
-      return lanes.oldestSentMs
+      const [ofBudgets, ofLines] = [lanes.oldestSentMs, lines.oldestSentMs]
+      return ofBudgets === undefined || (ofLines ?? ofBudgets) < ofBudgets ? ofLines : ofBudgets
     },
-    abandon: error => lanes.abandon(error),
+    abandon,
     async close() {
-      lanes.abandon(new Error('the budgets are closed'))
-      await disconnectRedis(redis)
+      abandon(new Error('the budgets are closed'))
+      await disconnectRedis(options.redis)
     },
   }
 }
@@ -182,9 +188,6 @@ function answerOf(bucket: Bucket, points: number, debtMs: number, atMs: number):
     retryAfterMs: retryAfterMs(points / perMs - debtMs - debtMsMax * ROUNDING),
   }
 }
-
-/** So that a value that clients choose neither ends its hash tag early nor shares it with another. */
-const withoutBraces = (key: string): string => key.replace(/[%{}]/g, encodeURIComponent)
 
 /** Every gateway's is the same. */
 function tagOf(key: string): number {

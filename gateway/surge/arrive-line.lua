@@ -1,0 +1,362 @@
+-- What comes to one line, step by step in the order of the arguments: callers who ask, points given back, and how the
+-- line's owner says that it stands.
+--
+-- Times are in milliseconds. The line's own time is the wall clock's less a shift, which grows by every pause, and by as
+-- much as the clock goes back. It begins at 0 with the line, so that instants keep their precision.
+--
+-- KEYS[1]  the line, a hash:
+--            epoch   this life of the line
+--            shift   what the wall clock is ahead of the line's time, but for a pause that goes on
+--            since, told    when the owner first and last said that the line is paused (wall)
+--            seen, owed     the points that were really taken: how many had not flowed in again at an instant (wall)
+--            end     where the schedule of reservations ends
+--            heirs   until when the schedule is of places that a life before this one gave
+--            late    the last instant to which somebody was moved who was due and found no points
+--            last    the latest instant of any place that it gave, or took up
+-- KEYS[2]  places: a sorted set, member = a caller, score = its instant
+-- KEYS[3]  whose places of other lives were taken up: a sorted set, member = "<epoch> <caller>", score = until when nobody
+--          may show another (wall). In one life a caller has one place at a time: moved or not, it is that one
+-- ARGV[1]  now, in milliseconds since 1970; empty: this server's clock
+-- ARGV[2]  milliseconds that a line is kept after nothing of it matters any more
+-- ARGV[3]  the horizon
+-- ARGV[4]  the grace
+-- ARGV[5]  for how long points are held back for those who are due
+-- ARGV[6]  how far ahead a place is at least in the mode PLACES
+-- ARGV[7]  places that are kept at most
+-- ARGV[8]  the epoch of a line that is made now
+-- ARGV[9]  the epoch by which the gateway knows the line; empty: by none
+-- ARGV[10] the latest turn that the gateway has promised in it (wall); empty: none
+-- then the steps, each a letter and
+--   r  points a millisecond, burst: the rate of the steps that follow; the first step
+--   O, P, S, Z  a caller asks in the mode OPEN, PLACES, SPENT, PAUSED: caller, points; how many may wait, or in S and Z the
+--               points that a newcomer takes; the place it shows as "<epoch> <instant> <shift>", or empty
+--   g  points given back, epoch; caller and instant of the place that is due again, or empty twice
+--   h  1: the line is paused; 0: it is not
+-- returns  now, the epoch, then for each caller a string, of a letter and numbers:
+--   A  admitted: available points, waiting
+--   Y  admitted on standby: available points, waiting
+--   D  admitted by a place: available points, waiting, instant, shift, how late
+--   K, N, M  keeps a place, has a new one, was moved: waiting, instant, shift, position
+--   H, R, F, B  no place, for the horizon, for what remains, for fullness, for the brake: available points, waiting, ms to wait
+
+local call = redis.call
+local now = tonumber(ARGV[1])
+if now == nil then
+  local time = call('TIME')
+  now = time[1] * 1000 + time[2] / 1000
+end
+local keep, horizon, grace = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local hold, ahead, placesMax = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+-- What sums of instants may miss their exact value by: two dates apart are exact to a quarter of a microsecond.
+local same = 0.0005
+-- As ROUNDING in demand.ts, less 1.
+local rounding = 2e-10
+-- A call removes no more places than this whose grace is over, which is more than it can add.
+local sweptMax = 512
+
+-- As exact as the number.
+local function text(number)
+  return string.format('%.17g', number)
+end
+
+local held = call('HMGET', KEYS[1], 'epoch', 'shift', 'since', 'told', 'seen', 'owed', 'end', 'heirs', 'late', 'last')
+local epoch, shift, since, told = held[1], tonumber(held[2]), tonumber(held[3]), tonumber(held[4])
+local seen, owed, theEnd = tonumber(held[5]), tonumber(held[6]), tonumber(held[7])
+local heirs, late, last = tonumber(held[8]), tonumber(held[9]), tonumber(held[10])
+if not epoch then
+  epoch, shift, since, told = ARGV[8], math.floor(now), nil, nil
+  seen, owed, theEnd, heirs, late, last = now, 0, -1e15, -1e15, -1e15, -1e15
+  -- Of a line that the server has forgotten alone.
+  call('UNLINK', KEYS[2])
+end
+if now < seen then
+  -- In whole milliseconds, as pauses are, so that an instant is always rounded alike where it is written down.
+  local back = math.ceil(seen - now)
+  shift = shift - back
+  if since then
+    since, told = since - back, told - back
+  end
+end
+
+local shiftNow, lineNow
+local function tellTime()
+  shiftNow = shift
+  if since then
+    shiftNow = shift + told - since
+  end
+  lineNow = now - shiftNow
+end
+tellTime()
+
+if ARGV[10] ~= '' and ARGV[9] ~= epoch then
+  heirs = math.max(heirs, math.min(tonumber(ARGV[10]) - shiftNow, lineNow + horizon))
+  theEnd = math.max(theEnd, heirs)
+end
+
+-- Places that are there, and of them those whose grace is over.
+local places, expired = call('ZCARD', KEYS[2]), 0
+if places > 0 then
+  expired = call('ZCOUNT', KEYS[2], '-inf', '(' .. text(lineNow - grace - same))
+  if expired > 0 then
+    local swept = math.min(expired, sweptMax)
+    call('ZREMRANGEBYRANK', KEYS[2], 0, swept - 1)
+    places, expired = places - swept, expired - swept
+  end
+end
+
+local perMs, burst
+-- Points that may be taken beyond the burst, so that whoever comes when told is admitted.
+local slack
+
+local function setRate(pointsPerMs, points)
+  if perMs == nil then
+    owed = math.max(0, owed - math.max(0, now - seen) * pointsPerMs)
+    seen = now
+  end
+  perMs, burst = pointsPerMs, points
+  slack = burst * rounding + perMs * same
+  owed = math.min(owed, burst + slack)
+end
+
+local function available()
+  return text(math.max(0, burst - owed))
+end
+
+-- How long until the points are there.
+local function waitFor(points)
+  local short = owed + points - burst
+  if short <= slack then
+    return 0
+  end
+  return short / perMs
+end
+
+-- How many have their turn between now and an instant.
+local function countBefore(instant)
+  return call('ZCOUNT', KEYS[2], '(' .. text(lineNow), '(' .. text(instant))
+end
+
+-- Whether the points are nobody's for whom some are held back. A full budget always admits one.
+local function isSpare(points)
+  if lineNow < heirs then
+    return false
+  end
+  local due = 0
+  if places > 0 then
+    local from = lineNow - math.min(hold, burst / perMs / 2)
+    due = call('ZCOUNT', KEYS[2], '(' .. text(from), text(lineNow))
+  end
+  return burst - owed - points >= math.min(points * due, burst - points) - slack
+end
+
+local function keeps(letter, instant)
+  local position = countBefore(instant)
+  return string.format('%s %d %.17g %.17g %d', letter, places - expired, instant, shiftNow, position)
+end
+
+local function noPlace(letter, waitMs)
+  return string.format('%s %s %d %.17g', letter, available(), places - expired, waitMs)
+end
+
+local function admitted(letter)
+  return string.format('%s %s %d', letter, available(), places - expired)
+end
+
+local function place(caller, instant)
+  places = places + call('ZADD', KEYS[2], text(instant), caller)
+  last = math.max(last, instant)
+end
+
+local sweptHonoured = false
+
+-- The instant of a place of another life, once: from now on it is the caller's own.
+local function takeUp(caller, shown)
+  local life, instantThen, shiftThen = string.match(shown, '^(%S+) (%S+) (%S+)$')
+  local wall = tonumber(instantThen) + tonumber(shiftThen)
+  if life == epoch or wall > now + horizon + same or now > wall + grace + same or places >= placesMax then
+    return nil
+  end
+  if not sweptHonoured then
+    sweptHonoured = true
+    local over = call('ZCOUNT', KEYS[3], '-inf', '(' .. text(now))
+    if over > 0 then
+      call('ZREMRANGEBYRANK', KEYS[3], 0, math.min(over, sweptMax) - 1)
+    end
+  end
+  local member = life .. ' ' .. caller
+  if call('ZSCORE', KEYS[3], member) or call('ZCARD', KEYS[3]) >= placesMax then
+    return nil
+  end
+  -- Whatever may be shown was given before this, a horizon ahead at most.
+  call('ZADD', KEYS[3], text(now + horizon + grace), member)
+  local instant = wall - shiftNow
+  place(caller, instant)
+  return instant
+end
+
+-- The caller's own place, or nil.
+local function placeOf(caller, shown)
+  if places > 0 then
+    local instant = tonumber(call('ZSCORE', KEYS[2], caller))
+    if instant then
+      if lineNow <= instant + grace + same then
+        return instant
+      end
+      call('ZREM', KEYS[2], caller)
+      places, expired = places - 1, math.max(0, expired - 1)
+    end
+  end
+  if shown ~= '' then
+    return takeUp(caller, shown)
+  end
+end
+
+local function admitOrMove(caller, points, instant)
+  local waitMs = waitFor(points)
+  if waitMs > 0 then
+    late = math.max(lineNow + waitMs, late + points / perMs)
+    place(caller, late)
+    return keeps('M', late)
+  end
+  owed = owed + points
+  call('ZREM', KEYS[2], caller)
+  places = places - 1
+  return string.format('%s %.17g %.17g %.17g', admitted('D'), instant, shiftNow, math.max(0, lineNow - instant))
+end
+
+local function admitBraked(points)
+  local waitMs = waitFor(points)
+  if waitMs > 0 then
+    return noPlace('B', waitMs)
+  end
+  owed = owed + points
+  return admitted('A')
+end
+
+local function whyNoPlace(instant, waitingMax)
+  local waiting = places - expired
+  if instant - lineNow > horizon + same then
+    return noPlace('H', math.max(1000, instant - lineNow - horizon))
+  elseif waiting >= waitingMax then
+    -- Somebody may not come.
+    return noPlace('R', theEnd - lineNow)
+  elseif waiting >= placesMax then
+    local at = call('ZRANGEBYSCORE', KEYS[2], '(' .. text(lineNow), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+    return noPlace('F', (tonumber(at) or lineNow) - lineNow)
+  end
+end
+
+local function givePlace(caller, instant, waitingMax)
+  local refusal = whyNoPlace(instant, waitingMax)
+  if refusal then
+    return refusal
+  end
+  theEnd = instant
+  place(caller, instant)
+  return keeps('N', instant)
+end
+
+local function serveNewcomer(mode, caller, points, waitingMax)
+  local turn = math.max(theEnd, lineNow - burst / perMs) + points / perMs
+  local waitMs = waitFor(points)
+  if mode == 'P' then
+    waitMs = math.max(waitMs, ahead)
+  elseif waitMs == 0 and turn <= lineNow + same then
+    theEnd, owed = turn, owed + points
+    return admitted('A')
+  elseif waitMs == 0 and isSpare(points) then
+    owed = owed + points
+    return admitted('Y')
+  end
+  return givePlace(caller, math.max(turn, lineNow + waitMs), waitingMax)
+end
+
+local function arrive(mode, caller, points, limit, shown)
+  local instant
+  if places > 0 or shown ~= '' then
+    instant = placeOf(caller, shown)
+  end
+  if instant and mode == 'Z' then
+    return keeps('K', instant)
+  elseif instant and instant <= lineNow + same then
+    return admitOrMove(caller, points, instant)
+  elseif instant and mode ~= 'S' then
+    return keeps('K', instant)
+  elseif mode == 'S' or mode == 'Z' then
+    return admitBraked(limit)
+  end
+  return serveNewcomer(mode, caller, points, limit)
+end
+
+local function giveBack(points, life, caller, instant)
+  -- What was taken of a line that was lost is not owed to this one.
+  if life ~= epoch then
+    return
+  end
+  owed = math.max(0, owed - points)
+  if caller ~= '' and lineNow <= instant + grace + same then
+    places = places + call('ZADD', KEYS[2], 'NX', text(instant), caller)
+  end
+end
+
+-- How long a pause goes on after the last word of it: gateways hear of its end at different moments.
+local pauseToldMs = 2000
+
+local function heed(isPaused)
+  -- A clock that has moved by less than a millisecond since counts as one that stands still.
+  local at = math.floor(now)
+  if isPaused then
+    since = since or at
+    told = math.max(told or at, at)
+  elseif since and now - told > pauseToldMs then
+    shift, since, told = shift + told - since, nil, nil
+  end
+  tellTime()
+end
+
+local answers = { text(now), epoch }
+local at = 11
+while at <= #ARGV do
+  local step = ARGV[at]
+  if step == 'r' then
+    setRate(tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]))
+    at = at + 3
+  elseif step == 'g' then
+    giveBack(tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4]))
+    at = at + 5
+  elseif step == 'h' then
+    heed(ARGV[at + 1] == '1')
+    at = at + 2
+  else
+    answers[#answers + 1] = arrive(step, ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), ARGV[at + 4])
+    at = at + 5
+  end
+end
+
+-- Of a line that was not there and that nobody has taken anything of there is nothing to keep.
+if not held[1] and owed == 0 and places == 0 and not since then
+  return answers
+end
+call('HSET', KEYS[1], 'epoch', epoch, 'shift', text(shift), 'seen', text(now), 'owed', text(owed), 'end', text(theEnd),
+  'heirs', text(heirs), 'late', text(late), 'last', text(last))
+if since then
+  call('HSET', KEYS[1], 'since', text(since), 'told', text(told))
+elseif held[3] then
+  call('HDEL', KEYS[1], 'since', 'told')
+end
+-- Until its budget is full. One that gave places, until the last of their tokens is void: before that, whoever shows one
+-- again would be taken for somebody of another life. A pause that nobody tells of meanwhile makes it no later.
+local keptMs = math.max(0, theEnd - lineNow, burst / perMs) + keep
+if since or last > -1e15 then
+  keptMs = math.max(keptMs, last - lineNow + grace + keep) + horizon
+end
+-- The server takes no later instant than an integer of 64 bits holds.
+local expiry = string.format('%.0f', math.min(math.ceil(keptMs), 1e15))
+call('PEXPIRE', KEYS[1], expiry)
+if places > 0 then
+  call('PEXPIRE', KEYS[2], expiry)
+end
+if sweptHonoured then
+  call('PEXPIRE', KEYS[3], horizon + grace + keep)
+end
+return answers
