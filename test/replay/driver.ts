@@ -120,7 +120,7 @@ export class Driver {
         this.#timerMs = Number.POSITIVE_INFINITY
         this.#pump()
       },
-      Math.min(TIMER_MS_MAX, Math.ceil(nextMs - this.nowMs)),
+      Math.min(TIMER_MS_MAX, Math.max(1, Math.ceil(nextMs - this.nowMs))),
     )
   }
 

@@ -1,0 +1,70 @@
+import { openDrop } from './campaign.ts'
+import { check } from './check.ts'
+import { startLoad } from './load.ts'
+import type { ReplayOptions } from './options.ts'
+import { type Screen, showProgress } from './progress.ts'
+import { report, reportJson } from './report.ts'
+import { openStack } from './stack.ts'
+
+/** What a replay shows itself on, and what ends it. */
+export interface Surroundings {
+  /** Ends the load; what was seen until then is reported. */
+  readonly signal: AbortSignal
+  readonly screen: Screen
+  /** Where the result goes. */
+  readonly print: (text: string) => void
+}
+
+/**
+ * One replay from the start of the stack to the report.
+ * @returns whether every promise was kept, as far as it could be checked.
+ * @throws Error when the stack cannot be started or reached, or refuses what the replay needs.
+ */
+export async function replay(
+  options: ReplayOptions,
+  { signal, screen, print }: Surroundings,
+): Promise<boolean> {
+  const { counts, campaignId, coupons, claimsPerSecond } = options
+  if (options.url === undefined) screen.write('starts a stack …\n')
+  await using stack = await openStack(options)
+  // The books are read by the clock of the database, which may be another machine's.
+  const openedAt = new Date(Date.now() - CLOCKS_MS)
+  await using drop = await openDrop(stack, {
+    campaignId,
+    coupons,
+    claimsPerSecond,
+    stock: Math.max(STOCK_MIN, 2 * (counts.order + counts.pay)),
+  })
+  const { limit } = drop
+  const load = startLoad({
+    ...options,
+    url: stack.url,
+    secret: stack.secret,
+    campaignId: drop.campaignId,
+    prefix: `replay-${Date.now().toString(36)}`,
+    free: drop.free,
+    due: drop.due,
+  })
+  const shown = showProgress(screen, () => load.live)
+  if (signal.aborted) load.end()
+  signal.addEventListener('abort', load.end)
+  const figures = await load.done.finally(shown)
+  screen.write('checks …\n')
+  const budget = await drop.budget()
+  const checks = await check(figures, {
+    database: stack.database,
+    campaignId: drop.campaignId,
+    openedAt,
+    limit,
+  })
+  const isKept = await report(figures, checks, options.outDir, {
+    budget,
+    limit,
+    ...(options.isJson ? {} : { print }),
+  })
+  if (options.isJson) print(reportJson(figures, checks, { budget, limit }))
+  return isKept
+}
+
+const CLOCKS_MS = 1_000
+const STOCK_MIN = 100_000
