@@ -26,7 +26,7 @@ const DONE_MIN = 1_024
  *     ahead  [ done with | to come, sorted by instant ]
  *                        └── instant reached ──> due, sorted by instant ── grace over ──> gone
  *
- * Measured with 100,000 places: 0.3 µs to give one at the end, some 15 µs to put one into the middle.
+ * Measured with 50,000 places: some 8 µs to put one into the middle.
  */
 export class LinePlaces {
   #byCaller = new Map<string, Waiter>()
@@ -40,9 +40,9 @@ export class LinePlaces {
     return this.#byCaller.size
   }
 
-  /** The next instant that comes; without one minus infinity. */
+  /** The next instant that comes; without one infinity. */
   get nextMs(): number {
-    return this.#ahead[this.#head]?.instantMs ?? Number.NEGATIVE_INFINITY
+    return this.#ahead[this.#head]?.instantMs ?? Number.POSITIVE_INFINITY
   }
 
   find(caller: string): LinePlace | undefined {

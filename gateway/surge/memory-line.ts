@@ -44,6 +44,7 @@ export class LocalAdmitted implements Admitted {
 
 /** Who is told that the horizon is near comes back no sooner. */
 const BEYOND_HORIZON_MS_MIN = 1_000
+const ALL_DUE_MS = 1_000
 
 /**
  * One line, as `lines.ts` describes it. `end` is where the schedule of reservations ends; the guard knows the points that
@@ -59,18 +60,20 @@ export class MemoryLine {
   #endMs = Number.NEGATIVE_INFINITY
   /** The last instant to which somebody was moved. */
   #movedMs = Number.NEGATIVE_INFINITY
+  /** Until when the schedule is of turns that were promised elsewhere: of those who come by them nothing is left over. */
+  #heirsMs = Number.NEGATIVE_INFINITY
+  /** The most points that anybody asked for who has a place, since nobody had one. */
+  #dearest = 0
   #rate: Rate | undefined
   #parts = 1
   #flow: Flow = { perMs: 1, burst: 1, owedMax: 1 }
 
-  /** @param promisedMs the last instant, by the wall clock, that an earlier life of the line has promised. */
-  constructor(epoch: string, terms: LineTerms, wallMs: number, promisedMs: number) {
+  constructor(epoch: string, terms: LineTerms, wallMs: number) {
     this.epoch = epoch
     this.#terms = terms
     this.#time = new LineTime(wallMs)
     this.#guard = new LineGuard(0)
     this.#honoured = new HonouredPlaces(terms)
-    if (promisedMs > wallMs) this.#endMs = Math.min(promisedMs - wallMs, terms.horizonMs)
   }
 
   /** Callers whose places are kept. */
@@ -88,6 +91,15 @@ export class MemoryLine {
     const { perMs, burst } = this.#flow
     const isOver = this.#endMs <= this.#time.nowMs - burst / perMs
     return this.waiting === 0 && isOver && this.#guard.isFull(this.#time.passedMs, perMs)
+  }
+
+  /** Newcomers stand behind a turn, by the wall clock, that was promised elsewhere: a horizon ahead at most. */
+  inherit(promisedMs: number, wallMs: number): void {
+    this.#time.read(wallMs)
+    const lastMs = Math.min(promisedMs - this.#time.shiftMs, this.#time.nowMs + this.#terms.horizonMs)
+    if (lastMs <= this.#heirsMs) return
+    this.#heirsMs = lastMs
+    this.#endMs = Math.max(this.#endMs, lastMs)
   }
 
   /** @param placesLeft how many more may be kept, of all lines. */
@@ -199,18 +211,34 @@ export class MemoryLine {
     if (beyondMs > SAME_MS) return this.#none('HORIZON', Math.max(BEYOND_HORIZON_MS_MIN, beyondMs), flow)
     const { size } = this.#places
     if (size >= arrival.placesMax) return this.#none('REMAINING', this.#endMs - nowMs, flow)
-    if (size >= placesMax || placesLeft <= 0) return this.#none('FULL', this.#places.nextMs - nowMs, flow)
+    if (size >= placesMax || placesLeft <= 0) return this.#none('FULL', this.#nextTurnMs(nowMs), flow)
     this.#endMs = instantMs
+    this.#dearest = size === 0 ? points : Math.max(this.#dearest, points)
     return this.#kept(this.#places.add(caller, instantMs, nowMs), nowMs, true, false)
   }
 
-  /** Points are there beyond those that are held back for whoever is due and has not come. */
+  /** Until then; if all who have a place are due, a second. */
+  #nextTurnMs(nowMs: number): number {
+    const { nextMs } = this.#places
+    return nextMs === Number.POSITIVE_INFINITY ? ALL_DUE_MS : nextMs - nowMs
+  }
+
+  /**
+   * Points are there beyond those that are held back for whoever is due and has not come, and those that have flowed in for
+   * the next to come: cheap newcomers would take a dear one's as they flow in. A full budget is always left over.
+   */
   #isLeftOver(points: number, nowMs: number, { perMs, burst }: Flow): boolean {
+    if (nowMs < this.#heirsMs) return false
     if (this.#places.size === 0) return true
-    const left = this.#guard.availablePoints(burst) * ROUNDING - points
-    if (left >= burst - points) return true
+    const left = this.#guard.availablePoints(burst) - points
+    const slack = burst * (ROUNDING - 1) + perMs * SAME_MS
+    if (left >= burst - points - slack) return true
+    const dearest = Math.max(points, this.#dearest)
+    const flowedIn = Math.max(0, dearest - (this.#places.nextMs - nowMs) * perMs)
+    const spare = left - flowedIn + slack
+    if (spare < 0) return false
     const holdMs = Math.min(this.#terms.holdMs, burst / perMs / 2)
-    return this.#places.dueSince(nowMs - holdMs + SAME_MS, left / points) * points <= left
+    return this.#places.dueSince(nowMs - holdMs + SAME_MS, spare / dearest) * dearest <= spare
   }
 
   #admit(

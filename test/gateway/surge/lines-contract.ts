@@ -153,10 +153,14 @@ export function linesContract(name: string, open: OpenLinesOf): void {
 
       it('charge an arrival for its own points', async () => {
         expect(await admitted('dear', { points: 4 })).toMatchObject({ points: 4, availablePoints: close(1) })
-        // 3 are needed, 1 is there; the next stands behind it, and whoever fits nevertheless passes.
+        // 3 are needed, 1 is there; the next stand behind it, and nobody takes what flows in for it.
         expect(await kept('a', { points: 3 })).toMatchObject({ retryAfterMs: 200 })
         expect(await kept('b', { points: 5 })).toMatchObject({ retryAfterMs: 700 })
-        expect(await admitted('cheap')).toMatchObject({ isStandby: true, availablePoints: close(0) })
+        expect(await kept('cheap')).toMatchObject({ retryAfterMs: 800 })
+        pass(199)
+        expect(await kept('cheaper')).toMatchObject({ retryAfterMs: 701 })
+        pass(1)
+        await admitted('a', { points: 3 })
       })
 
       it('give places in the order of arrival, each behind the one before', async () => {
@@ -353,6 +357,16 @@ export function linesContract(name: string, open: OpenLinesOf): void {
         expect(await kept('d')).toMatchObject({ isNew: true })
         pass(1)
         expect(await admitted('e')).toMatchObject({ isStandby: true })
+      })
+
+      it('leave what flows in for the next to come, however cheap a newcomer is', async () => {
+        await drain()
+        await kept('dear', { points: 4 })
+        pass(300)
+        // 3 are there, all of them for the one who comes in 100 ms.
+        expect(await kept('cheap', { points: 0.5 })).toMatchObject({ retryAfterMs: 150, position: 1 })
+        pass(100)
+        expect(await admitted('dear', { points: 4 })).toMatchObject({ lateMs: close(0) })
       })
 
       it('admit somebody whenever the budget is full', async () => {
@@ -816,6 +830,17 @@ export function linesContract(name: string, open: OpenLinesOf): void {
         expect(await kept('new')).toMatchObject({ isNew: true, retryAfterMs: 5_200 })
         pass(5_100)
         await admitted('last', { shown: last.place })
+      })
+
+      it('let no newcomer take what those who were promised a turn will come for', async ctx => {
+        if (store.lose === undefined) return ctx.skip()
+        await drain()
+        await fill(letters(50))
+        await store.lose()
+        expect(await kept('new')).toMatchObject({ isNew: true, retryAfterMs: 5_100 })
+        pass(5_000)
+        // Nobody has come; from now on the line is all its own.
+        expect(await admitted('other')).toMatchObject({ isStandby: true })
       })
 
       /** A budget that is forgotten is full. */
