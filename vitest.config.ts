@@ -5,7 +5,7 @@ const house = [
   'test/tidy.test.ts',
   'test/schema/**/*.test.ts',
   'test/deploy/**/*.test.ts',
-  'test/bench/gateway/*.test.ts',
+  'test/bench/*/*.test.ts',
 ]
 
 const config: ViteUserConfig = defineConfig({

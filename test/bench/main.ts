@@ -3,6 +3,7 @@ import { run as claims } from './claims.ts'
 import { run as cost } from './cost.ts'
 import { run as gateway } from './gateway.ts'
 import { run as manifest } from './manifest.ts'
+import { run as overload } from './overload.ts'
 import { run as pause } from './pause.ts'
 
 /** `npm run bench [-- name [options]]`: side-by-side figures; raw results under test/bench/results/. */
@@ -26,6 +27,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   manifest: {
     run: manifest,
     what: 'a manifest of 5,000 operations: how long it takes, and how long others wait meanwhile',
+  },
+  overload: {
+    run: overload,
+    what: 'more shoppers than the service can bear, with kept places and without; --help tells its options',
   },
   pause: { run: pause, what: 'how long a pause takes to be acknowledged under 512 claimers' },
 }

@@ -17,6 +17,8 @@ export interface Ready {
   readonly ports?: Readonly<Record<string, number>>
   readonly latency?: Latency
   readonly plan?: Timed
+  /** Of a load that is over: what it saw, in a shape of its own. */
+  readonly seen?: unknown
 }
 
 export interface MemoryBytes {

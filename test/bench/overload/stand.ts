@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { request } from 'undici'
+import { freePort } from '../../../subgraphs/postgres-process.ts'
+import { tokenFor } from '../../harness/tokens.ts'
+import { setClaimLimit } from '../../replay/claim-limit.ts'
+import type { ReplayStack } from '../../replay/stack.ts'
+import { IDENTITY } from '../gateway/identity.ts'
+import { type Pinned, startPinned } from '../gateway/pinned.ts'
+import { GATEWAY_CORE, LOAD_CORE } from '../gateway/processor.ts'
+import type { MemoryBytes } from '../gateway/program.ts'
+import type { Hosted } from '../hosted.ts'
+import type { Settings } from './subgraphs.ts'
+
+/** A gateway over the shipped supergraph, on a core of its own, and subgraphs of which one is easily overloaded. */
+export interface OverloadStand extends AsyncDisposable {
+  readonly port: number
+  readonly gatewayPid: number
+  /** Admits so many claims a second, a second's worth at once. */
+  limitClaims(perSecond: number): Promise<void>
+  /** The level that the gateway tells; `undefined`: it tells none. */
+  level(): Promise<string | undefined>
+  rssBytes(): number
+  /** After a collection. */
+  memory(): Promise<MemoryBytes>
+}
+
+/** The service that claims need. Its queue is five seconds long: well inside a request's ten. */
+export const SERVICE: Omit<Settings, 'identityKey'> = {
+  claims: { perSecond: 500, queueMax: 2_500 },
+  refusedAfterMs: 1_000,
+  payingMs: 5,
+}
+
+const READY_MS_MAX = 30_000
+const PAGE_BYTES = 4_096
+
+/** @param isOn whether limits, places and levels hold; else no cost is counted, and the level stays CALM. */
+export async function stand(isOn: boolean): Promise<OverloadStand> {
+  await using stack = new AsyncDisposableStack()
+  const settings: Settings = { ...SERVICE, identityKey: IDENTITY.identityKey }
+  const subgraphs = stack.use(await startPinned(LOAD_CORE, '../overload/subgraphs.ts', settings))
+  const port = await freePort()
+  const hosted: Hosted = {
+    script: '../../gateway/main.ts',
+    arguments: [],
+    environment: {
+      PORT: `${port}`,
+      HOST: '127.0.0.1',
+      TOKEN_SECRET: IDENTITY.tokenSecret,
+      IDENTITY_KEY: IDENTITY.identityKey,
+      SAFELIST: 'enforce',
+      COST_MODE: isOn ? 'enforce' : 'off',
+      LOG_LEVEL: 'fatal',
+      ...Object.fromEntries(
+        Object.entries(subgraphs.ready.ports!).map(([name, at]) => [
+          `SUBGRAPH_URL_${name.toUpperCase()}`,
+          `http://127.0.0.1:${at}/graphql`,
+        ]),
+      ),
+    },
+  }
+  const gateway: Pinned = stack.use(await startPinned(GATEWAY_CORE, '../hosted.ts', hosted))
+  const url = `http://127.0.0.1:${port}`
+  await ready(url)
+  const operatorToken = tokenFor(IDENTITY.tokenSecret, { sub: 'bench', kind: 'operator', client: 'bench' })
+  if (!isOn) await pinCalm(url, operatorToken)
+  const owned = stack.move()
+  return {
+    port,
+    gatewayPid: gateway.pid,
+    async limitClaims(perSecond) {
+      await setClaimLimit({ url, operatorToken } as ReplayStack, perSecond)
+    },
+    async level() {
+      const { body } = await request(`${url}/health/ready`)
+      return ((await body.json()) as { readonly level?: string }).level
+    },
+    rssBytes: () => Number(readFileSync(`/proc/${gateway.pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES,
+    memory: () => gateway.memory(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+async function ready(url: string): Promise<void> {
+  const giveUpMs = performance.now() + READY_MS_MAX
+  for (;;) {
+    const status = await request(`${url}/health/ready`).then(
+      async ({ statusCode, body }) => {
+        await body.dump()
+        return statusCode
+      },
+      () => undefined,
+    )
+    if (status === 200) return
+    if (performance.now() > giveUpMs) throw new Error(`expected the gateway to be ready, got ${status}`)
+    await delay(50)
+  }
+}
+
+/** Without limits there is no level but what waits raise, and that would refuse. */
+async function pinCalm(url: string, operatorToken: string): Promise<void> {
+  const { statusCode, body } = await request(`${url}/control/level`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${operatorToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ level: 'CALM' }),
+  })
+  const text = await body.text()
+  // A gateway without levels has none to pin.
+  if (statusCode !== 200 && statusCode !== 404)
+    throw new Error(`expected the level to be pinned, got ${statusCode}: ${text.slice(0, 300)}`)
+}

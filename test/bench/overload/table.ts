@@ -1,0 +1,215 @@
+import { median } from '../gateway/table.ts'
+import type { CrowdSeen } from './crowd.ts'
+import type { Borne } from './measure.ts'
+import {
+  type CurveSample,
+  type DrainSample,
+  goodputOf,
+  type OverloadResults,
+  type PaymentSample,
+} from './results.ts'
+
+/** What is to be reached. */
+const GOODPUT_MIN = 0.9
+const REQUESTS_MAX = 2.2
+const ADMITTED_P99_MS_MAX = 250
+const PAYMENT_RATIO_MAX = 1.5
+const PAYMENT_MORE_MS_MAX = 100
+
+const VOID_RULES =
+  'A run is void, and is shown as void, if the load’s core was more than 85 % busy or anybody else took a tenth of the gateway’s core. It counts in no median, unless all rounds of a line are void.'
+
+/** All results as Markdown. @param chart the name of the chart's file beside it. */
+export function markdown(results: OverloadResults, chart: string): string {
+  const { at, node, processor, rounds, seconds, serviceRate, drains, curve, payments } = results
+  const parts = [
+    `Medians of ${rounds} round${rounds === 1 ? '' : 's'} on ${processor}, Node ${node}; ${at.slice(0, 10)}.`,
+    `Made by \`npm run bench -- overload\`: the gateway with its shipped supergraph and operations on one core; on the other the shoppers, a process of their own, and subgraphs over HTTP without a database, of which coupon works off ${serviceRate} claims a second, one after the other, with a queue of five seconds. A fresh gateway for every line of a round.`,
+    VOID_RULES,
+    ...drainTable(drains),
+    ...curveTable(curve, seconds, serviceRate, chart),
+    ...paymentTable(payments),
+  ]
+  return `${parts.join('\n\n')}\n`
+}
+
+function drainTable(samples: readonly DrainSample[]): string[] {
+  if (samples.length === 0) return []
+  const valid = samples.filter(({ borne }) => borne.voidReason === undefined)
+  const shown = valid.length > 0 ? valid : samples
+  const middle = (figureOf: (sample: DrainSample) => number): number => medianOr(shown.map(figureOf))
+  const limit = middle(sample => sample.limit)
+  const goodput = middle(({ seen }) => seen.coupons / seen.secondsToLast)
+  const requests = middle(({ seen }) => seen.requests / seen.coupons)
+  const p99Ms = middle(({ seen }) => seen.admitted?.p99 ?? Number.NaN)
+  return [
+    '### P6: ten times the limit for ten seconds, drained to the last',
+    `Saturation, measured without a limit: ${figure(middle(sample => sample.saturation))} claims/s. The claim limit L is ${figure(limit)}/s, 30 % of it; ${figure(middle(({ seen }) => seen.came))} shoppers come in ten seconds and come back when they are told. Goodput is coupons over the time from the first who came to the last coupon.`,
+    table(
+      ['', 'measured', 'to reach', ''],
+      [
+        [
+          'goodput ÷ L',
+          (goodput / limit).toFixed(3),
+          `≥ ${GOODPUT_MIN}`,
+          verdict(goodput / limit >= GOODPUT_MIN),
+        ],
+        ['requests per success', requests.toFixed(3), `≤ ${REQUESTS_MAX}`, verdict(requests <= REQUESTS_MAX)],
+        [
+          'p99 of the admitted, ms',
+          figure(p99Ms),
+          `≤ ${ADMITTED_P99_MS_MAX}`,
+          verdict(p99Ms <= ADMITTED_P99_MS_MAX),
+        ],
+        [
+          'without a coupon at the end',
+          figure(middle(({ seen }) => seen.came - seen.coupons)),
+          '0',
+          verdict(middle(({ seen }) => seen.came - seen.coupons) === 0),
+        ],
+      ],
+    ),
+    voids(samples),
+  ]
+}
+
+function curveTable(
+  samples: readonly CurveSample[],
+  seconds: number,
+  serviceRate: number,
+  chart: string,
+): string[] {
+  if (samples.length === 0) return []
+  const limit = samples.find(sample => sample.limit !== undefined)?.limit
+  return [
+    `### Offered load, 0.5 to 20 times what the service works off`,
+    `New shoppers come for ${seconds} s at a multiple of ${serviceRate}/s. Each comes back when it is told, or after a second where it is not; none gives up. With the surge layer the claim limit is ${limit === undefined ? 'set' : `${figure(limit)}/s`}; without it costs are not counted and the level is pinned to CALM, and everything else is the same: the gateway’s deadlines, queues, breaker and adaptive lanes too. Goodput is of the second half of the time; the last columns say how those stood at its end who had come.`,
+    `![The curve](${chart})`,
+    table(
+      [
+        'offered',
+        'surge layer',
+        'goodput/s',
+        'of the rate',
+        'p50 ms, admitted',
+        'p99 ms, admitted',
+        'requests of a served',
+        'requests/s',
+        'resident MB, before → thirds',
+        'heap MB',
+        'level, s',
+        'coupon',
+        'place',
+        'errors only',
+        'no answer yet',
+        'void',
+      ],
+      groups(samples, ({ multiple, isOn }) => `${multiple} ${isOn}`).map(group => {
+        const [{ multiple, isOn }] = group as [CurveSample]
+        const valid = group.filter(({ borne }) => borne.voidReason === undefined)
+        const shown = valid.length > 0 ? valid : group
+        const middle = (figureOf: (seen: CrowdSeen, borne: Borne) => number): number =>
+          medianOr(shown.map(({ seen, borne }) => figureOf(seen, borne)))
+        const part = (figureOf: (seen: CrowdSeen) => number): string =>
+          percent(middle(seen => figureOf(seen) / seen.came))
+        const goodput = middle(goodputOf)
+        const rss = (at: 0 | 1 | 2): string => mb(middle((_, { rssBytesMax }) => rssBytesMax[at]))
+        return [
+          `${multiple}×`,
+          isOn ? 'on' : 'off',
+          figure(goodput),
+          percent(goodput / serviceRate),
+          figure(middle(({ admitted }) => admitted?.p50 ?? Number.NaN)),
+          figure(middle(({ admitted }) => admitted?.p99 ?? Number.NaN)),
+          middle(({ asksOfServed }) => asksOfServed).toFixed(2),
+          figure(middle(({ requests, seconds }) => requests / seconds)),
+          `${mb(middle((_, { rssBytesBefore }) => rssBytesBefore))} → ${rss(0)} ${rss(1)} ${rss(2)}`,
+          mb(middle((_, { heapBytesAfter }) => heapBytesAfter)),
+          levelsOf(shown.at(-1)!.borne),
+          part(({ coupons }) => coupons),
+          part(({ withPlace }) => withPlace),
+          part(({ withNothing }) => withNothing),
+          part(({ unanswered }) => unanswered),
+          voidsOf(group),
+        ]
+      }),
+    ),
+  ]
+}
+
+function paymentTable(samples: readonly PaymentSample[]): string[] {
+  if (samples.length === 0) return []
+  const [{ browseLimit, flood }] = samples as [PaymentSample]
+  return [
+    '### I13: payments under a browsing flood',
+    `200 shoppers on 200 connections search, each ten times as often as its budget lets through (${browseLimit.toFixed(1)} searches a second, by their price), every search another; ${figure(flood.sent)} are sent in all. Payments come at 50 a second, each of another order, from a process of their own. To reach: a p99 within max(${PAYMENT_RATIO_MAX}×, +${PAYMENT_MORE_MS_MAX} ms) of calm.`,
+    table(
+      [
+        'surge layer',
+        'p50 calm, ms',
+        'p99 calm',
+        'p50 flooded',
+        'p99 flooded',
+        'at most',
+        '',
+        'paid of sent',
+        'searches answered',
+        'void',
+      ],
+      groups(samples, ({ isOn }) => `${isOn}`).map(group => {
+        const valid = group.filter(({ borne }) => borne.voidReason === undefined)
+        const shown = valid.length > 0 ? valid : group
+        const middle = (figureOf: (sample: PaymentSample) => number): number => medianOr(shown.map(figureOf))
+        const calmMs = middle(({ calm }) => calm.latency?.p99 ?? Number.NaN)
+        const floodedMs = middle(({ flooded }) => flooded.latency?.p99 ?? Number.NaN)
+        const mostMs = Math.max(calmMs * PAYMENT_RATIO_MAX, calmMs + PAYMENT_MORE_MS_MAX)
+        return [
+          group[0]!.isOn ? 'on' : 'off',
+          middle(({ calm }) => calm.latency?.p50 ?? Number.NaN).toFixed(1),
+          calmMs.toFixed(1),
+          middle(({ flooded }) => flooded.latency?.p50 ?? Number.NaN).toFixed(1),
+          floodedMs.toFixed(1),
+          mostMs.toFixed(0),
+          verdict(floodedMs <= mostMs),
+          percent(middle(({ flooded }) => (flooded.latency?.count ?? 0) / flooded.sent)),
+          percent(middle(one => (one.flood.latency?.count ?? 0) / one.flood.sent)),
+          voidsOf(group),
+        ]
+      }),
+    ),
+  ]
+}
+
+type Voidable = { readonly borne: Borne }
+
+function voidsOf(samples: readonly Voidable[]): string {
+  const reasons = samples.flatMap(({ borne }) => borne.voidReason ?? [])
+  return reasons.length === 0 ? '' : `${reasons.length} of ${samples.length}: ${reasons[0]}`
+}
+
+function voids(samples: readonly Voidable[]): string {
+  const said = voidsOf(samples)
+  return said === '' ? 'No round was void.' : `Void: ${said}.`
+}
+
+const levelsOf = ({ levels }: Borne): string =>
+  Object.entries(levels)
+    .map(([level, seconds]) => `${level} ${seconds}`)
+    .join(', ')
+
+function groups<Sample>(samples: readonly Sample[], keyOf: (sample: Sample) => string): Sample[][] {
+  return [...Map.groupBy(samples, keyOf).values()]
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join(
+    '\n',
+  )
+}
+
+const medianOr = (values: readonly number[]): number => (values.length === 0 ? Number.NaN : median(values))
+const verdict = (isReached: boolean): string => (isReached ? 'reached' : 'not reached')
+const figure = (value: number): string => (Number.isNaN(value) ? 'none' : value.toFixed(0))
+const percent = (part: number): string => (Number.isNaN(part) ? 'none' : `${(part * 100).toFixed(0)} %`)
+const mb = (bytes: number): string => (bytes / 2 ** 20).toFixed(0)
