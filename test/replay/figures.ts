@@ -50,7 +50,7 @@ export interface PlaceGiven {
   readonly askedMs: number
   readonly answeredMs: number
   readonly admitAtMs: number
-  /** When it was admitted; `undefined`: it has not come back, or was not admitted. */
+  /** When it was let through: answered with a coupon, or with an honest no. `undefined`: it was not, or has not come back. */
   admittedMs?: number | undefined
   /** When it came back for the first time after its instant. */
   returnedMs?: number | undefined
