@@ -12,12 +12,14 @@ const schema = buildSchema(`
     taken(deep: Round, input: Place = { placeToken: "default" }, list: [Place]): Int
     asked(deep: Deep, placeToken: String): Int
     listed(list: [Place], placeToken: ID): Int
+    endless(loop: Endless): Int
   }
   input Claim { campaign: ID! = "spring", round: Round, placeToken: String }
   input Round { number: Int, name: String = "first" }
   input Place { placeToken: String!, note: String }
   input Deep { place: Place, placeToken: String }
   input Loop { next: Loop, place: Deeper }
+  input Endless { next: Endless }
   input Deeper { of: Loop, place: Place }
   enum Kind { HOT COLD }
   scalar JSON
@@ -266,6 +268,7 @@ describe('the token of a place is found', () => {
       undefined,
     ],
     ['nowhere where the field takes none', '{ stock(sku: "1") }', 'Query.stock', {}, undefined],
+    ['nowhere in what only contains itself', 'mutation { endless }', 'Mutation.endless', {}, undefined],
   ])('%s', (_, text, coordinate, variables, token) =>
     expect(tokenIn(text, coordinate, variables)).toBe(token),
   )
