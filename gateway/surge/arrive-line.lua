@@ -13,6 +13,7 @@
 --            heirs   until when the schedule is of places that a life before this one gave
 --            late    the last instant to which somebody was moved who was due and found no points
 --            last    the latest instant of any place that it gave, or took up
+--            dearest the most points that anybody asked for who has a place, since nobody had one
 -- KEYS[2]  places: a sorted set, member = a caller, score = its instant
 -- KEYS[3]  whose places of other lives were taken up: a sorted set, member = "<epoch> <caller>", score = until when nobody
 --          may show another (wall). In one life a caller has one place at a time: moved or not, it is that one
@@ -39,14 +40,15 @@
 --   K, N, M  keeps a place, has a new one, was moved: waiting, instant, shift, position
 --   H, R, F, B  no place, for the horizon, for what remains, for fullness, for the brake: available points, waiting, ms to wait
 
-local call = redis.call
-local now = tonumber(ARGV[1])
+local call, format, max, min = redis.call, string.format, math.max, math.min
+local args, line, queue, honoured = ARGV, KEYS[1], KEYS[2], KEYS[3]
+local now = tonumber(args[1])
 if now == nil then
   local time = call('TIME')
   now = time[1] * 1000 + time[2] / 1000
 end
-local keep, horizon, grace = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local hold, ahead, placesMax = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local keep, horizon, grace = tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
+local hold, ahead, placesMax = tonumber(args[5]), tonumber(args[6]), tonumber(args[7])
 -- What sums of instants may miss their exact value by: two dates apart are exact to a quarter of a microsecond.
 local same = 0.0005
 -- As ROUNDING in demand.ts, less 1.
@@ -56,18 +58,20 @@ local sweptMax = 512
 
 -- As exact as the number.
 local function text(number)
-  return string.format('%.17g', number)
+  return format('%.17g', number)
 end
 
-local held = call('HMGET', KEYS[1], 'epoch', 'shift', 'since', 'told', 'seen', 'owed', 'end', 'heirs', 'late', 'last')
+local held = call('HMGET', line, 'epoch', 'shift', 'since', 'told', 'seen', 'owed', 'end', 'heirs', 'late', 'last',
+  'dearest')
 local epoch, shift, since, told = held[1], tonumber(held[2]), tonumber(held[3]), tonumber(held[4])
 local seen, owed, theEnd = tonumber(held[5]), tonumber(held[6]), tonumber(held[7])
 local heirs, late, last = tonumber(held[8]), tonumber(held[9]), tonumber(held[10])
+local dearest = tonumber(held[11]) or 0
 if not epoch then
-  epoch, shift, since, told = ARGV[8], math.floor(now), nil, nil
+  epoch, shift, since, told = args[8], math.floor(now), nil, nil
   seen, owed, theEnd, heirs, late, last = now, 0, -1e15, -1e15, -1e15, -1e15
   -- Of a line that the server has forgotten alone.
-  call('UNLINK', KEYS[2])
+  call('UNLINK', queue)
 end
 if now < seen then
   -- In whole milliseconds, as pauses are, so that an instant is always rounded alike where it is written down.
@@ -88,18 +92,18 @@ local function tellTime()
 end
 tellTime()
 
-if ARGV[10] ~= '' and ARGV[9] ~= epoch then
-  heirs = math.max(heirs, math.min(tonumber(ARGV[10]) - shiftNow, lineNow + horizon))
-  theEnd = math.max(theEnd, heirs)
+if args[10] ~= '' and args[9] ~= epoch then
+  heirs = max(heirs, min(tonumber(args[10]) - shiftNow, lineNow + horizon))
+  theEnd = max(theEnd, heirs)
 end
 
 -- Places that are there, and of them those whose grace is over.
-local places, expired = call('ZCARD', KEYS[2]), 0
+local places, expired = call('ZCARD', queue), 0
 if places > 0 then
-  expired = call('ZCOUNT', KEYS[2], '-inf', '(' .. text(lineNow - grace - same))
+  expired = call('ZCOUNT', queue, '-inf', '(' .. text(lineNow - grace - same))
   if expired > 0 then
-    local swept = math.min(expired, sweptMax)
-    call('ZREMRANGEBYRANK', KEYS[2], 0, swept - 1)
+    local swept = min(expired, sweptMax)
+    call('ZREMRANGEBYRANK', queue, 0, swept - 1)
     places, expired = places - swept, expired - swept
   end
 end
@@ -110,16 +114,16 @@ local slack
 
 local function setRate(pointsPerMs, points)
   if perMs == nil then
-    owed = math.max(0, owed - math.max(0, now - seen) * pointsPerMs)
+    owed = max(0, owed - max(0, now - seen) * pointsPerMs)
     seen = now
   end
   perMs, burst = pointsPerMs, points
   slack = burst * rounding + perMs * same
-  owed = math.min(owed, burst + slack)
+  owed = min(owed, burst + slack)
 end
 
 local function available()
-  return text(math.max(0, burst - owed))
+  return max(0, burst - owed)
 end
 
 -- How long until the points are there.
@@ -131,40 +135,80 @@ local function waitFor(points)
   return short / perMs
 end
 
--- How many have their turn between now and an instant.
-local function countBefore(instant)
-  return call('ZCOUNT', KEYS[2], '(' .. text(lineNow), '(' .. text(instant))
+-- Places whose instant has come, of all that are there; nil while nobody wants to know.
+local due
+
+local function countDue()
+  due = due or call('ZCOUNT', queue, '-inf', text(lineNow))
+  return due
 end
 
--- Whether the points are nobody's for whom some are held back. A full budget always admits one.
-local function isSpare(points)
+-- How many have their turn between now and that of a caller who is in the queue.
+local function countBefore(caller, instant)
+  if instant <= lineNow then
+    return 0
+  end
+  return call('ZRANK', queue, caller) - countDue()
+end
+
+-- The first instant that is to come, or nil.
+local function nextInstant()
+  local rank = countDue()
+  return tonumber(call('ZRANGE', queue, rank, rank, 'WITHSCORES')[2])
+end
+
+-- Whether points are there beyond those that are held back for whoever is due and has not come, and those that have flowed
+-- in for the next to come: cheap newcomers would take a dear one's as they flow in. A full budget is always left over.
+local function isLeftOver(points)
   if lineNow < heirs then
     return false
   end
-  local due = 0
-  if places > 0 then
-    local from = lineNow - math.min(hold, burst / perMs / 2)
-    due = call('ZCOUNT', KEYS[2], '(' .. text(from), text(lineNow))
+  local left = available() - points
+  if places == 0 or left >= burst - points - slack then
+    return true
   end
-  return burst - owed - points >= math.min(points * due, burst - points) - slack
+  local each, next = max(points, dearest), nextInstant()
+  local flowedIn = next and max(0, each - (next - lineNow) * perMs) or 0
+  local spare = left - flowedIn + slack
+  if spare < 0 or countDue() == 0 then
+    return spare >= 0
+  end
+  local from = lineNow - min(hold, burst / perMs / 2) + same
+  return call('ZCOUNT', queue, text(from), text(lineNow)) * each <= spare
 end
 
-local function keeps(letter, instant)
-  local position = countBefore(instant)
-  return string.format('%s %d %.17g %.17g %d', letter, places - expired, instant, shiftNow, position)
+local function keeps(letter, instant, position)
+  return format('%s %d %.17g %.17g %d', letter, places - expired, instant, shiftNow, position)
 end
 
 local function noPlace(letter, waitMs)
-  return string.format('%s %s %d %.17g', letter, available(), places - expired, waitMs)
+  return format('%s %.17g %d %.17g', letter, available(), places - expired, waitMs)
 end
 
 local function admitted(letter)
-  return string.format('%s %s %d', letter, available(), places - expired)
+  return format('%s %.17g %d', letter, available(), places - expired)
 end
 
+-- How many stand before the caller, who gets this place instead of what it had.
 local function place(caller, instant)
-  places = places + call('ZADD', KEYS[2], text(instant), caller)
-  last = math.max(last, instant)
+  local added = call('ZADD', queue, text(instant), caller)
+  places = places + added
+  if added == 0 or instant <= lineNow then
+    due = nil
+  end
+  if instant > last then
+    last = instant
+    return instant > lineNow and places - 1 - countDue() or 0
+  end
+  return countBefore(caller, instant)
+end
+
+local function remove(caller, instant)
+  call('ZREM', queue, caller)
+  places = places - 1
+  if due and instant <= lineNow then
+    due = due - 1
+  end
 end
 
 local sweptHonoured = false
@@ -178,17 +222,17 @@ local function takeUp(caller, shown)
   end
   if not sweptHonoured then
     sweptHonoured = true
-    local over = call('ZCOUNT', KEYS[3], '-inf', '(' .. text(now))
+    local over = call('ZCOUNT', honoured, '-inf', '(' .. text(now))
     if over > 0 then
-      call('ZREMRANGEBYRANK', KEYS[3], 0, math.min(over, sweptMax) - 1)
+      call('ZREMRANGEBYRANK', honoured, 0, min(over, sweptMax) - 1)
     end
   end
   local member = life .. ' ' .. caller
-  if call('ZSCORE', KEYS[3], member) or call('ZCARD', KEYS[3]) >= placesMax then
+  if call('ZSCORE', honoured, member) or call('ZCARD', honoured) >= placesMax then
     return nil
   end
   -- Whatever may be shown was given before this, a horizon ahead at most.
-  call('ZADD', KEYS[3], text(now + horizon + grace), member)
+  call('ZADD', honoured, text(now + horizon + grace), member)
   local instant = wall - shiftNow
   place(caller, instant)
   return instant
@@ -197,13 +241,13 @@ end
 -- The caller's own place, or nil.
 local function placeOf(caller, shown)
   if places > 0 then
-    local instant = tonumber(call('ZSCORE', KEYS[2], caller))
+    local instant = tonumber(call('ZSCORE', queue, caller))
     if instant then
       if lineNow <= instant + grace + same then
         return instant
       end
-      call('ZREM', KEYS[2], caller)
-      places, expired = places - 1, math.max(0, expired - 1)
+      remove(caller, instant)
+      expired = max(0, expired - 1)
     end
   end
   if shown ~= '' then
@@ -214,14 +258,12 @@ end
 local function admitOrMove(caller, points, instant)
   local waitMs = waitFor(points)
   if waitMs > 0 then
-    late = math.max(lineNow + waitMs, late + points / perMs)
-    place(caller, late)
-    return keeps('M', late)
+    late = max(lineNow + waitMs, late + points / perMs)
+    return keeps('M', late, place(caller, late))
   end
   owed = owed + points
-  call('ZREM', KEYS[2], caller)
-  places = places - 1
-  return string.format('%s %.17g %.17g %.17g', admitted('D'), instant, shiftNow, math.max(0, lineNow - instant))
+  remove(caller, instant)
+  return format('%s %.17g %.17g %.17g', admitted('D'), instant, shiftNow, max(0, lineNow - instant))
 end
 
 local function admitBraked(points)
@@ -236,39 +278,40 @@ end
 local function whyNoPlace(instant, waitingMax)
   local waiting = places - expired
   if instant - lineNow > horizon + same then
-    return noPlace('H', math.max(1000, instant - lineNow - horizon))
+    return noPlace('H', max(1000, instant - lineNow - horizon))
   elseif waiting >= waitingMax then
     -- Somebody may not come.
     return noPlace('R', theEnd - lineNow)
   elseif waiting >= placesMax then
-    local at = call('ZRANGEBYSCORE', KEYS[2], '(' .. text(lineNow), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
-    return noPlace('F', (tonumber(at) or lineNow) - lineNow)
+    local next = nextInstant()
+    -- Where all who have a place are due, a second.
+    return noPlace('F', next and next - lineNow or 1000)
   end
 end
 
-local function givePlace(caller, instant, waitingMax)
+local function givePlace(caller, points, instant, waitingMax)
   local refusal = whyNoPlace(instant, waitingMax)
   if refusal then
     return refusal
   end
   theEnd = instant
-  place(caller, instant)
-  return keeps('N', instant)
+  dearest = places == expired and points or max(dearest, points)
+  return keeps('N', instant, place(caller, instant))
 end
 
 local function serveNewcomer(mode, caller, points, waitingMax)
-  local turn = math.max(theEnd, lineNow - burst / perMs) + points / perMs
+  local turn = max(theEnd, lineNow - burst / perMs) + points / perMs
   local waitMs = waitFor(points)
   if mode == 'P' then
-    waitMs = math.max(waitMs, ahead)
+    waitMs = max(waitMs, ahead)
   elseif waitMs == 0 and turn <= lineNow + same then
     theEnd, owed = turn, owed + points
     return admitted('A')
-  elseif waitMs == 0 and isSpare(points) then
+  elseif waitMs == 0 and isLeftOver(points) then
     owed = owed + points
     return admitted('Y')
   end
-  return givePlace(caller, math.max(turn, lineNow + waitMs), waitingMax)
+  return givePlace(caller, points, max(turn, lineNow + waitMs), waitingMax)
 end
 
 local function arrive(mode, caller, points, limit, shown)
@@ -277,11 +320,11 @@ local function arrive(mode, caller, points, limit, shown)
     instant = placeOf(caller, shown)
   end
   if instant and mode == 'Z' then
-    return keeps('K', instant)
+    return keeps('K', instant, countBefore(caller, instant))
   elseif instant and instant <= lineNow + same then
     return admitOrMove(caller, points, instant)
   elseif instant and mode ~= 'S' then
-    return keeps('K', instant)
+    return keeps('K', instant, countBefore(caller, instant))
   elseif mode == 'S' or mode == 'Z' then
     return admitBraked(limit)
   end
@@ -293,9 +336,9 @@ local function giveBack(points, life, caller, instant)
   if life ~= epoch then
     return
   end
-  owed = math.max(0, owed - points)
+  owed = max(0, owed - points)
   if caller ~= '' and lineNow <= instant + grace + same then
-    places = places + call('ZADD', KEYS[2], 'NX', text(instant), caller)
+    places, due = places + call('ZADD', queue, 'NX', text(instant), caller), nil
   end
 end
 
@@ -307,28 +350,29 @@ local function heed(isPaused)
   local at = math.floor(now)
   if isPaused then
     since = since or at
-    told = math.max(told or at, at)
+    told = max(told or at, at)
   elseif since and now - told > pauseToldMs then
     shift, since, told = shift + told - since, nil, nil
   end
   tellTime()
+  due = nil
 end
 
 local answers = { text(now), epoch }
-local at = 11
-while at <= #ARGV do
-  local step = ARGV[at]
+local at, argsCount = 11, #args
+while at <= argsCount do
+  local step = args[at]
   if step == 'r' then
-    setRate(tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]))
+    setRate(tonumber(args[at + 1]), tonumber(args[at + 2]))
     at = at + 3
   elseif step == 'g' then
-    giveBack(tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4]))
+    giveBack(tonumber(args[at + 1]), args[at + 2], args[at + 3], tonumber(args[at + 4]))
     at = at + 5
   elseif step == 'h' then
-    heed(ARGV[at + 1] == '1')
+    heed(args[at + 1] == '1')
     at = at + 2
   else
-    answers[#answers + 1] = arrive(step, ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), ARGV[at + 4])
+    answers[#answers + 1] = arrive(step, args[at + 1], tonumber(args[at + 2]), tonumber(args[at + 3]), args[at + 4])
     at = at + 5
   end
 end
@@ -337,26 +381,26 @@ end
 if not held[1] and owed == 0 and places == 0 and not since then
   return answers
 end
-call('HSET', KEYS[1], 'epoch', epoch, 'shift', text(shift), 'seen', text(now), 'owed', text(owed), 'end', text(theEnd),
-  'heirs', text(heirs), 'late', text(late), 'last', text(last))
+call('HSET', line, 'epoch', epoch, 'shift', text(shift), 'seen', text(now), 'owed', text(owed), 'end', text(theEnd),
+  'heirs', text(heirs), 'late', text(late), 'last', text(last), 'dearest', text(dearest))
 if since then
-  call('HSET', KEYS[1], 'since', text(since), 'told', text(told))
+  call('HSET', line, 'since', text(since), 'told', text(told))
 elseif held[3] then
-  call('HDEL', KEYS[1], 'since', 'told')
+  call('HDEL', line, 'since', 'told')
 end
 -- Until its budget is full. One that gave places, until the last of their tokens is void: before that, whoever shows one
 -- again would be taken for somebody of another life. A pause that nobody tells of meanwhile makes it no later.
-local keptMs = math.max(0, theEnd - lineNow, burst / perMs) + keep
+local keptMs = max(0, theEnd - lineNow, burst / perMs) + keep
 if since or last > -1e15 then
-  keptMs = math.max(keptMs, last - lineNow + grace + keep) + horizon
+  keptMs = max(keptMs, last - lineNow + grace + keep) + horizon
 end
 -- The server takes no later instant than an integer of 64 bits holds.
-local expiry = string.format('%.0f', math.min(math.ceil(keptMs), 1e15))
-call('PEXPIRE', KEYS[1], expiry)
+local expiry = format('%.0f', min(math.ceil(keptMs), 1e15))
+call('PEXPIRE', line, expiry)
 if places > 0 then
-  call('PEXPIRE', KEYS[2], expiry)
+  call('PEXPIRE', queue, expiry)
 end
 if sweptHonoured then
-  call('PEXPIRE', KEYS[3], horizon + grace + keep)
+  call('PEXPIRE', honoured, horizon + grace + keep)
 end
 return answers

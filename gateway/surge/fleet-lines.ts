@@ -2,6 +2,7 @@ import type { Bucket } from './budgets.ts'
 import type { Admitted, Arrival, Lines, Turn } from './lines.ts'
 import { LocalAdmitted } from './memory-line.ts'
 import { createMemoryLines, type LocalLines, type MemoryLinesOptions } from './memory-lines.ts'
+import { PromisedTurns } from './promised-turns.ts'
 import type { RedisLines } from './redis-lines.ts'
 
 export interface FleetLinesOptions {
@@ -24,6 +25,8 @@ export interface FleetLinesOptions {
 export class FleetLines implements Lines {
   readonly #options: FleetLinesOptions
   #local: LocalLines
+  /** By the share, since Redis was lost. */
+  #promised = new PromisedTurns()
 
   constructor(options: FleetLinesOptions) {
     this.#options = options
@@ -44,8 +47,8 @@ export class FleetLines implements Lines {
     const { line, placesMax } = arrival
     // Who shall wait here is a part of all who may, as its points are.
     const ofShare = parts === 1 ? arrival : { ...arrival, placesMax: Math.ceil(placesMax / parts) }
-    const turn = this.#local.arrive(ofShare, parts, remote.lastPromisedMs(line))
-    if (turn.kind === 'kept') remote.promised(line, turn.admitAtMs)
+    const turn = this.#local.arrive(ofShare, parts, remote.lastPromisedMs(line.key))
+    if (turn.kind === 'kept') this.#promised.note(line.key, turn.admitAtMs, turn.place.epoch)
     return turn
   }
 
@@ -63,6 +66,9 @@ export class FleetLines implements Lines {
 
   /** Redis is back: the next share begins lines anew, behind what was promised until then. */
   forgetShare(): void {
-    this.#local = createMemoryLines(this.#options.local)
+    const { remote, local } = this.#options
+    for (const [lineKey, { latestMs }] of this.#promised.entries()) remote.promised(lineKey, latestMs)
+    this.#promised = new PromisedTurns()
+    this.#local = createMemoryLines(local)
   }
 }

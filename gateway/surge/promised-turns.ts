@@ -16,6 +16,10 @@ const LINES_MAX = 10_000
 export class PromisedTurns {
   readonly #byLine = new Map<string, Promised>()
 
+  entries(): Iterable<[lineKey: string, Readonly<Promised>]> {
+    return this.#byLine.entries()
+  }
+
   of(lineKey: string): Readonly<Promised> | undefined {
     return this.#byLine.get(lineKey)
   }

@@ -34,10 +34,10 @@ export interface RedisLinesOptions {
 
 export interface RedisLines extends Lines {
   arrive(arrival: Arrival): Promise<Turn>
-  /** A turn was promised in this line elsewhere: in Redis newcomers stand behind it, a horizon ahead at most. */
-  promised(line: Bucket, admitAtMs: number): void
+  /** A turn was promised elsewhere in the line of that key: in Redis newcomers stand behind it, a horizon ahead at most. */
+  promised(lineKey: string, admitAtMs: number): void
   /** The latest turn that this gateway knows to be promised in the line, in milliseconds since 1970; 0: none. */
-  lastPromisedMs(line: Bucket): number
+  lastPromisedMs(lineKey: string): number
   /** Whether a call is under way, or something waits for one. */
   readonly isBusy: boolean
   /** Calls of the script since the start. */
@@ -159,12 +159,12 @@ class LinesInRedis implements RedisLines {
     this.#tell(line, ['h', isPaused ? 1 : 0])
   }
 
-  promised({ key }: Bucket, admitAtMs: number): void {
-    this.#promised.note(key, admitAtMs, '')
+  promised(lineKey: string, admitAtMs: number): void {
+    this.#promised.note(lineKey, admitAtMs, '')
   }
 
-  lastPromisedMs({ key }: Bucket): number {
-    return this.#promised.of(key)?.latestMs ?? 0
+  lastPromisedMs(lineKey: string): number {
+    return this.#promised.of(lineKey)?.latestMs ?? 0
   }
 
   abandon(error: Error): void {
