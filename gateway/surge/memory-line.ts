@@ -62,6 +62,8 @@ export class MemoryLine {
   #movedMs = Number.NEGATIVE_INFINITY
   /** Until when the schedule is of turns that were promised elsewhere: of those who come by them nothing is left over. */
   #heirsMs = Number.NEGATIVE_INFINITY
+  /** The turn promised elsewhere that was told last, by the wall clock. */
+  #inheritedMs = 0
   /** The most points that anybody asked for who has a place, since nobody had one. */
   #dearest = 0
   #rate: Rate | undefined
@@ -95,10 +97,11 @@ export class MemoryLine {
 
   /** Newcomers stand behind a turn, by the wall clock, that was promised elsewhere: a horizon ahead at most. */
   inherit(promisedMs: number, wallMs: number): void {
+    if (promisedMs <= this.#inheritedMs) return
+    this.#inheritedMs = promisedMs
     this.#time.read(wallMs)
     const lastMs = Math.min(promisedMs - this.#time.shiftMs, this.#time.nowMs + this.#terms.horizonMs)
-    if (lastMs <= this.#heirsMs) return
-    this.#heirsMs = lastMs
+    this.#heirsMs = Math.max(this.#heirsMs, lastMs)
     this.#endMs = Math.max(this.#endMs, lastMs)
   }
 
@@ -140,7 +143,6 @@ export class MemoryLine {
   heed(isPaused: boolean, wallMs: number): void {
     this.#time.read(wallMs)
     this.#time.heed(isPaused)
-    this.#pass(wallMs)
   }
 
   #pass(wallMs: number): number {
@@ -163,8 +165,9 @@ export class MemoryLine {
   /** A place that another life of the line gave becomes the caller's own, once. */
   #takeUp(caller: string, shown: Place, nowMs: number): LinePlace | undefined {
     if (shown.epoch === this.epoch) return undefined
-    const { graceMs, horizonMs } = this.#terms
+    const { graceMs, horizonMs, placesMax } = this.#terms
     const instantMs = shown.instantMs + shown.shiftMs - this.#time.shiftMs
+    if (this.#places.size >= placesMax) return undefined
     const isInTime = instantMs <= nowMs + horizonMs + SAME_MS && instantMs >= nowMs - graceMs - SAME_MS
     if (!isInTime || !this.#honoured.note(caller, shown.epoch, nowMs)) return undefined
     return this.#places.add(caller, instantMs, nowMs)

@@ -89,7 +89,7 @@ class MemoryLines implements LocalLines {
     if (mode === 'SPENT' || mode === 'PAUSED') assertDemand(bucket, arrival.brakedPoints)
     const wallMs = this.#clock()
     const line = this.#byKey.get(bucket.key) ?? this.#begin(bucket.key, wallMs)
-    if (promisedMs > wallMs) line.inherit(promisedMs, wallMs)
+    if (promisedMs > 0) line.inherit(promisedMs, wallMs)
     const before = line.waiting
     const turn = line.arrive(arrival, wallMs, parts, this.#placesMax - this.#waiting)
     this.#waiting += line.waiting - before
@@ -111,9 +111,7 @@ class MemoryLines implements LocalLines {
     if (known === undefined && !isPaused) return
     const wallMs = this.#clock()
     const line = known ?? this.#begin(key, wallMs)
-    const before = line.waiting
     line.heed(isPaused, wallMs)
-    this.#waiting += line.waiting - before
   }
 
   #begin(key: string, wallMs: number): MemoryLine {

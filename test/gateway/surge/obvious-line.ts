@@ -1,0 +1,243 @@
+import type { Rate } from '../../../gateway/surge/bucket.ts'
+import type { LineMode, LineTerms } from '../../../gateway/surge/lines.ts'
+
+/** A place, by the instant that its caller was told. */
+export interface ObviousPlace {
+  readonly caller: string
+  readonly points: number
+  /** Which life of the line gave it. */
+  readonly life: number
+  /** In the line's time. */
+  readonly instantMs: number
+  readonly wallMs: number
+}
+
+export interface Ask {
+  readonly rate: Rate
+  readonly caller: string
+  readonly points: number
+  readonly mode: LineMode
+  readonly brakedPoints: number
+  readonly placesMax: number
+  readonly shown: ObviousPlace | undefined
+}
+
+export type ObviousTurn =
+  | {
+      readonly kind: 'admitted'
+      readonly points: number
+      readonly by: ObviousPlace | undefined
+      readonly isStandby: boolean
+      readonly lateMs: number
+    }
+  | {
+      readonly kind: 'kept'
+      readonly place: ObviousPlace
+      readonly retryMs: number
+      readonly position: number
+      readonly isNew: boolean
+      readonly isMoved: boolean
+    }
+  | { readonly kind: 'none'; readonly reason: string; readonly retryMs: number }
+
+/**
+ * A line as one would explain it: every place in one list that is searched from its beginning, every number worked out
+ * anew. Its numbers are exact where a point takes a power of two of milliseconds to flow in.
+ */
+export class ObviousLine {
+  readonly #terms: LineTerms
+  #rate: Rate = { perSecond: 1_000, burst: 1 }
+  /** Time that has passed, whatever the clock says. */
+  #passedMs = 0
+  #wallMs: number
+  #pausedMs = 0
+  #pause: { sinceMs: number; lastMs: number } | undefined
+  /** As of an instant of time that has passed. */
+  #owed = 0
+  #seenMs = 0
+  /** Where the schedule ends; before that, where that of another life does. */
+  #endMs = -1e9
+  #heirsMs = -1e9
+  #movedMs = -1e9
+  #dearest = 0
+  #places: ObviousPlace[] = []
+  #honoured: { readonly caller: string; readonly life: number; readonly untilMs: number }[] = []
+  /** By the clock, of another life; until it has been heeded. */
+  #promisedMs: number
+  readonly life: number
+
+  constructor(terms: LineTerms, wallMs: number, life: number, promisedMs: number) {
+    this.#terms = terms
+    this.#wallMs = wallMs
+    this.life = life
+    this.#promisedMs = promisedMs
+  }
+
+  pass(ms: number): void {
+    this.#wallMs += ms
+    this.#passedMs += Math.max(0, ms)
+    this.#forgetExpired()
+  }
+
+  heed(isPaused: boolean): void {
+    if (isPaused) {
+      this.#pause ??= { sinceMs: this.#passedMs, lastMs: this.#passedMs }
+      this.#pause.lastMs = this.#passedMs
+    } else if (this.#pause !== undefined && this.#passedMs - this.#pause.lastMs > 2_000) {
+      this.#pausedMs += this.#pause.lastMs - this.#pause.sinceMs
+      this.#pause = undefined
+    }
+  }
+
+  arrive(ask: Ask): ObviousTurn {
+    const { caller, points, mode, brakedPoints, shown } = ask
+    this.#rate = ask.rate
+    this.#inherit()
+    this.#forgetExpired()
+    let place = this.#places.find(each => each.caller === caller)
+    if (place === undefined && shown !== undefined) place = this.#takeUp(ask, shown)
+    const isDue = place !== undefined && place.instantMs <= this.#nowMs
+    if (place !== undefined && mode !== 'PAUSED' && isDue) return this.#due(ask, place)
+    if (place !== undefined && mode !== 'SPENT') return this.#kept(place, false, false)
+    if (mode === 'SPENT' || mode === 'PAUSED') {
+      const waitMs = this.#waitMs(brakedPoints)
+      return waitMs > 0
+        ? { kind: 'none', reason: 'BRAKED', retryMs: waitMs }
+        : this.#admit(brakedPoints, undefined, false)
+    }
+    return this.#newcomer(ask, points / this.#perMs)
+  }
+
+  giveBack(points: number, by: ObviousPlace | undefined, isDueAgain: boolean): void {
+    this.#owed = Math.max(0, this.#owed - points)
+    this.#forgetExpired()
+    if (!isDueAgain || by === undefined || by.instantMs + this.#terms.graceMs < this.#nowMs) return
+    if (!this.#places.some(({ caller }) => caller === by.caller)) this.#places.push(by)
+  }
+
+  get waiting(): number {
+    return this.#places.length
+  }
+
+  get availablePoints(): number {
+    return this.#rate.burst - this.#owed
+  }
+
+  get #perMs(): number {
+    return this.#rate.perSecond / 1_000
+  }
+
+  get #stoodMs(): number {
+    return this.#pausedMs + (this.#pause === undefined ? 0 : this.#pause.lastMs - this.#pause.sinceMs)
+  }
+
+  get #nowMs(): number {
+    return this.#passedMs - this.#stoodMs
+  }
+
+  /** What flowed in while nothing was asked of the points counts at the rate that holds now. */
+  #waitMs(points: number): number {
+    const flowedIn = (this.#passedMs - this.#seenMs) * this.#perMs
+    this.#seenMs = this.#passedMs
+    this.#owed = Math.min(this.#rate.burst, Math.max(0, this.#owed - flowedIn))
+    return Math.max(0, (this.#owed + points - this.#rate.burst) / this.#perMs)
+  }
+
+  #inherit(): void {
+    if (this.#promisedMs === 0) return
+    const lastMs = Math.min(this.#promisedMs - this.#wallMs, this.#terms.horizonMs) + this.#nowMs
+    this.#endMs = Math.max(this.#endMs, lastMs)
+    this.#heirsMs = lastMs
+    this.#promisedMs = 0
+  }
+
+  #forgetExpired(): void {
+    this.#places = this.#places.filter(({ instantMs }) => instantMs + this.#terms.graceMs >= this.#nowMs)
+  }
+
+  #place(caller: string, points: number, instantMs: number): ObviousPlace {
+    const wallMs = instantMs + this.#wallMs - this.#nowMs
+    const place = { caller, points, life: this.life, instantMs, wallMs }
+    this.#places.push(place)
+    return place
+  }
+
+  #takeUp({ caller, points }: Ask, shown: ObviousPlace): ObviousPlace | undefined {
+    const { horizonMs, graceMs } = this.#terms
+    if (shown.life === this.life) return undefined
+    if (shown.wallMs > this.#wallMs + horizonMs || this.#wallMs > shown.wallMs + graceMs) return undefined
+    if (this.waiting >= this.#terms.placesMax) return undefined
+    this.#honoured = this.#honoured.filter(({ untilMs }) => untilMs >= this.#nowMs)
+    const isNoted = this.#honoured.some(noted => noted.caller === caller && noted.life === shown.life)
+    if (isNoted || this.#honoured.length >= this.#terms.placesMax) return undefined
+    this.#honoured.push({ caller, life: shown.life, untilMs: this.#nowMs + horizonMs + graceMs })
+    return this.#place(caller, points, shown.wallMs - this.#wallMs + this.#nowMs)
+  }
+
+  #due({ caller, points }: Ask, place: ObviousPlace): ObviousTurn {
+    this.#places = this.#places.filter(each => each !== place)
+    const waitMs = this.#waitMs(points)
+    if (waitMs === 0) return this.#admit(points, place, false)
+    this.#movedMs = Math.max(this.#nowMs + waitMs, this.#movedMs + points / this.#perMs)
+    return this.#kept(this.#place(caller, points, this.#movedMs), false, true)
+  }
+
+  #newcomer({ caller, points, mode, placesMax }: Ask, lengthMs: number): ObviousTurn {
+    const nowMs = this.#nowMs
+    const terms = this.#terms
+    const endMs = Math.max(this.#endMs, nowMs - this.#rate.burst / this.#perMs) + lengthMs
+    const waitMs = this.#waitMs(points)
+    if (mode === 'OPEN' && waitMs === 0 && endMs <= nowMs) {
+      this.#endMs = endMs
+      return this.#admit(points, undefined, false)
+    }
+    if (mode === 'OPEN' && waitMs === 0 && this.#isLeftOver(points))
+      return this.#admit(points, undefined, true)
+    const instantMs = Math.max(endMs, nowMs + waitMs, mode === 'PLACES' ? nowMs + terms.aheadMs : nowMs)
+    const none = (reason: string, retryMs: number): ObviousTurn => ({ kind: 'none', reason, retryMs })
+    if (instantMs - nowMs > terms.horizonMs) {
+      return none('HORIZON', Math.max(1_000, instantMs - nowMs - terms.horizonMs))
+    }
+    if (this.waiting >= placesMax) return none('REMAINING', this.#endMs - nowMs)
+    if (this.waiting >= terms.placesMax) {
+      const coming = this.#places.map(each => each.instantMs - nowMs).filter(ms => ms > 0)
+      return none('FULL', coming.length === 0 ? 1_000 : Math.min(...coming))
+    }
+    this.#endMs = instantMs
+    this.#dearest = this.waiting === 0 ? points : Math.max(this.#dearest, points)
+    return this.#kept(this.#place(caller, points, instantMs), true, false)
+  }
+
+  #isLeftOver(points: number): boolean {
+    const nowMs = this.#nowMs
+    if (nowMs < this.#heirsMs) return false
+    const left = this.availablePoints - points
+    if (this.waiting === 0 || this.#owed === 0) return true
+    const dearest = Math.max(points, this.#dearest)
+    const holdMs = Math.min(this.#terms.holdMs, this.#rate.burst / this.#perMs / 2)
+    const due = this.#places.filter(({ instantMs }) => instantMs > nowMs - holdMs && instantMs <= nowMs)
+    const nextMs = Math.min(...this.#places.map(each => each.instantMs).filter(ms => ms > nowMs))
+    const flowedIn = Math.max(0, dearest - (nextMs - nowMs) * this.#perMs)
+    return left >= Math.min(dearest * due.length + flowedIn, this.#rate.burst - points)
+  }
+
+  #admit(points: number, by: ObviousPlace | undefined, isStandby: boolean): ObviousTurn {
+    this.#owed += points
+    return {
+      kind: 'admitted',
+      points,
+      by,
+      isStandby,
+      lateMs: by === undefined ? 0 : this.#nowMs - by.instantMs,
+    }
+  }
+
+  #kept(place: ObviousPlace, isNew: boolean, isMoved: boolean): ObviousTurn {
+    const nowMs = this.#nowMs
+    const position = this.#places.filter(
+      ({ instantMs }) => instantMs > nowMs && instantMs < place.instantMs,
+    ).length
+    const told = { ...place, wallMs: place.instantMs + this.#wallMs - nowMs }
+    return { kind: 'kept', place: told, retryMs: place.instantMs - nowMs, position, isNew, isMoved }
+  }
+}
