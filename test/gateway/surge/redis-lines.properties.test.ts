@@ -1,0 +1,156 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Rate } from '../../../gateway/surge/budgets.ts'
+import type {
+  Admitted,
+  Arrival,
+  LineMode,
+  Lines,
+  LineTerms,
+  Place,
+  Turn,
+} from '../../../gateway/surge/lines.ts'
+import { createMemoryLines } from '../../../gateway/surge/memory-lines.ts'
+import { createRedisLines, type RedisLines } from '../../../gateway/surge/redis-lines.ts'
+import { startRedis, type TestRedis } from '../../harness/redis.ts'
+import { connectedRedis } from '../redis/connected-redis.ts'
+
+type Step =
+  | {
+      readonly kind: 'arrive'
+      readonly caller: number
+      readonly points: number
+      readonly mode: LineMode
+      readonly placesMax: number
+      /** Of one of the latest places that it was given, or of another life. */
+      readonly shown: 'none' | 'own' | 'foreign'
+      readonly inMs: number
+    }
+  | { readonly kind: 'pass'; readonly ms: number }
+  | { readonly kind: 'giveBack'; readonly ago: number; readonly points: number; readonly isDueAgain: boolean }
+  | { readonly kind: 'heed'; readonly isPaused: boolean }
+
+const TERMS: LineTerms = { horizonMs: 4_000, graceMs: 700, holdMs: 150, aheadMs: 500, placesMax: 30 }
+const RATES: readonly Rate[] = [
+  { perSecond: 10, burst: 5 },
+  { perSecond: 7, burst: 5 },
+  { perSecond: 50, burst: 12 },
+]
+const MODES: readonly LineMode[] = ['OPEN', 'PLACES', 'SPENT', 'PAUSED']
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      kind: fc.constant('arrive' as const),
+      caller: fc.integer({ min: 0, max: 25 }),
+      points: fc.constantFrom(1, 1, 1, 2, 5, 0.5),
+      mode: fc.oneof({ weight: 8, arbitrary: fc.constant('OPEN' as const) }, fc.constantFrom(...MODES)),
+      placesMax: fc.constantFrom(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 12, 0),
+      shown: fc.constantFrom('none', 'none', 'none', 'own', 'foreign'),
+      inMs: fc.integer({ min: -900, max: 4_500 }),
+    }),
+  },
+  // Often about as long as a point takes, at times longer than a grace, and now and then the clock goes back.
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('pass' as const),
+      ms: fc.oneof(
+        { weight: 8, arbitrary: fc.integer({ min: 0, max: 150 }) },
+        { weight: 2, arbitrary: fc.integer({ min: 0, max: 3_000 }) },
+        fc.integer({ min: -5_000, max: 0 }),
+      ),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('giveBack' as const),
+      ago: fc.integer({ min: 0, max: 3 }),
+      points: fc.integer({ min: 0, max: 3 }),
+      isDueAgain: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('heed' as const), isPaused: fc.boolean() }) },
+)
+
+let server: TestRedis
+let inRedis: RedisLines
+let nowMs = 1_795_000_000_000
+const clock = (): number => nowMs
+let tests = 0
+beforeAll(async () => {
+  server = await startRedis()
+  inRedis = createRedisLines({ redis: await connectedRedis(server.url), clock, terms: TERMS })
+})
+afterAll(() => server.stop())
+
+/** What both shall say alike: all but the name of the line's life. */
+function alike(turn: Turn): unknown {
+  const close = (value: number): number => Math.round(value * 100) / 100
+  if (turn.kind === 'kept') {
+    const { admitAtMs, retryAfterMs, position, isNew, isMoved, waiting } = turn
+    return { kind: 'kept', admitAtMs, retryAfterMs, position, isNew, isMoved, waiting }
+  }
+  const availablePoints = close(turn.availablePoints)
+  if (turn.kind === 'none') return { ...turn, availablePoints }
+  const { caller, points, isStandby, waiting, lateMs, place } = turn
+  const instant = place === undefined ? undefined : close(place.instantMs + place.shiftMs)
+  return { caller, points, isStandby, waiting, lateMs: close(lateMs), availablePoints, instant }
+}
+
+/** One side of the comparison, with the tokens and points that it has given. */
+class Side {
+  readonly places = new Map<number, Place>()
+  readonly taken: Admitted[] = []
+  readonly lines: Lines
+
+  constructor(lines: Lines) {
+    this.lines = lines
+  }
+
+  async arrive(arrival: Arrival, caller: number): Promise<Turn> {
+    const turn = await this.lines.arrive(arrival)
+    if (turn.kind === 'kept') this.places.set(caller, turn.place)
+    if (turn.kind === 'admitted') this.taken.push(turn)
+    return turn
+  }
+}
+
+async function check(rate: Rate, steps: readonly Step[]): Promise<void> {
+  const line = { key: `line ${++tests}`, rate }
+  const sides = [new Side(createMemoryLines({ clock, terms: TERMS })), new Side(inRedis)]
+  for (const [at, each] of steps.entries()) {
+    if (each.kind === 'pass') nowMs += each.ms
+    else if (each.kind === 'heed') {
+      for (const { lines } of sides) lines.heed(line, each.isPaused)
+    } else if (each.kind === 'giveBack') {
+      for (const { lines, taken } of sides) {
+        const given = taken.at(-1 - each.ago)
+        if (given !== undefined) lines.giveBack(given, each.points, each.isDueAgain)
+      }
+    } else {
+      const { caller, shown, inMs, ...rest } = each
+      const foreign = { epoch: `life-${inMs % 3}`, instantMs: inMs, shiftMs: nowMs }
+      const turns = await Promise.all(
+        sides.map(async side => {
+          const place = { none: undefined, own: side.places.get(caller), foreign }[shown]
+          const arrival = { ...rest, line, caller: `c${caller}`, shown: place, brakedPoints: 5 }
+          return alike(await side.arrive(arrival, caller))
+        }),
+      )
+      expect(turns[1], `step ${at}`).toEqual(turns[0])
+    }
+  }
+}
+
+describe('lines in Redis and lines in memory', () => {
+  it('say the same to whoever comes, in whatever order it comes', async () => {
+    const steps = fc.array(step, { minLength: 1, maxLength: 80 })
+    await fc.assert(fc.asyncProperty(fc.constantFrom(...RATES), steps, check), {
+      seed: 20_260_216,
+      numRuns: 200,
+    })
+  })
+})
