@@ -63,7 +63,8 @@ export class Crowd implements Errands {
   start(driver: Driver): void {
     this.#driver = driver
     this.#startMs = driver.nowMs
-    this.#wallMs = Date.now() - driver.nowMs
+    // Whole milliseconds, cut off: rounded up, so that nobody who is punctual seems early.
+    this.#wallMs = Date.now() + 1 - driver.nowMs
     this.#expectNext()
   }
 
