@@ -30,7 +30,9 @@ test('an empty environment gives the defaults, and an empty variable counts as a
     redisUrl: undefined,
     safelist: 'off',
     logLevel: 'info',
+    measuresLevel: true,
     identityKey: undefined,
+    identityKeyPrevious: undefined,
     subgraphUrls: new Map(),
     file: {},
   }

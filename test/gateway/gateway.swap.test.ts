@@ -275,10 +275,19 @@ describe('what cannot serve is refused, says why, and the one before goes on', (
     expect(metrics).toContain('spillway_supergraph_swaps_total{outcome="refused"} 1')
     const ready = await fetch(`${url}/health/ready`)
     expect(ready.status).toBe(200)
-    expect(await ready.json()).toEqual({ status: 'ready', refused: expect.stringMatching(why) })
+    expect(await ready.json()).toEqual({
+      status: 'ready',
+      level: 'CALM',
+      pinned: false,
+      refused: expect.stringMatching(why),
+    })
     // Put back as it was, and then a good one.
     await gateway.swap({ supergraphSdl: supergraph(0), manifest: MANIFEST })
-    expect(await (await fetch(`${url}/health/ready`)).json()).toEqual({ status: 'ready' })
+    expect(await (await fetch(`${url}/health/ready`)).json()).toEqual({
+      status: 'ready',
+      level: 'CALM',
+      pinned: false,
+    })
     await gateway.swap({ supergraphSdl: supergraph(1) })
     expect(versionOf(await ask(url, { documentId: hash }))).toBe('1')
     expect(await (await fetch(`${url}/metrics`)).text()).toContain(

@@ -88,6 +88,8 @@ describe('health', () => {
       expect(unready.status).toBe(503)
       expect(await unready.json()).toEqual({
         status: 'unready',
+        level: 'CALM',
+        pinned: false,
         reasons: { shop: 'the database is starting' },
       })
       graph.unready = undefined
@@ -187,7 +189,7 @@ describe('what travels with a request', () => {
     })
     const gateway = await createGateway({
       supergraphSdl: TINY_SUPERGRAPH,
-      manifest: MANIFEST.map(entry => ({ ...entry, priority: 'PAY' as const })),
+      manifest: MANIFEST.map(entry => ({ ...entry, priority: 'ADHOC' as const })),
       clients: subgraph => client(subgraph.name),
       limits: { requestMsMax: 5_000 },
     })
@@ -205,7 +207,7 @@ describe('what travels with a request', () => {
     expect(requests[0]).toMatchObject({
       kind: 'query',
       caller: ANONYMOUS,
-      priority: 'PAY',
+      priority: 'ADHOC',
       traceparent: trace,
     })
     expect(requests[0]!.deadlineMs - before).toBeGreaterThanOrEqual(5_000)

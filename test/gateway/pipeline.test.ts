@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { ServableOperation } from '../../gateway/operations/registry.ts'
 import { type RequestState, run, type Stages } from '../../gateway/pipeline.ts'
 import type { Spending } from '../../gateway/spending.ts'
+import { rulingOf } from '../../gateway/surge/policy.ts'
 import { createMetrics } from '../../gateway/telemetry/metrics.ts'
 import { ANONYMOUS } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
@@ -33,7 +34,8 @@ test.each<[string, Spending['reserve']]>([
   const compiled = { coerceVariables: () => ({}), plan: () => Promise.reject(UNPLANNED) }
   const cost = { planned: () => new Map() }
   const operation = { name: 'Any', compiled, variants: undefined, cost } as unknown as ServableOperation
-  const state = { door: 'http', caller: ANONYMOUS, bucket: 0, graph: {} } as RequestState
+  const ruling = rulingOf('CALM', 'BROWSE')
+  const state = { door: 'http', caller: ANONYMOUS, bucket: 0, graph: {}, headers: {}, ruling } as RequestState
   expect(await run(stages, state, operation, {})).toEqual({
     errors: [{ message: 'no plan', extensions: { code: 'PLAN_FAILED' } }],
   })
