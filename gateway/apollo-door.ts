@@ -156,6 +156,7 @@ function executorOf(stages: Stages, graphs: WeakMap<GraphQLSchema, Graph>): Gate
       operation = await graph.adhoc.operationOf(
         { text: source, document, operationName: undefined, ...operationName },
         state.bucket,
+        state.deadlineMs,
       )
     } catch (error) {
       return resultOf(refuse(stages, error, state))

@@ -22,6 +22,7 @@ import {
 import { fragmentsOf } from './fragments.ts'
 import type { OperationPlan, PlanElsewhere } from './operation-plan.ts'
 import { NO_ROLLOUT, type Rollout } from './plan.ts'
+import { plannedBy } from './planned-by.ts'
 import type { ShapeSource } from './shape-plan.ts'
 import { createShapes, type Shapes } from './shapes.ts'
 import { type CoerceVariables, compileVariables, refuseBadLiterals, type Variables } from './variables.ts'
@@ -167,11 +168,13 @@ function operationOf(
     },
     async execute(options) {
       const shape = shapeFor(options.variables, options.caller)
-      return executeShape(shape instanceof Promise ? await shape : shape, options)
+      const ready = shape instanceof Promise ? await plannedBy(shape, options.deadlineMs) : shape
+      return executeShape(ready, options)
     },
     async executeToJson(options) {
       const shape = shapeFor(options.variables, options.caller)
-      return executeShapeToJson(shape instanceof Promise ? await shape : shape, options)
+      const ready = shape instanceof Promise ? await plannedBy(shape, options.deadlineMs) : shape
+      return executeShapeToJson(ready, options)
     },
   }
 }

@@ -4,11 +4,12 @@ import { Fault } from '../../protocol/fault.ts'
 import type { OperationPlan, PlanElsewhere, PlanRequest } from './operation-plan.ts'
 import type { Answer, PlanQuestion } from './plan-child.ts'
 import { PlannerLost, type PlanProcess, startPlanProcess } from './plan-process.ts'
+import { cannotPlanNow } from './planned-by.ts'
 
 export interface PlanHostSettings {
   /** Requests that may wait; one more is refused. */
   readonly waitingMax: number
-  /** Who has waited longer when his turn comes is refused: his client has gone. */
+  /** Who has waited longer is refused, and waits for no turn: his client has gone. */
   readonly waitMsMax: number
   /** A plan that takes longer is given up. */
   readonly planMsMax: number
@@ -40,7 +41,6 @@ const TRIES_MAX = 3
  */
 const PAUSE_MS = 100
 const PAUSE_MS_MAX = 1_000
-const RETRY_AFTER_MS = 1_000
 
 /** An operation over which a process was lost. */
 export interface PlannerDeath {
@@ -54,10 +54,12 @@ interface Job {
   readonly request: PlanRequest
   /** {@link PlannerDeath.operation} */
   readonly id: string
-  readonly sinceMs: number
   readonly isUrgent: boolean
   readonly onDeath: (death: PlannerDeath) => void
   readonly outcome: PromiseWithResolvers<OperationPlan>
+  /** Refuses it, while it waits for its turn. */
+  timer: NodeJS.Timeout | undefined
+  isRefused: boolean
 }
 
 /**
@@ -133,15 +135,26 @@ export class PlanHost {
   async #enqueue(request: PlanRequest, onDeath: Job['onDeath'], isUrgent: boolean): Promise<OperationPlan> {
     const id = idOf(request)
     if (this.#deadly.has(id)) throw refused('it cost a process before')
-    const { waitingMax } = this.#settings
+    const { waitingMax, waitMsMax } = this.#settings
     if (!isUrgent && this.#waiting.length >= waitingMax)
-      throw overloaded(`expected at most ${waitingMax} operations to wait for a plan, got more`)
+      throw cannotPlanNow(`expected at most ${waitingMax} operations to wait for a plan, got more`)
     const outcome = Promise.withResolvers<OperationPlan>()
-    const job: Job = { request, id, sinceMs: performance.now(), isUrgent, onDeath, outcome }
+    const job: Job = { request, id, isUrgent, onDeath, outcome, timer: undefined, isRefused: false }
     if (isUrgent) this.#urgent.push(job)
-    else this.#waiting.push(job)
+    else {
+      this.#waiting.push(job)
+      job.timer = setTimeout(() => this.#refuse(job), waitMsMax)
+    }
     if (!this.#isWorking) void this.#work()
     return await outcome.promise
+  }
+
+  /** Nobody waits for it any more: it leaves its place to others. */
+  #refuse(job: Job): void {
+    job.isRefused = true
+    const place = this.#waiting.indexOf(job)
+    if (place >= 0) this.#waiting.splice(place, 1)
+    job.outcome.reject(cannotPlanNow(`expected a turn within ${this.#settings.waitMsMax} ms, got none`))
   }
 
   /** Until nobody waits. */
@@ -155,8 +168,9 @@ export class PlanHost {
       if (urgent.length > 1 && (await this.#planTogether(urgent))) this.#underWay -= urgent.length
       else others.unshift(...urgent)
       for (const job of others) {
+        clearTimeout(job.timer)
         try {
-          job.outcome.resolve(await this.#planned(job))
+          if (!job.isRefused) job.outcome.resolve(await this.#planned(job))
         } catch (error) {
           job.outcome.reject(error)
         }
@@ -206,9 +220,7 @@ export class PlanHost {
   async #planned(job: Job): Promise<OperationPlan> {
     // The same one may have waited behind itself.
     if (this.#deadly.has(job.id)) throw refused('it cost a process before')
-    const { waitMsMax, planMsMax } = this.#settings
-    if (!job.isUrgent && performance.now() - job.sinceMs > waitMsMax)
-      throw overloaded(`expected a turn within ${waitMsMax} ms, got none`)
+    const { planMsMax } = this.#settings
     for (let tries = 1; ; tries++) {
       let asked = false
       try {
@@ -229,7 +241,7 @@ export class PlanHost {
         if (!(error instanceof PlannerLost)) throw error
         this.#lost()
         if (asked) throw this.#blame(job, error)
-        if (tries >= TRIES_MAX) throw overloaded(error.message)
+        if (tries >= TRIES_MAX) throw cannotPlanNow(error.message)
       }
     }
   }
@@ -300,10 +312,4 @@ function idOf({ supergraph, text, shape, rollout }: PlanRequest): string {
 
 function refused(why: string): Fault {
   return new Fault('PLAN_FAILED', `The operation cannot be planned over the subgraphs: ${why}`)
-}
-
-function overloaded(why: string): Fault {
-  return new Fault('OVERLOADED', `The operation cannot be planned now: ${why}`, {
-    retryAfterMs: RETRY_AFTER_MS,
-  })
 }

@@ -1,7 +1,9 @@
 import type { DocumentNode } from 'graphql'
+import type { DeadlineMs } from '../../protocol/deadline.ts'
 import { type CompiledOperation, compileOperationAsync } from '../execution/operation.ts'
 import type { PlanElsewhere } from '../execution/operation-plan.ts'
 import { NO_ROLLOUT, type Rollout } from '../execution/plan.ts'
+import { plannedBy } from '../execution/planned-by.ts'
 import type { Supergraph } from '../supergraph/supergraph.ts'
 import { operationCost, type PricingOptions } from './operation-cost.ts'
 import type { ServableOperation } from './registry.ts'
@@ -20,9 +22,10 @@ export interface AdhocText extends AdhocName {
 export interface AdhocOperations {
   /**
    * The operation, compiled for this bucket of the rollout (the first, unless told otherwise); those who ask at once for
-   * the same text share one compilation. Rejects with its Fault.
+   * the same text share one compilation. Rejects with its Fault, or with OVERLOADED at the deadline; what has been begun
+   * goes on, for whoever asks again. Default: no deadline.
    */
-  operationOf(text: AdhocText, bucket?: number): Promise<ServableOperation>
+  operationOf(text: AdhocText, bucket?: number, deadlineMs?: DeadlineMs): Promise<ServableOperation>
   /** The operation if it has been compiled already: then its text has been found valid and within the limits. */
   find(name: AdhocName, bucket?: number): ServableOperation | undefined
   readonly kept: number
@@ -106,13 +109,13 @@ export function createAdhocOperations(
   }
 
   return {
-    operationOf(text, bucket = 0) {
-      if (text.text.length > KEPT_CHARS_MAX) return compile(text, bucket)
+    operationOf(text, bucket = 0, deadlineMs = Number.POSITIVE_INFINITY) {
+      if (text.text.length > KEPT_CHARS_MAX) return plannedBy(compile(text, bucket), deadlineMs)
       const key = keyOf(text, bucket)
       const known = compiled.get(key)
       if (known !== undefined) {
         touch(key, known)
-        return known.made
+        return plannedBy(known.made, deadlineMs)
       }
       const made = make(text, bucket, key)
       touch(key, {
@@ -122,7 +125,7 @@ export function createAdhocOperations(
         operation: undefined,
         counted: 0,
       })
-      return made
+      return plannedBy(made, deadlineMs)
     },
     find(name, bucket = 0) {
       if (name.text.length > KEPT_CHARS_MAX) return undefined
