@@ -13,7 +13,7 @@ export interface ConvoyOptions<Item, Answer> {
   readonly lanesMax: number
   /** Items a batch. */
   readonly batchMax: number
-  /** Items waiting for a lane; one more is refused. */
+  /** Items waiting for a lane; one more is refused. The last tenth is kept for what is more urgent than browsing. */
   readonly queueMax: number
   /** Default: every item is equal. */
   readonly priority?: (item: Item) => Priority
@@ -43,6 +43,7 @@ export interface ConvoyOptions<Item, Answer> {
 /** The least time between two looks at the deadlines, hence how late an expired item may be answered. */
 const SWEEP_GAP_MS = 5
 
+const RESERVED_PART = 10
 const RETRY_AFTER_MS_MIN = 50
 const RETRY_AFTER_MS_MAX = 10_000
 
@@ -93,6 +94,8 @@ export class Convoy<Item, Answer> {
    */
   #firstUnsettled: Entry<Item, Answer> | undefined
   #lanesMax: number
+  /** Places of the queue that those who browse do not take. */
+  readonly #reserved: number
   /** Items held by waiting batches, expired ones included, so that memory is bounded by `queueMax`. */
   #depth = 0
   #inFlight = 0
@@ -118,6 +121,7 @@ export class Convoy<Item, Answer> {
     this.name = options.name
     this.#options = options
     this.#lanesMax = options.lanesMax
+    this.#reserved = Math.floor(options.queueMax / RESERVED_PART)
   }
 
   /**
@@ -125,7 +129,10 @@ export class Convoy<Item, Answer> {
    * `overloaded`, or `expired`. Settles exactly once.
    */
   load(item: Item): Promise<Answer> {
-    if (this.#closed !== undefined || this.#depth >= this.#options.queueMax) {
+    const { queueMax } = this.#options
+    const isFull =
+      this.#depth >= queueMax || (this.#depth >= queueMax - this.#reserved && this.#mayBePutOff(item))
+    if (this.#closed !== undefined || isFull) {
       this.#refused++
       return Promise.reject(this.#overloaded(item))
     }
@@ -195,6 +202,11 @@ export class Convoy<Item, Answer> {
   /** Totals since the start. */
   get counts(): { batches: number; items: number; refused: number; expired: number } {
     return { batches: this.#batches, items: this.#items, refused: this.#refused, expired: this.#expired }
+  }
+
+  #mayBePutOff(item: Item): boolean {
+    const priority = this.#options.priority?.(item)
+    return priority === 'BROWSE' || priority === 'ADHOC'
   }
 
   #enqueue(
@@ -285,10 +297,19 @@ export class Convoy<Item, Answer> {
   /** DataLoader's batch function. Never rejects: every item has its own promise. */
   async #dispatch(entries: readonly Entry<Item, Answer>[]): Promise<readonly unknown[]> {
     this.#depth -= entries.length
-    const sent = entries.filter(entry => entry.state === 'waiting')
+    const now = nowMs()
+    const sent = entries.filter(entry => entry.state === 'waiting' && !this.#isLate(entry, now))
     if (sent.length > 0) await this.#sendInLane(sent)
     this.#finishClosing()
     return entries
+  }
+
+  /** The sweep has answered most; in a process that is busy it comes too late to keep them out of a batch. */
+  #isLate(entry: Entry<Item, Answer>, now: DeadlineMs): boolean {
+    if (entry.deadlineMs > now) return false
+    this.#expired++
+    this.#settle(entry, this.#expiry(entry.item, false))
+    return true
   }
 
   async #sendInLane(entries: readonly Entry<Item, Answer>[]): Promise<void> {

@@ -5,7 +5,7 @@ import type { Urgency } from './urgency.ts'
 export interface ConnectionTurnsOptions {
   /** Turns that are taken at once. */
   readonly turnsMax: number
-  /** Waiting callers; one more is refused. */
+  /** Waiting callers; for one more the last of the least urgent is refused, or itself if none is less urgent. */
   readonly waitingMax: number
   /** How long one waits. */
   readonly waitMsMax: number
@@ -51,15 +51,15 @@ export class ConnectionTurns {
       this.#taken++
       return undefined
     }
-    if (this.#waiting >= waitingMax)
-      return Promise.reject(unavailable(`${waitingMax} callers wait for a connection already`))
+    if (this.#waiting >= waitingMax && !this.#makePlace(PRIORITIES.indexOf(priority)))
+      return Promise.reject(unavailable(full(waitingMax)))
     return new Promise((resolve, reject) => {
       const queue = this.#queues[PRIORITIES.indexOf(priority)]!
       const waiter: Waiter = { deadlineMs, queue, resolve, reject, timer: undefined }
       const leftMs = Math.max(0, Math.ceil(Math.min(waitMsMax, deadlineMs - nowMs())))
       waiter.timer = setTimeout(() => {
         queue.splice(queue.indexOf(waiter), 1)
-        this.#refuse(waiter)
+        this.#refuse(waiter, deadlineMs <= nowMs() ? LATE : `no connection within ${waitMsMax} ms`)
       }, leftMs)
       queue.push(waiter)
       this.#waiting++
@@ -72,7 +72,7 @@ export class ConnectionTurns {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         // Its timer may be late in a process that is busy.
         if (next.deadlineMs <= nowMs()) {
-          this.#refuse(next)
+          this.#refuse(next, LATE)
           continue
         }
         clearTimeout(next.timer)
@@ -84,15 +84,23 @@ export class ConnectionTurns {
     this.#taken--
   }
 
-  #refuse({ deadlineMs, reject, timer }: Waiter): void {
+  /** A room that is full of browsing has a place for a payment. */
+  #makePlace(rank: number): boolean {
+    for (let other = this.#queues.length - 1; other > rank; other--) {
+      const last = this.#queues[other]!.pop()
+      if (last === undefined) continue
+      this.#refuse(last, full(this.#options.waitingMax))
+      return true
+    }
+    return false
+  }
+
+  #refuse({ reject, timer }: Waiter, why: string): void {
     clearTimeout(timer)
     this.#waiting--
-    const { waitMsMax, unavailable } = this.#options
-    const isLate = deadlineMs <= nowMs()
-    reject(
-      unavailable(
-        isLate ? 'the deadline passed before there was a connection' : `no connection within ${waitMsMax} ms`,
-      ),
-    )
+    reject(this.#options.unavailable(why))
   }
 }
+
+const LATE = 'the deadline passed before there was a connection'
+const full = (waitingMax: number): string => `${waitingMax} callers wait for a connection already`

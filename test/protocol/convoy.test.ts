@@ -314,6 +314,31 @@ describe('deadlines', () => {
     expect(convoy.counts).toEqual({ batches: 2, items: 2, refused: 0, expired: 1 })
   })
 
+  it('leaves out an item that expires while the process is busy, before its deadlines are looked at', async () => {
+    const { convoy, nextBatch } = byHand<{ id: string; deadlineMs: number }>({
+      deadlineMs: item => item.deadlineMs,
+    })
+    // After a timer come the batches that leave, and only then the next timers, of which one looks at deadlines.
+    let both: Promise<string>[] = []
+    await new Promise<void>(resolve =>
+      setTimeout(() => {
+        const deadlineMs = deadlineIn(10)
+        both = [deadlineMs, deadlineIn(60_000)].map(at => convoy.load({ id: `${at}`, deadlineMs: at }))
+        while (performance.now() < deadlineMs);
+        resolve()
+      }),
+    )
+    const settled = Promise.allSettled(both)
+    const batch = await nextBatch(1)
+    expect(batch.items).toHaveLength(1)
+    batch.resolve(['done'])
+    const [hurried, patient] = await settled
+    expect(hurried).toMatchObject({ reason: { code: 'SUBGRAPH_TIMEOUT' } })
+    expect(patient).toMatchObject({ value: 'done' })
+    expect(convoy.counts).toEqual({ batches: 1, items: 1, refused: 0, expired: 1 })
+    await convoy.close()
+  })
+
   it('answers an item that expires in flight as unknown, while the lane stays taken', async () => {
     const { convoy, nextBatch } = byHand<number>({ deadlineMs: () => deadlineIn(10) })
     const outcome = expect(convoy.load(1)).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
@@ -365,6 +390,20 @@ describe('bounds', () => {
       extensions: { code: 'SUBGRAPH_OVERLOADED', retryAfterMs: 50 },
     })
     expect(convoy.depth).toBe(2)
+  })
+
+  it('has room for what is urgent when it is full of browsing', async () => {
+    const { convoy, nextBatch } = byHand<Priority>({ queueMax: 20, priority: item => item })
+    const blocker = convoy.load('PAY')
+    await nextBatch(1)
+    const queued = Array.from({ length: 18 }, (_, i) => convoy.load(i % 2 === 0 ? 'BROWSE' : 'ADHOC'))
+    for (const priority of ['BROWSE', 'ADHOC'] as const)
+      await expect(convoy.load(priority)).rejects.toMatchObject({ code: 'SUBGRAPH_OVERLOADED' })
+    queued.push(convoy.load('PAY'), convoy.load('CLAIM'))
+    await expect(convoy.load('OPERATE')).rejects.toMatchObject({ code: 'SUBGRAPH_OVERLOADED' })
+    // The blocker, and a batch of each priority.
+    for (let i = 0; i < 5; i++) answerAll(await nextBatch(i + 1))
+    expect(await Promise.all([blocker, ...queued])).toHaveLength(21)
   })
 
   it('lets its owner name the refusal', async () => {

@@ -80,12 +80,24 @@ test('who waits is told at the deadline, or when it has waited long enough, thou
   expect(turns.enter({ priority: 'BROWSE', deadlineMs: NEVER })).toBeUndefined()
 })
 
-test('so many wait and no more, however urgent', async () => {
-  const { turns, order, ask } = stand({ waitingMax: 1 })
+test('so many wait and no more: for who is more urgent the last of the least urgent makes place', async () => {
+  const { turns, order, ask } = stand({ waitingMax: 3 })
   turns.enter({ priority: 'BROWSE', deadlineMs: NEVER })
-  const waiting = ask('first')
-  await ask('second', 'PAY')
-  turns.leave()
-  await waiting
-  expect(order).toEqual(['second: 1 callers wait for a connection already', 'first'])
+  const refused = ': 3 callers wait for a connection already'
+  const waiting = [ask('browse 1'), ask('browse 2'), ask('text', 'ADHOC')]
+  await ask('text 2', 'ADHOC')
+  expect(order).toEqual([`text 2${refused}`])
+  waiting.push(ask('pay 1', 'PAY'), ask('pay 2', 'PAY'))
+  await ask('browse 3')
+  expect(turns.waiting).toBe(3)
+  for (let i = 0; i < 3; i++) turns.leave()
+  await Promise.all(waiting)
+  expect(order.slice(1)).toEqual([
+    `text${refused}`,
+    `browse 2${refused}`,
+    `browse 3${refused}`,
+    'pay 1',
+    'pay 2',
+    'browse 1',
+  ])
 })
