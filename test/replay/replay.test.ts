@@ -1,0 +1,64 @@
+import { mkdtempDisposable, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { runningCampaign } from '../harness/campaigns.ts'
+import { ask } from '../harness/postgres.ts'
+import { type RunningProgram, runProgram } from '../harness/processes.ts'
+import { startEmbedded } from '../harness/stack.ts'
+import { REPORT_FILES } from './report.ts'
+
+/** Orders of a whole replay against a stack of its own. */
+const ORDERS = 200
+/** Less than come, so that places are given: twice as many come in a second. */
+const LIMIT = 40
+const RATE = 80
+/** A guard against a hang on a machine that does other things. */
+const HANGS_MS = 300_000
+
+const replay = (...args: (string | number)[]): RunningProgram =>
+  runProgram('test/replay/main.ts', args.map(String), {})
+
+test('the command replays the drop, keeps every promise, and leaves its table and its chart', {
+  timeout: HANGS_MS,
+}, async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'spillway-test-'))
+  await using program = replay('--orders', ORDERS, '--rate', RATE, '--limit', LIMIT, '--out', folder.path)
+  const { code } = await program.exited
+  expect(program.output).toContain('7 of 7 promises checked and kept')
+  expect(code).toBe(0)
+
+  const file = (name: string): Promise<string> => readFile(join(folder.path, name), 'utf8')
+  const figures = JSON.parse(await file(REPORT_FILES.json))
+  expect(figures).toMatchObject({ orders: ORDERS, unserved: 0, turnedAway: 0 })
+  expect(figures.places).toBeGreaterThan(0)
+  expect(figures.checks.map(({ id, holds }: { id: string; holds: boolean }) => [id, holds])).toEqual(
+    ['I1', 'I2', 'I3', 'I4', 'I9', 'I10', 'I12'].map(id => [id, true]),
+  )
+  expect(figures.limit.claimsPerSecond).toBe(LIMIT)
+  expect(await file(REPORT_FILES.chart)).toMatch(/^<svg[\s\S]*<\/svg>\n$/)
+  expect(await file(REPORT_FILES.page)).toContain(`Replay: ${ORDERS} orders`)
+  expect(await file(REPORT_FILES.markdown)).toContain('| I9 | Admitted is within rate and burst | kept |')
+})
+
+test('a coupon that was issued and is gone is found, and the command fails', {
+  timeout: HANGS_MS,
+}, async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'spillway-test-'))
+  await using stack = await startEmbedded()
+  const campaignId = await runningCampaign(stack, 100)
+  await stack.shopper('robbed').persisted('ClaimCoupon', { input: { campaignId } })
+  const gone = await ask(stack.database, "DELETE FROM coupon.coupon WHERE shopper_id = 'robbed' RETURNING 1")
+  expect(gone).toHaveLength(1)
+
+  const { host, port, user, database } = stack.database
+  await using program = replay(
+    ...['--url', stack.url, '--secret', stack.secret, '--campaign', campaignId],
+    ...['--database-url', `postgres://${user}@localhost:${port}/${database}?host=${host}`],
+    ...['--orders', 10, '--mix', 'order=1', '--out', folder.path],
+  )
+  const { code } = await program.exited
+  expect(program.output).toContain('10 coupons, 11 counted as issued, 100 in the budget')
+  expect(program.output).toContain('BROKEN: I1, I4')
+  expect(code).toBe(1)
+})
