@@ -62,13 +62,12 @@ export function createPlaceTurns({ lines, tokens, counts, onTurn }: PlaceTurnsOp
       if (mode !== 'PAUSED') return { token, admitAtMs, retryAfterMs, position }
       // Nobody knows how long a pause lasts: a crowd shall not come back at once to hear of it again.
       const waitMs = Math.max(PAUSED_RETRY_MS_MIN, retryAfterMs)
-      const { noticeZh: zh, noticeEn: en } = status!
       return {
         token,
         admitAtMs: admitAtMs + waitMs - retryAfterMs,
         retryAfterMs: waitMs,
         position,
-        ...(zh === undefined || en === undefined ? {} : { notice: { zh, en } }),
+        notice: { zh: status?.noticeZh ?? '目前已暂停', en: status?.noticeEn ?? 'Paused for now' },
       }
     },
     refusal({ subject, status }, none) {
