@@ -5,6 +5,8 @@ import { run as gateway } from './gateway.ts'
 import { run as manifest } from './manifest.ts'
 import { run as overload } from './overload.ts'
 import { run as pause } from './pause.ts'
+import { run as places } from './places.ts'
+import { run as replay } from './replay.ts'
 
 /** `npm run bench [-- name [options]]`: side-by-side figures; raw results under test/bench/results/. */
 
@@ -32,7 +34,12 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     run: overload,
     what: 'more shoppers than the service can bear, with kept places and without; --help tells its options',
   },
+  places: {
+    run: places,
+    what: 'simulated: kept places beside fixed windows, backoff and people who refresh',
+  },
   pause: { run: pause, what: 'how long a pause takes to be acknowledged under 512 claimers' },
+  replay: { run: replay, what: 'how fast the load of npm run replay can ask, from one core' },
 }
 
 const [name, ...options] = process.argv.slice(2)
