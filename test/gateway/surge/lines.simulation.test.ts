@@ -1,0 +1,59 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import {
+  BACKOFF,
+  FIXED_WINDOW,
+  PLACES,
+  PLACES_LATE,
+  PLACES_NO_SHOWS,
+  POLICIES,
+  REFRESH,
+} from './crowd-policies.ts'
+import { CROWD, type CrowdFigures, type Policy, simulate, tableOf } from './simulated-crowd.ts'
+
+describe('60,000 shoppers who come within 10 s, against 1,000 a second', () => {
+  const figures = new Map<Policy, CrowdFigures>()
+  beforeAll(() => {
+    for (const policy of POLICIES) figures.set(policy, simulate(policy, CROWD))
+    console.table(tableOf(figures))
+  })
+  const of = (policy: Policy): CrowdFigures => figures.get(policy)!
+
+  it('are admitted in order, by two requests each, where places are kept', () => {
+    const { admitted, requestsPerSuccess, displacement } = of(PLACES)
+    expect(admitted).toBe(CROWD.shoppers)
+    expect(requestsPerSuccess).toBeLessThanOrEqual(2.2)
+    expect(displacement).toBeLessThan(0.02)
+  })
+
+  it('come in no second much faster than they arrived, where places are kept, and waste none of the points', () => {
+    // 6,000 a second come for the first time, and 1,000 because it is their turn.
+    expect(of(PLACES).peakPerSecond).toBeLessThan(7_500)
+    // 1,000 at once and 59,000 at 1,000 a second.
+    expect(of(PLACES).drainS).toBeLessThan(59.5)
+    expect(of(PLACES).utilisation).toBeGreaterThan(0.98)
+  })
+
+  it.each([FIXED_WINDOW, BACKOFF, REFRESH])('need several times the requests, in no order: $name', policy => {
+    const { admitted, requestsPerSuccess, displacement, peakPerSecond } = of(policy)
+    expect(admitted).toBe(CROWD.shoppers)
+    expect(requestsPerSuccess).toBeGreaterThan(5)
+    expect(peakPerSecond).toBeGreaterThan(15_000)
+    expect(displacement).toBeGreaterThan(0.2)
+  })
+
+  it('leave their points to whoever comes meanwhile, when one in five does not come back', () => {
+    const { admitted, requestsPerSuccess, utilisation } = of(PLACES_NO_SHOWS)
+    // A fifth of those who got a place went; what they left in the first ten seconds was newcomers' gain.
+    expect(admitted).toBeGreaterThan(CROWD.shoppers * 0.8)
+    expect(requestsPerSuccess).toBeLessThanOrEqual(2.3)
+    expect(utilisation).toBeGreaterThan(0.8)
+  })
+
+  it('are all admitted when each comes up to half a minute late', () => {
+    const { admitted, requestsPerSuccess, drainS } = of(PLACES_LATE)
+    expect(admitted).toBe(CROWD.shoppers)
+    expect(requestsPerSuccess).toBeLessThanOrEqual(2.2)
+    // The last turn comes after 59 s.
+    expect(drainS).toBeLessThan(59 + 30 + 1)
+  })
+})
