@@ -50,13 +50,16 @@ interface Claim extends ClaimRequest {
  */
 export class Claims {
   readonly #database: Database
+  readonly #batchMax: number
   readonly #convoys = new Map<string, Convoy<Claim, ClaimAnswer>>()
   readonly #bucketCounts = new Map<string, number>()
   readonly #bucketCountConvoy: Convoy<Pick<ClaimRequest, 'campaignId' | 'deadlineMs'>, number>
   #underWay = 0
 
-  constructor(database: Database) {
+  /** @param batchMax claims in one SQL call. */
+  constructor(database: Database, batchMax: number = BATCH_MAX) {
     this.#database = database
+    this.#batchMax = batchMax
     this.#bucketCountConvoy = new Convoy({
       name: 'coupon.bucketCounts',
       lanesMax: 1,
@@ -124,7 +127,7 @@ export class Claims {
     const convoy = new Convoy<Claim, ClaimAnswer>({
       name: `coupon.claims ${key}`,
       lanesMax: 1,
-      batchMax: BATCH_MAX,
+      batchMax: this.#batchMax,
       queueMax: CLAIMS_MAX,
       priority: ({ priority }) => priority,
       deadlineMs: ({ deadlineMs }) => deadlineMs,

@@ -1,146 +1,128 @@
-import { execFile } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { pino } from 'pino'
-import { newId, parseId } from '../../protocol/ids.ts'
-import { sliceOf } from '../../protocol/slice.ts'
-import { claimBatch } from '../../subgraphs/coupon/store.ts'
-import { Database } from '../../subgraphs/database.ts'
-import { runningCampaign } from '../harness/campaigns.ts'
 import { ROOT } from '../harness/processes.ts'
-import { type EmbeddedStack, startEmbedded } from '../harness/stack.ts'
-import type { Done, Load } from './load.ts'
+import { functionRate } from './claims/function.ts'
+import { claimOf, WHO_AM_I } from './claims/manifest.ts'
+import { measure } from './claims/measure.ts'
+import { type ClaimsOptions, readOptions, USAGE } from './claims/options.ts'
+import type { ClaimsResults, ClaimsSample, FunctionSample } from './claims/results.ts'
+import { type Ground, ground, LAYOUTS, type Layout, stand } from './claims/stand.ts'
+import { markdown } from './claims/table.ts'
+import { pinSelf } from './gateway/pinned.ts'
+import { LOAD_CORE } from './gateway/processor.ts'
+import { inTurn } from './gateway/window.ts'
 
-/**
- * What a durable claim and a paid order cost over HTTP, beside the shipped SQL function called straight from Node in the same
- * run. Everything shares this machine's cores: quote the ratios.
- */
+/** What a durable claim costs over HTTP, by callers and by claims in one SQL call, beside the bare SQL function. */
 
-const ROUNDS = 3
-const SECONDS = 5
-const COUPONS = 100_000_000
-const BARE_BATCH = 256
+const RATIO_CALLERS = 256
+const BATCH_CALLERS = 1_024
+const WARM_UP_CALLERS = 64
 
-interface Row {
-  readonly variant: string
-  readonly perSecond: number
-  readonly p50Ms?: number
-  readonly p99Ms?: number
-  readonly failed?: number
-  readonly loadBusy?: number
-}
-
-export async function run(): Promise<void> {
-  const stack = await startEmbedded({ environment: { LOG_LEVEL: 'fatal', COST_MODE: 'measure' } })
-  try {
-    const rows = await rounds(stack)
-    const table = medians(rows)
-    const folder = join(ROOT, 'test/bench/results')
-    mkdirSync(folder, { recursive: true })
-    const file = join(folder, `claims-${new Date().toISOString().replaceAll(':', '-')}.json`)
-    writeFileSync(
-      file,
-      JSON.stringify({ at: new Date(), node: process.version, rows, medians: table }, null, 2),
-    )
-    console.table(table)
-    console.info(`raw results: ${file}`)
-  } finally {
-    await stack[Symbol.asyncDispose]()
+export async function run(argv: readonly string[]): Promise<void> {
+  if (argv.includes('--help')) return console.info(USAGE)
+  const options = readOptions(argv)
+  pinSelf(LOAD_CORE)
+  await using on = await ground()
+  const samples: ClaimsSample[] = []
+  const functions: FunctionSample[] = []
+  for (let round = 1; round <= options.rounds; round++) {
+    for (const layout of inTurn(LAYOUTS, round)) samples.push(...(await layoutOf(on, layout, round, options)))
+    if (options.only.has('batches')) samples.push(...(await batchesOf(on, round, options)))
+    if (options.only.has('function')) functions.push(...(await functionsOf(on, round, options)))
   }
-}
-
-async function rounds(stack: EmbeddedStack): Promise<readonly Row[]> {
-  const campaignId = await runningCampaign(stack, COUPONS)
-  const rows: Row[] = []
-  const http = async (work: Load['work'], connections: number, round: number): Promise<Row> => {
-    const prefix = `${work}-${connections}-${round}`
-    const done = await load({
-      url: stack.url,
-      secret: stack.secret,
-      campaignId,
-      work,
-      prefix,
-      connections,
-      seconds: SECONDS,
-    })
-    return {
-      variant: `${work} over HTTP, ${connections} connections`,
-      perSecond: done.count / done.seconds,
-      p50Ms: done.p50Ms,
-      p99Ms: done.p99Ms,
-      failed: done.failed,
-      loadBusy: done.busy,
-    }
-  }
-  for (let round = 0; round <= ROUNDS; round++) {
-    const variants = [
-      () => bare(stack, campaignId, BARE_BATCH, round),
-      () => bare(stack, campaignId, 1, round),
-      () => http('claim', 1, round),
-      () => http('claim', 64, round),
-      () => http('claim', 512, round),
-      () => http('order', 32, round),
-    ]
-    // Alternating order, so that whatever drifts does not always meet the same variant. Round 0 warms up.
-    for (const variant of round % 2 === 0 ? variants : variants.toReversed()) {
-      const row = await variant()
-      process.stderr.write(`round ${round}  ${row.variant.padEnd(40)} ${row.perSecond.toFixed(0)}/s\n`)
-      if (round > 0) rows.push(row)
-    }
-  }
-  return rows
-}
-
-/** One caller that sends the claim function batch after batch, new shoppers each. */
-async function bare(stack: EmbeddedStack, campaignId: string, batch: number, round: number): Promise<Row> {
-  const log = pino({ level: 'silent' })
-  const database = new Database({ connection: stack.database, schema: 'coupon', log, poolMax: 1 })
-  let count = 0
-  const startedMs = performance.now()
-  while (performance.now() < startedMs + SECONDS * 1_000) {
-    const claims = Array.from({ length: batch }, () => {
-      const shopperId = `bare-${round}-${batch}-${count++}`
-      return {
-        shopperId,
-        sliceNo: sliceOf(shopperId),
-        couponUuid: parseId('coupon', newId('coupon', shopperId)).uuid,
-      }
-    })
-    await claimBatch(database, campaignId, 0, claims)
-  }
-  const seconds = (performance.now() - startedMs) / 1_000
-  await database.close()
-  return { variant: `SQL function, batches of ${batch}, one caller`, perSecond: count / seconds }
-}
-
-async function load(settings: Load): Promise<Done> {
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['test/bench/load.ts', JSON.stringify(settings)],
-    { cwd: ROOT },
+  const processor = `${cpus().length} × ${cpus()[0]?.model ?? 'an unknown processor'}`
+  const at = new Date().toISOString()
+  publish(
+    { at, node: process.version, processor, rounds: options.rounds, samples, functions },
+    options.isWhole,
   )
-  return JSON.parse(stdout) as Done
 }
 
-function medians(rows: readonly Row[]): readonly Record<string, string | number>[] {
-  const variants = [...new Set(rows.map(row => row.variant))]
-  const median = (values: readonly (number | undefined)[]): number =>
-    values.map(value => value ?? Number.NaN).toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ??
-    Number.NaN
-  const rateOf = (variant: string): number =>
-    median(rows.filter(row => row.variant === variant).map(row => row.perSecond))
-  const ceiling = rateOf(`SQL function, batches of ${BARE_BATCH}, one caller`)
-  return variants.toSorted().map(variant => {
-    const mine = rows.filter(row => row.variant === variant)
-    return {
-      variant,
-      'per second': Math.round(rateOf(variant)),
-      'of the SQL function': (rateOf(variant) / ceiling).toFixed(3),
-      'p50 ms': median(mine.map(row => row.p50Ms)).toFixed(1),
-      'p99 ms': median(mine.map(row => row.p99Ms)).toFixed(1),
-      failed: mine.reduce((sum, row) => sum + (row.failed ?? 0), 0),
-      'load busy': median(mine.map(row => row.loadBusy)).toFixed(2),
-    }
-  })
+/** P4 and the sweep of callers, on one fresh stand. */
+async function layoutOf(
+  on: Ground,
+  layout: Layout,
+  round: number,
+  { only, seconds, callers }: ClaimsOptions,
+): Promise<readonly ClaimsSample[]> {
+  if (!only.has('P4') && !only.has('callers')) return []
+  await using stood = await stand(on, layout)
+  const claim = claimOf(stood.campaignId)
+  for (const work of [claim, WHO_AM_I]) await measure(stood, on, work, WARM_UP_CALLERS, seconds / 2)
+  const planned = [
+    ...(only.has('P4')
+      ? [claim, WHO_AM_I].map(work => ({ part: 'P4' as const, work, callers: RATIO_CALLERS }))
+      : []),
+    ...(only.has('callers')
+      ? callers.map(count => ({ part: 'callers' as const, work: claim, callers: count }))
+      : []),
+  ]
+  const samples: ClaimsSample[] = []
+  for (const { part, work, callers: count } of inTurn(planned, round)) {
+    const window = await measure(stood, on, work, count, seconds)
+    samples.push({ part, round, layout, work: work.name, callers: count, batchMax: undefined, window })
+    say(samples.at(-1)!)
+  }
+  return samples
+}
+
+async function batchesOf(
+  on: Ground,
+  round: number,
+  { batches, seconds }: ClaimsOptions,
+): Promise<readonly ClaimsSample[]> {
+  const samples: ClaimsSample[] = []
+  for (const batchMax of inTurn(batches, round)) {
+    await using stood = await stand(on, 'services', batchMax)
+    const claim = claimOf(stood.campaignId)
+    await measure(stood, on, claim, WARM_UP_CALLERS, seconds / 2)
+    const window = await measure(stood, on, claim, BATCH_CALLERS, seconds)
+    const callers = BATCH_CALLERS
+    samples.push({ part: 'batches', round, layout: 'services', work: claim.name, callers, batchMax, window })
+    say(samples.at(-1)!)
+  }
+  return samples
+}
+
+async function functionsOf(
+  on: Ground,
+  round: number,
+  { batches, seconds }: ClaimsOptions,
+): Promise<readonly FunctionSample[]> {
+  // For its campaign; nobody asks it for anything.
+  await using stood = await stand(on, 'embedded')
+  const samples: FunctionSample[] = []
+  const { connection } = on.postgres
+  for (const batch of inTurn(batches, round)) {
+    await functionRate(connection, stood.campaignId, batch, seconds / 4)
+    const perSecond = await functionRate(connection, stood.campaignId, batch, seconds)
+    samples.push({ round, batch, perSecond })
+    process.stderr.write(
+      `function round ${round}  ${`${batch} a call`.padEnd(24)} ${perSecond.toFixed(0).padStart(6)}/s\n`,
+    )
+  }
+  return samples
+}
+
+/** Raw results as JSON, and tables; what is published is a whole run, never a part or a rehearsal. */
+function publish(results: ClaimsResults, isWhole: boolean): void {
+  const folder = join(ROOT, 'test/bench/results')
+  mkdirSync(folder, { recursive: true })
+  const raw = join(folder, `claims-${results.at.replaceAll(':', '-')}.json`)
+  writeFileSync(raw, JSON.stringify(results, null, 2))
+  const text = markdown(results)
+  console.info(text)
+  console.info(`raw results: ${raw}`)
+  if (isWhole) writeFileSync(join(folder, 'claims.md'), text)
+}
+
+function say({ part, round, layout, work, callers, batchMax, window }: ClaimsSample): void {
+  const { perSecond, cpuUs, postgresUs, busy, voidReason, rateVoidReason } = window
+  const what = `${layout} ${work} ${callers}${batchMax === undefined ? '' : ` by ${batchMax}`}`
+  const percent = (value: number): string => `${(value * 100).toFixed(0)} %`
+  const wrong = voidReason ?? (part === 'P4' ? rateVoidReason : undefined)
+  process.stderr.write(
+    `${part.padEnd(8)} round ${round}  ${what.padEnd(24)} ${perSecond.toFixed(0).padStart(6)}/s ${cpuUs.toFixed(0).padStart(5)} µs, PostgreSQL ${postgresUs.toFixed(0).padStart(4)} µs  cores ${percent(busy.core)} ${percent(busy.otherCore)}${wrong === undefined ? '' : `  void: ${wrong}`}\n`,
+  )
 }

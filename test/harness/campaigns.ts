@@ -5,7 +5,7 @@ import type { Stack } from './stack.ts'
 const FACE_FEN = 2_500
 
 /** A campaign with this many coupons, running. Its id. */
-export async function runningCampaign(stack: Stack, coupons: number): Promise<string> {
+export async function runningCampaign(stack: Pick<Stack, 'operator'>, coupons: number): Promise<string> {
   const operator = stack.operator()
   const dayMs = 86_400_000
   const at = (days: number): string => new Date(Date.now() + days * dayMs).toISOString()

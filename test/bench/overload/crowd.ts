@@ -119,7 +119,7 @@ async function run(settings: CrowdSettings): Promise<CrowdSeen> {
       answered(who, answer, _, nowMs) {
         const { kind, outcome, retryAfterMs, placeToken } = readClaim(
           answer.status,
-          answer.body.latin1Slice(),
+          answer.body.toString('latin1'),
         )
         count(outcome)
         if (kind === 'coupon') {

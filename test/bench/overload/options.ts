@@ -25,7 +25,7 @@ const SECONDS_MAX = 3_600
 const MULTIPLES = [0.5, 1, 2, 5, 10, 20] as const
 const MULTIPLE_MAX = 100
 
-export const USAGE = `npm run bench -- overload [--only ${PARTS.join(',')}] [--rounds N] [--seconds N] [--multiples A,B] [--layer on|off] [--quick]
+export const USAGE: string = `npm run bench -- overload [--only ${PARTS.join(',')}] [--rounds N] [--seconds N] [--multiples A,B] [--layer on|off] [--quick]
 
   --only A,B       some of the parts, default all of them
   --rounds N       how often each is measured, default ${ROUNDS}; the tables show medians

@@ -75,7 +75,7 @@ async function run(settings: PacedSettings): Promise<PacedSeen> {
         return posted(tokens[number % shoppers]!, JSON.stringify(body))
       },
       answered(number, answer, _, nowMs) {
-        const text = answer.body.subarray(0, TOLD_BYTES).latin1Slice()
+        const text = answer.body.subarray(0, TOLD_BYTES).toString('latin1')
         const isData =
           answer.status === 200 && !text.startsWith('{"errors"') && !text.startsWith('{"data":null')
         if (isData) latency.add(nowMs - dueMs(number))

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
 import { request } from 'undici'
 import { freePort } from '../../../subgraphs/postgres-process.ts'
 import { tokenFor } from '../../harness/tokens.ts'
@@ -9,6 +8,7 @@ import { IDENTITY } from '../gateway/identity.ts'
 import { type Pinned, startPinned } from '../gateway/pinned.ts'
 import { GATEWAY_CORE, LOAD_CORE } from '../gateway/processor.ts'
 import type { MemoryBytes } from '../gateway/program.ts'
+import { pinCalm, ready } from '../gateway-controls.ts'
 import type { Hosted } from '../hosted.ts'
 import type { Settings } from './subgraphs.ts'
 
@@ -32,7 +32,6 @@ export const SERVICE: Omit<Settings, 'identityKey'> = {
   payingMs: 5,
 }
 
-const READY_MS_MAX = 30_000
 const PAGE_BYTES = 4_096
 
 /** @param isOn whether limits, places and levels hold; else no cost is counted, and the level stays CALM. */
@@ -64,6 +63,7 @@ export async function stand(isOn: boolean): Promise<OverloadStand> {
   const url = `http://127.0.0.1:${port}`
   await ready(url)
   const operatorToken = tokenFor(IDENTITY.tokenSecret, { sub: 'bench', kind: 'operator', client: 'bench' })
+  // Without limits there is no level but what waits raise, and that would refuse.
   if (!isOn) await pinCalm(url, operatorToken)
   const owned = stack.move()
   return {
@@ -80,33 +80,4 @@ export async function stand(isOn: boolean): Promise<OverloadStand> {
     memory: () => gateway.memory(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
-}
-
-async function ready(url: string): Promise<void> {
-  const giveUpMs = performance.now() + READY_MS_MAX
-  for (;;) {
-    const status = await request(`${url}/health/ready`).then(
-      async ({ statusCode, body }) => {
-        await body.dump()
-        return statusCode
-      },
-      () => undefined,
-    )
-    if (status === 200) return
-    if (performance.now() > giveUpMs) throw new Error(`expected the gateway to be ready, got ${status}`)
-    await delay(50)
-  }
-}
-
-/** Without limits there is no level but what waits raise, and that would refuse. */
-async function pinCalm(url: string, operatorToken: string): Promise<void> {
-  const { statusCode, body } = await request(`${url}/control/level`, {
-    method: 'PUT',
-    headers: { authorization: `Bearer ${operatorToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ level: 'CALM' }),
-  })
-  const text = await body.text()
-  // A gateway without levels has none to pin.
-  if (statusCode !== 200 && statusCode !== 404)
-    throw new Error(`expected the level to be pinned, got ${statusCode}: ${text.slice(0, 300)}`)
 }
