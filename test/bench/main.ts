@@ -24,7 +24,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     run: cache,
     what: 'kept answers beside asked ones, mercurius-cache and bare node:http; --help tells its options',
   },
-  claims: { run: claims, what: 'durable claims and paid orders over HTTP, beside the bare SQL function' },
+  claims: {
+    run: claims,
+    what: 'durable claims over HTTP, by callers and batches, beside the bare SQL function; --help tells its options',
+  },
   cost: { run: cost, what: 'what an estimate takes, and a budget, in memory and in Redis' },
   manifest: {
     run: manifest,
