@@ -48,9 +48,10 @@ export interface RedisLines extends Lines {
   abandon(error: Error): void
 }
 
-/** A script stands in the server's way while it runs: this many take about a millisecond. */
+/** A script stands in the server's way while it runs: this many take one to three milliseconds. */
 const STEPS_MAX = 256
-const WAITING_MAX = 10_000
+/** All who stand in line may come back in one moment. Some 20 MB, and half a second of Redis's time. */
+const WAITING_MAX = 65_536
 const HELD_MS_MAX = 10
 /** A key outlives what it is kept for by this much, for a server whose clock goes back. */
 const KEPT_MS = 1_000

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { dropRedis, type RedisClient } from '../../../gateway/redis/redis-connection.ts'
 import type { Rate } from '../../../gateway/surge/budgets.ts'
 import type {
   Admitted,
@@ -76,22 +77,31 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 let server: TestRedis
+let redis: RedisClient
 let inRedis: RedisLines
 let nowMs = 1_795_000_000_000
 const clock = (): number => nowMs
 let tests = 0
 beforeAll(async () => {
   server = await startRedis()
-  inRedis = createRedisLines({ redis: await connectedRedis(server.url), clock, terms: TERMS })
+  redis = await connectedRedis(server.url)
+  inRedis = createRedisLines({ redis, clock, terms: TERMS })
 })
-afterAll(() => server.stop())
+afterAll(async () => {
+  dropRedis(redis)
+  await server.stop()
+})
 
-/** What both shall say alike: all but the name of the line's life. */
-function alike(turn: Turn): unknown {
+/**
+ * What both shall say alike: all but the name of the line's life.
+ * @param isTied another has the same instant: who of them stands before the other is nobody's concern.
+ */
+function alike(turn: Turn, isTied: boolean): unknown {
   const close = (value: number): number => Math.round(value * 100) / 100
   if (turn.kind === 'kept') {
     const { admitAtMs, retryAfterMs, position, isNew, isMoved, waiting } = turn
-    return { kind: 'kept', admitAtMs, retryAfterMs, position, isNew, isMoved, waiting }
+    const told = { kind: 'kept', admitAtMs, retryAfterMs, isNew, isMoved, waiting }
+    return isTied ? told : { ...told, position }
   }
   const availablePoints = close(turn.availablePoints)
   if (turn.kind === 'none') return { ...turn, availablePoints }
@@ -116,6 +126,13 @@ class Side {
     if (turn.kind === 'admitted') this.taken.push(turn)
     return turn
   }
+
+  isTied(caller: number): boolean {
+    const own = this.places.get(caller)
+    return [...this.places].some(
+      ([other, place]) => other !== caller && Math.abs(place.instantMs - own!.instantMs) < 0.01,
+    )
+  }
 }
 
 async function check(rate: Rate, steps: readonly Step[]): Promise<void> {
@@ -137,7 +154,8 @@ async function check(rate: Rate, steps: readonly Step[]): Promise<void> {
         sides.map(async side => {
           const place = { none: undefined, own: side.places.get(caller), foreign }[shown]
           const arrival = { ...rest, line, caller: `c${caller}`, shown: place, brakedPoints: 5 }
-          return alike(await side.arrive(arrival, caller))
+          const turn = await side.arrive(arrival, caller)
+          return alike(turn, turn.kind === 'kept' && side.isTied(caller))
         }),
       )
       expect(turns[1], `step ${at}`).toEqual(turns[0])
