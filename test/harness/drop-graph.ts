@@ -92,6 +92,8 @@ export interface DropGraph extends AsyncDisposable {
   readonly failing: Set<string>
   /** Claims that reached the subgraph, by drop. */
   readonly claimed: Map<string, number>
+  /** The same, one by one: who got what was claimed. */
+  readonly served: readonly { readonly drop: string; readonly shopper: string }[]
   /** Lines of every gateway's log. */
   readonly lines: readonly string[]
   /** @param placeToken in its input. */
@@ -113,6 +115,7 @@ export async function dropGraph(each: readonly Partial<GatewayOptions>[] = [{}])
   const stocks: DropGraph['stocks'] = new Map()
   const failing = new Set<string>()
   const claimed = new Map<string, number>()
+  const served: DropGraph['served'][number][] = []
   const lines: string[] = []
   const subgraph = createSubgraph<object>({
     name: 'drops',
@@ -138,6 +141,7 @@ export async function dropGraph(each: readonly Partial<GatewayOptions>[] = [{}])
         ) {
           if (failing.has(input.drop)) throw new Fault('DATABASE_UNAVAILABLE', 'told to fail')
           claimed.set(input.drop, (claimed.get(input.drop) ?? 0) + 1)
+          served.push({ drop: input.drop, shopper: caller.shopperId })
           return { __typename: 'Issued', shopper: caller.shopperId }
         },
       },
@@ -173,6 +177,7 @@ export async function dropGraph(each: readonly Partial<GatewayOptions>[] = [{}])
     stocks,
     failing,
     claimed,
+    served,
     lines,
     token,
     claim(gateway, shopper, drop = 'spring', placeToken) {
