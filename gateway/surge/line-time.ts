@@ -26,10 +26,6 @@ export class LineTime {
     this.#aheadMs = wallMs
   }
 
-  get seenMs(): number {
-    return this.#seenMs
-  }
-
   /** In which points flow: it never goes back, and stands still for no pause. */
   get passedMs(): number {
     return this.#passedMs
@@ -42,6 +38,10 @@ export class LineTime {
   /** What the wall clock is ahead of `nowMs`. */
   get shiftMs(): number {
     return this.#aheadMs + this.#stoodMs
+  }
+
+  get isPaused(): boolean {
+    return this.#pause !== undefined
   }
 
   read(wallMs: number): void {

@@ -52,12 +52,16 @@ const ALL_DUE_MS = 1_000
  */
 export class MemoryLine {
   readonly epoch: string
+  /** When it was last asked, by the wall clock. */
+  askedMs: number
   readonly #terms: LineTerms
   readonly #time: LineTime
   readonly #guard: LineGuard
   readonly #places = new LinePlaces()
   readonly #honoured: HonouredPlaces
   #endMs = Number.NEGATIVE_INFINITY
+  /** Of all places that were ever kept. */
+  #lastMs = Number.NEGATIVE_INFINITY
   /** The last instant to which somebody was moved. */
   #movedMs = Number.NEGATIVE_INFINITY
   /** Until when the schedule is of turns that were promised elsewhere: of those who come by them nothing is left over. */
@@ -72,6 +76,7 @@ export class MemoryLine {
 
   constructor(epoch: string, terms: LineTerms, wallMs: number) {
     this.epoch = epoch
+    this.askedMs = wallMs
     this.#terms = terms
     this.#time = new LineTime(wallMs)
     this.#guard = new LineGuard(0)
@@ -83,16 +88,15 @@ export class MemoryLine {
     return this.#places.size
   }
 
-  /** When it was last asked, by the wall clock. */
-  get seenMs(): number {
-    return this.#time.seenMs
-  }
-
-  /** It knows nothing that another life of it would not begin with. */
-  get isIdle(): boolean {
-    const { perMs, burst } = this.#flow
-    const isOver = this.#endMs <= this.#time.nowMs - burst / perMs
-    return this.waiting === 0 && isOver && this.#guard.isFull(this.#time.passedMs, perMs)
+  /**
+   * It knows nothing that another life of it would not begin with: nothing is owed, and the token of every place that it
+   * gave is void, which another life would take for one of a life before.
+   */
+  isIdle(wallMs: number): boolean {
+    this.#time.read(wallMs)
+    const { nowMs, passedMs, isPaused } = this.#time
+    const isVoid = this.#lastMs < nowMs - this.#terms.graceMs - SAME_MS
+    return isVoid && !isPaused && this.#endMs <= nowMs && this.#guard.isFull(passedMs, this.#flow.perMs)
   }
 
   /** Newcomers stand behind a turn, by the wall clock, that was promised elsewhere: a horizon ahead at most. */
@@ -108,6 +112,7 @@ export class MemoryLine {
   /** @param placesLeft how many more may be kept, of all lines. */
   arrive(arrival: Arrival, wallMs: number, parts: number, placesLeft: number): Turn {
     const { line, caller, points, mode, shown } = arrival
+    this.askedMs = wallMs
     const nowMs = this.#pass(wallMs)
     const flow = this.#flowOf(line.rate, parts)
     const places = this.#places
@@ -170,6 +175,7 @@ export class MemoryLine {
     if (this.#places.size >= placesMax) return undefined
     const isInTime = instantMs <= nowMs + horizonMs + SAME_MS && instantMs >= nowMs - graceMs - SAME_MS
     if (!isInTime || !this.#honoured.note(caller, shown.epoch, nowMs)) return undefined
+    this.#lastMs = Math.max(this.#lastMs, instantMs)
     return this.#places.add(caller, instantMs, nowMs)
   }
 
@@ -183,6 +189,7 @@ export class MemoryLine {
       return this.#admit(arrival, points, flow, given, lateMs, false)
     }
     this.#movedMs = Math.max(nowMs + waitMs, this.#movedMs + points / flow.perMs)
+    this.#lastMs = Math.max(this.#lastMs, this.#movedMs)
     this.#places.move(place, this.#movedMs, nowMs)
     return this.#kept(place, nowMs, false, true)
   }
@@ -216,6 +223,7 @@ export class MemoryLine {
     if (size >= arrival.placesMax) return this.#none('REMAINING', this.#endMs - nowMs, flow)
     if (size >= placesMax || placesLeft <= 0) return this.#none('FULL', this.#nextTurnMs(nowMs), flow)
     this.#endMs = instantMs
+    this.#lastMs = Math.max(this.#lastMs, instantMs)
     this.#dearest = size === 0 ? points : Math.max(this.#dearest, points)
     return this.#kept(this.#places.add(caller, instantMs, nowMs), nowMs, true, false)
   }

@@ -115,7 +115,7 @@ class MemoryLines implements LocalLines {
   }
 
   #begin(key: string, wallMs: number): MemoryLine {
-    if (this.#byKey.size >= this.#linesMax) this.#forgetOne()
+    if (this.#byKey.size >= this.#linesMax) this.#forgetOne(wallMs)
     const epoch = this.#name + (this.#epochs++).toString(36)
     const line = new MemoryLine(epoch, this.#terms, wallMs)
     this.#byKey.set(key, line)
@@ -123,11 +123,11 @@ class MemoryLines implements LocalLines {
   }
 
   /** One that nobody misses, if there is one among {@link CANDIDATES}; else one without places; else the longest unasked. */
-  #forgetOne(): void {
+  #forgetOne(wallMs: number): void {
     let worst: { readonly key: string; readonly line: MemoryLine } | undefined
     for (let i = 0; i < Math.min(CANDIDATES, this.#byKey.size); i++) {
       const [key, line] = this.#next()
-      if (line.isIdle) {
+      if (line.isIdle(wallMs)) {
         worst = { key, line }
         break
       }
@@ -147,7 +147,7 @@ class MemoryLines implements LocalLines {
 
 function isLessMissed(one: MemoryLine, other: MemoryLine): boolean {
   if ((one.waiting === 0) !== (other.waiting === 0)) return one.waiting === 0
-  return one.seenMs < other.seenMs
+  return one.askedMs < other.askedMs
 }
 
 function positive(name: string, value: number): number {
