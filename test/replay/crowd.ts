@@ -165,7 +165,9 @@ export class Crowd implements Errands {
     ledger.admitted(who, nowMs + this.#wallMs)
     if (told.outcome !== 'CouponIssued' && told.outcome !== 'CouponAlreadyIssued') return true
     tally.admitted++
-    return ledger.coupon(who, told.id)
+    // Of one that was issued to an earlier claim, whose answer was lost, it is not known when that was sent.
+    const issuingMs = told.outcome === 'CouponIssued' ? sentMs + this.#wallMs : undefined
+    return ledger.coupon(who, told.id, issuingMs)
   }
 
   #arrive(who: number): void {

@@ -40,6 +40,8 @@ export interface Spread {
 export interface Acknowledged {
   readonly shopperId: string
   readonly couponId: string
+  /** When the claim was sent that it was issued by, in milliseconds since 1970; `undefined`: that answer was lost. */
+  readonly issuingMs?: number | undefined
   /** The order that was placed with it, and the last state of it that was told. */
   readonly orderId?: string | undefined
   readonly orderState?: string | undefined

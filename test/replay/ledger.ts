@@ -8,7 +8,7 @@ const HAS_ORDER = 2
 
 /**
  * What people were told, by their number: coupons, orders and places, to be held against the database afterwards. Flat
- * arrays, 76 bytes a head, so that a million who wait and a million who were served fit beside the load.
+ * arrays, 84 bytes a head, so that a million who wait and a million who were served fit beside the load.
  */
 export class Ledger {
   /** Told that they have a coupon. */
@@ -23,6 +23,8 @@ export class Ledger {
   readonly #admitAtMs: Float64Array
   readonly #returnedMs: Float64Array
   readonly #admittedMs: Float64Array
+  /** When the claims were sent by which coupons were issued. */
+  readonly #issuingMs: Float64Array
 
   constructor(people: number) {
     this.#has = new Uint8Array(people)
@@ -34,13 +36,15 @@ export class Ledger {
     this.#admitAtMs = new Float64Array(people)
     this.#returnedMs = new Float64Array(people)
     this.#admittedMs = new Float64Array(people)
+    this.#issuingMs = new Float64Array(people)
   }
 
-  /** False: it is no coupon's id. */
-  coupon(who: number, couponId: string | undefined): boolean {
+  /** False: it is no coupon's id. @param issuingMs when the claim was sent, if it is the one that issued it. */
+  coupon(who: number, couponId: string | undefined, issuingMs?: number): boolean {
     if (!writeId(this.#couponIds, who, couponId)) return false
     if ((this.#has[who]! & HAS_COUPON) === 0) this.coupons++
     this.#has[who]! |= HAS_COUPON
+    if (issuingMs !== undefined) this.#issuingMs[who] = issuingMs
     return true
   }
 
@@ -82,7 +86,8 @@ export class Ledger {
     const all: Acknowledged[] = []
     for (let who = 0; who < this.#has.length; who++) {
       if ((this.#has[who]! & HAS_COUPON) === 0) continue
-      const told = { shopperId: shopperIdOf(who), couponId: this.couponOf(who) }
+      const issuingMs = this.#issuingMs[who] || undefined
+      const told = { shopperId: shopperIdOf(who), couponId: this.couponOf(who), issuingMs }
       if ((this.#has[who]! & HAS_ORDER) === 0) all.push(told)
       else
         all.push({ ...told, orderId: this.orderOf(who), orderState: STATES[this.#states[who]!] || undefined })
