@@ -90,7 +90,7 @@ export interface RootAsked {
 
 /** Asks as an execution of its own. */
 export const askRoot = (
-  caching: FetchCaching,
+  caching: Pick<FetchCaching, 'begin'>,
   fetch: CachedFetch,
   send: SendFetch,
   { by = {}, variables = {}, run = caching.begin() }: RootAsked = {},
