@@ -11,14 +11,14 @@ interface Panel {
   readonly mark?: { readonly at: number; readonly label: string }
 }
 
-const WIDTH = 960
-const HEIGHT = 700
+const WIDTH = 1_000
+const HEIGHT = 740
 const PANEL = { width: 360, height: 210 }
-const LEFTS = [70, 530] as const
-const TOPS = [90, 400] as const
+const LEFTS = [70, 560] as const
+const TOPS = [140, 450] as const
 const LAYERS = [
-  { isOn: true, name: 'surge layer on', className: 'on' },
-  { isOn: false, name: 'off', className: 'off' },
+  { isOn: true, name: 'with', className: 'on' },
+  { isOn: false, name: 'without', className: 'off' },
 ] as const
 
 const STYLE = `
@@ -70,6 +70,7 @@ export function chartOf({ curve, serviceRate, seconds }: OverloadResults): strin
 <style>${STYLE}</style>
 <text class="title" x="${LEFTS[0]}" y="36">More shoppers than the service can bear</text>
 <text class="faint" x="${LEFTS[0]}" y="58">New shoppers for ${seconds} s at multiples of ${serviceRate} claims/s; each comes back when it is told, or after a second</text>
+<g class="on"><text x="${LEFTS[0]}" y="84">with the surge layer: limit, kept places, levels</text></g><g class="off"><text x="${LEFTS[0] + 330}" y="84">without it</text></g>
 ${drawn.join('\n')}
 </svg>
 `

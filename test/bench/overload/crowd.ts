@@ -34,7 +34,7 @@ export interface CrowdSeen {
   readonly came: number
   readonly requests: number
   readonly coupons: number
-  /** Of those who came and have no coupon at the end: who holds a place, who was told no more than errors, who has no answer yet. */
+  /** Of those who came and have no coupon at the end: who holds a place, who was told no more than errors, who has no answer yet or found no connection to ask on. */
   readonly withPlace: number
   readonly withNothing: number
   readonly unanswered: number
@@ -88,10 +88,13 @@ async function run(settings: CrowdSettings): Promise<CrowdSeen> {
   const outcomes = new Map<string, number>()
   const each: { requests: number; coupons: number; waiting: number }[] = []
   const counted = { requests: 0, coupons: 0 }
-  let came = 0
+  /** Who asks first next. */
+  let next = 0
   let asksOfServed = 0
   let lastMs = 0
 
+  const cameBy = (nowMs: number): number =>
+    Math.min(total, Math.ceil(((nowMs - startMs) / 1_000) * perSecond))
   const comesMs = (who: number): number => startMs + (who * 1_000) / perSecond
   const count = (outcome: string): void => void outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
   const comeBack = (who: number, atMs: number): void => {
@@ -106,10 +109,10 @@ async function run(settings: CrowdSettings): Promise<CrowdSeen> {
     bodyBytesMax: BODY_BYTES_MAX,
     errands: {
       requestOf(who) {
-        // Whoever comes first sends for the next.
-        if (who === came) {
-          came++
-          if (came < total) comeBack(came, comesMs(came))
+        // Each sends for the next: a queue of millions who have not come would cost.
+        if (who === next) {
+          next++
+          if (next < total) comeBack(next, comesMs(next))
         }
         asks[who]!++
         const place = places.get(who)
@@ -156,7 +159,7 @@ async function run(settings: CrowdSettings): Promise<CrowdSeen> {
         each.push({
           requests: requests - counted.requests,
           coupons: coupons - counted.coupons,
-          waiting: came - coupons,
+          waiting: cameBy(nowMs) - coupons,
         })
         Object.assign(counted, { requests, coupons })
       }
@@ -170,6 +173,7 @@ async function run(settings: CrowdSettings): Promise<CrowdSeen> {
   const { user, system } = process.cpuUsage(cpu)
   const requests = driver.sent
   driver.close()
+  const came = cameBy(startMs + tookMs)
   const howMany = (kind: number): number => standing.subarray(0, came).filter(one => one === kind).length
   return {
     came,
