@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Books, COUPONS, soundBooks } from './check-books.ts'
+import { BATCH, BATCHES_PER_SECOND, type Books, COUPONS, soundBooks } from './check-books.ts'
 import { checkRate } from './check-rate.ts'
-import type { Figures } from './figures.ts'
+import type { Acknowledged } from './figures.ts'
 
 /** A hundred a second, five at a time, for four seconds. */
 let books: Books
@@ -10,36 +10,52 @@ beforeAll(async () => {
 })
 afterAll(async () => await books[Symbol.asyncDispose]())
 
-const answeredIn = (max: number): Pick<Figures, 'latencyOfSteps'> => ({
-  latencyOfSteps: { claim: { count: COUPONS, p50: max, p95: max, p99: max, max } },
-})
+interface Seen {
+  readonly statements?: string
+  /** How long the slowest claim was under way. */
+  readonly slowestMs?: number
+  readonly acknowledged?: readonly Acknowledged[]
+}
 
 const look = (
   claimsPerSecond: number,
   burstClaims: number,
-  { statements = '', figures = answeredIn(0) } = {},
+  { statements = '', slowestMs = 0, acknowledged = [] }: Seen = {},
 ) =>
   books.tampered(statements, ask =>
-    checkRate(ask, { ...books, limit: { claimPoints: 13, claimsPerSecond, burstClaims } }, figures),
+    checkRate(
+      ask,
+      { ...books, limit: { claimPoints: 13, claimsPerSecond, burstClaims } },
+      {
+        acknowledged,
+        latencyOfSteps: { claim: { count: COUPONS, p50: 0, p95: 0, p99: 0, max: slowestMs } },
+      },
+    ),
   )
 
+/** As the books are, each claim sent so long before it was issued. */
+const sentBefore = (ms: number): Acknowledged[] =>
+  books.acknowledged.map((told, i) => ({
+    ...told,
+    issuingMs: books.openedAt.getTime() + (Math.floor(i / BATCH) * 1_000) / BATCHES_PER_SECOND - ms,
+  }))
+
 it('holds at the very bound', async () => {
-  // In one second 100 coupons: 96 + 4. In ten, all 400: 960 + 4.
-  expect(await look(96, 4)).toMatchObject({ id: 'I9', holds: true, checked: COUPONS })
+  // In one second 100 coupons, and 95 + 4 + 1 allowed. In ten, all 400.
+  expect(await look(95, 4)).toMatchObject({ id: 'I9', holds: true, checked: COUPONS })
 })
 
 it('does not hold for a rate that was exceeded in one second', async () => {
-  // 100 in a second, and 94 + 4 + 1 allowed.
   const { holds, detail } = await look(94, 4)
   expect(holds).toBe(false)
-  expect(detail).toMatch(/at most 100 in 1 s from \S+Z, 99 allowed, 2 over rate and burst alone/)
+  expect(detail).toMatch(/within 1 s .* 100 issued, 99 allowed \(broken, from \S+Z\)/)
 })
 
 it('does not hold for a rate that only a longer window shows', async () => {
   // 1 s: 100, and 25 + 80 + 1 allowed. 10 s: all 400, and 250 + 80 + 1.
   const { holds, detail } = await look(25, 80)
   expect(holds).toBe(false)
-  expect(detail).toMatch(/at most 100 in 1 s, 106 allowed; at most 400 in 10 s from \S+Z, 331 allowed/)
+  expect(detail).toMatch(/100 issued, 106 allowed; within 10 s .* 400 issued, 331 allowed \(broken/)
 })
 
 it('finds a crowd let through at once between two seconds', async () => {
@@ -49,10 +65,29 @@ it('finds a crowd let through at once between two seconds', async () => {
   expect(await look(96, 4, { statements: crowd })).toMatchObject({ holds: false, checked: COUPONS + 50 })
 })
 
-it('allows for what a claim may have waited between its admission and its batch', async () => {
+it('allows for what claims of others may have waited between their admission and their batch', async () => {
   // 50 + 2 + 1, and 50 more in the second that the slowest answer took.
   expect(await look(50, 2)).toMatchObject({ holds: false })
-  expect(await look(50, 2, { figures: answeredIn(1_000) })).toMatchObject({ holds: true })
+  expect(await look(50, 2, { slowestMs: 1_000 })).toMatchObject({ holds: true })
+})
+
+it('allows those nothing who were sent and issued within the window, however slow others were', async () => {
+  // Sent 100 ms before: of 1 s, 18 or 19 batches of 20 lie in it as a whole; in 10 s all of the four seconds.
+  const seen = { slowestMs: 10_000, acknowledged: sentBefore(100) }
+  expect(await look(95, 4, seen)).toMatchObject({ holds: true })
+  const short = await look(80, 4, seen)
+  expect(short.holds).toBe(false)
+  expect(short.detail).toMatch(/within 1 s at most 9[05] were sent and issued, 85 allowed; .*\(broken/)
+  const long = await look(30, 80, seen)
+  expect(long.holds).toBe(false)
+  expect(long.detail).toMatch(/within 10 s at most 400 were sent and issued, 381 allowed; .*\(broken/)
+})
+
+it('knows nothing of admission while claims were under way for longer than the window', async () => {
+  const seen = { slowestMs: 10_000, acknowledged: sentBefore(5_000) }
+  const { holds, detail } = await look(50, 20, seen)
+  expect(holds).toBe(true)
+  expect(detail).toContain('within 1 s at most 0 were sent and issued')
 })
 
 it('leaves out what was issued before the replay', async () => {
@@ -62,6 +97,7 @@ it('leaves out what was issued before the replay', async () => {
 })
 
 it('judges nothing where nothing is limited', async () => {
-  const check = await books.tampered('', ask => checkRate(ask, { ...books, limit: undefined }, answeredIn(0)))
+  const figures = { acknowledged: [], latencyOfSteps: {} }
+  const check = await books.tampered('', ask => checkRate(ask, { ...books, limit: undefined }, figures))
   expect(check).toMatchObject({ holds: undefined, checked: 0 })
 })
