@@ -1,46 +1,12 @@
-import type { Bucket, Rate } from './bucket.ts'
+import type { Rate } from './bucket.ts'
 import { ROUNDING } from './demand.ts'
 import { type Flow, LineGuard, SAME_MS } from './line-guard.ts'
 import { HonouredPlaces } from './line-honoured.ts'
 import { type LinePlace, LinePlaces } from './line-places.ts'
+import { LineSchedule } from './line-schedule.ts'
 import { LineTime } from './line-time.ts'
 import type { Admitted, Arrival, Kept, LineTerms, NoPlace, Place, Turn } from './lines.ts'
-
-/** Points that were taken from a line of this process's own. */
-export class LocalAdmitted implements Admitted {
-  readonly kind = 'admitted'
-  readonly line: Bucket
-  readonly caller: string
-  readonly points: number
-  readonly availablePoints: number
-  readonly place: Place | undefined
-  readonly lateMs: number
-  readonly isStandby: boolean
-  readonly waiting: number
-  /** Of the line that gave them. */
-  readonly epoch: string
-
-  constructor(
-    { line, caller }: Arrival,
-    points: number,
-    availablePoints: number,
-    place: Place | undefined,
-    lateMs: number,
-    isStandby: boolean,
-    waiting: number,
-    epoch: string,
-  ) {
-    this.line = line
-    this.caller = caller
-    this.points = points
-    this.availablePoints = availablePoints
-    this.place = place
-    this.lateMs = lateMs
-    this.isStandby = isStandby
-    this.waiting = waiting
-    this.epoch = epoch
-  }
-}
+import { LocalAdmitted } from './local-admitted.ts'
 
 /** Who is told that the horizon is near comes back no sooner. */
 const BEYOND_HORIZON_MS_MIN = 1_000
@@ -59,15 +25,7 @@ export class MemoryLine {
   readonly #guard: LineGuard
   readonly #places = new LinePlaces()
   readonly #honoured: HonouredPlaces
-  #endMs = Number.NEGATIVE_INFINITY
-  /** Of all places that were ever kept. */
-  #lastMs = Number.NEGATIVE_INFINITY
-  /** The last instant to which somebody was moved. */
-  #movedMs = Number.NEGATIVE_INFINITY
-  /** Until when the schedule is of turns that were promised elsewhere: of those who come by them nothing is left over. */
-  #heirsMs = Number.NEGATIVE_INFINITY
-  /** The turn promised elsewhere that was told last, by the wall clock. */
-  #inheritedMs = 0
+  readonly #schedule: LineSchedule
   /** The most points that anybody asked for who has a place, since nobody had one. */
   #dearest = 0
   #rate: Rate | undefined
@@ -81,6 +39,7 @@ export class MemoryLine {
     this.#time = new LineTime(wallMs)
     this.#guard = new LineGuard(0)
     this.#honoured = new HonouredPlaces(terms)
+    this.#schedule = new LineSchedule(terms)
   }
 
   /** Callers whose places are kept. */
@@ -95,18 +54,15 @@ export class MemoryLine {
   isIdle(wallMs: number): boolean {
     this.#time.read(wallMs)
     const { nowMs, passedMs, isPaused } = this.#time
-    const isVoid = this.#lastMs < nowMs - this.#terms.graceMs - SAME_MS
-    return isVoid && !isPaused && this.#endMs <= nowMs && this.#guard.isFull(passedMs, this.#flow.perMs)
+    return (
+      !isPaused && this.#schedule.isVoid(nowMs - SAME_MS) && this.#guard.isFull(passedMs, this.#flow.perMs)
+    )
   }
 
   /** Newcomers stand behind a turn, by the wall clock, that was promised elsewhere: a horizon ahead at most. */
   inherit(promisedMs: number, wallMs: number): void {
-    if (promisedMs <= this.#inheritedMs) return
-    this.#inheritedMs = promisedMs
     this.#time.read(wallMs)
-    const lastMs = Math.min(promisedMs - this.#time.shiftMs, this.#time.nowMs + this.#terms.horizonMs)
-    this.#heirsMs = Math.max(this.#heirsMs, lastMs)
-    this.#endMs = Math.max(this.#endMs, lastMs)
+    this.#schedule.inherit(promisedMs, this.#time.shiftMs, this.#time.nowMs)
   }
 
   /** @param placesLeft how many more may be kept, of all lines. */
@@ -175,7 +131,7 @@ export class MemoryLine {
     if (this.#places.size >= placesMax) return undefined
     const isInTime = instantMs <= nowMs + horizonMs + SAME_MS && instantMs >= nowMs - graceMs - SAME_MS
     if (!isInTime || !this.#honoured.note(caller, shown.epoch, nowMs)) return undefined
-    this.#lastMs = Math.max(this.#lastMs, instantMs)
+    this.#schedule.keep(instantMs)
     return this.#places.add(caller, instantMs, nowMs)
   }
 
@@ -188,9 +144,7 @@ export class MemoryLine {
       this.#places.remove(place)
       return this.#admit(arrival, points, flow, given, lateMs, false)
     }
-    this.#movedMs = Math.max(nowMs + waitMs, this.#movedMs + points / flow.perMs)
-    this.#lastMs = Math.max(this.#lastMs, this.#movedMs)
-    this.#places.move(place, this.#movedMs, nowMs)
+    this.#places.move(place, this.#schedule.move(nowMs + waitMs, points / flow.perMs), nowMs)
     return this.#kept(place, nowMs, false, true)
   }
 
@@ -206,11 +160,10 @@ export class MemoryLine {
     const { horizonMs, aheadMs, placesMax } = this.#terms
     const waitMs = this.#guard.waitMs(points, this.#time.passedMs, flow)
     // A demand above a part's burst has the whole time in which it flows in to begin with.
-    const beginMs = Math.max(this.#endMs, nowMs - Math.max(flow.burst / flow.perMs, lengthMs))
-    const endMs = beginMs + lengthMs
+    const endMs = this.#schedule.endAfter(lengthMs, nowMs - Math.max(flow.burst / flow.perMs, lengthMs))
     if (mode === 'OPEN' && waitMs === 0) {
       if (endMs <= nowMs + SAME_MS) {
-        this.#endMs = endMs
+        this.#schedule.admit(endMs)
         return this.#admit(arrival, points, flow, undefined, 0, false)
       }
       if (this.#isLeftOver(points, nowMs, flow)) return this.#admit(arrival, points, flow, undefined, 0, true)
@@ -220,10 +173,9 @@ export class MemoryLine {
     const beyondMs = instantMs - nowMs - horizonMs
     if (beyondMs > SAME_MS) return this.#none('HORIZON', Math.max(BEYOND_HORIZON_MS_MIN, beyondMs), flow)
     const { size } = this.#places
-    if (size >= arrival.placesMax) return this.#none('REMAINING', this.#endMs - nowMs, flow)
+    if (size >= arrival.placesMax) return this.#none('REMAINING', this.#schedule.endMs - nowMs, flow)
     if (size >= placesMax || placesLeft <= 0) return this.#none('FULL', this.#nextTurnMs(nowMs), flow)
-    this.#endMs = instantMs
-    this.#lastMs = Math.max(this.#lastMs, instantMs)
+    this.#schedule.place(instantMs)
     this.#dearest = size === 0 ? points : Math.max(this.#dearest, points)
     return this.#kept(this.#places.add(caller, instantMs, nowMs), nowMs, true, false)
   }
@@ -239,7 +191,7 @@ export class MemoryLine {
    * the next to come: cheap newcomers would take a dear one's as they flow in. A full budget is always left over.
    */
   #isLeftOver(points: number, nowMs: number, { perMs, burst }: Flow): boolean {
-    if (nowMs < this.#heirsMs) return false
+    if (this.#schedule.isInherited(nowMs)) return false
     if (this.#places.size === 0) return true
     const left = this.#guard.availablePoints(burst) - points
     const slack = burst * (ROUNDING - 1) + perMs * SAME_MS

@@ -9,7 +9,8 @@ import {
   type LineTerms,
   type Turn,
 } from './lines.ts'
-import { LocalAdmitted, MemoryLine } from './memory-line.ts'
+import { LocalAdmitted } from './local-admitted.ts'
+import { MemoryLine } from './memory-line.ts'
 
 export interface MemoryLinesOptions {
   /** Default: {@link DEFAULT_LINE_TERMS}. */

@@ -1,0 +1,38 @@
+import type { Bucket } from './bucket.ts'
+import type { Admitted, Arrival, Place } from './lines.ts'
+
+/** Points that were taken from a line of this process's own. */
+export class LocalAdmitted implements Admitted {
+  readonly kind = 'admitted'
+  readonly line: Bucket
+  readonly caller: string
+  readonly points: number
+  readonly availablePoints: number
+  readonly place: Place | undefined
+  readonly lateMs: number
+  readonly isStandby: boolean
+  readonly waiting: number
+  /** Of the line that gave them. */
+  readonly epoch: string
+
+  constructor(
+    { line, caller }: Arrival,
+    points: number,
+    availablePoints: number,
+    place: Place | undefined,
+    lateMs: number,
+    isStandby: boolean,
+    waiting: number,
+    epoch: string,
+  ) {
+    this.line = line
+    this.caller = caller
+    this.points = points
+    this.availablePoints = availablePoints
+    this.place = place
+    this.lateMs = lateMs
+    this.isStandby = isStandby
+    this.waiting = waiting
+    this.epoch = epoch
+  }
+}
