@@ -22,6 +22,7 @@ export function someFigures(seconds: number): Figures {
     outcomes: { CouponIssued: 1_000, KeptPlace: 800, '<script>alert(1)</script>': 1, ECONNRESET: 2 },
     acknowledged: [{ shopperId: 'somebody', couponId: 'coupon_x' }],
     places: [{ askedMs: 1, answeredMs: 2, admitAtMs: 3 }],
+    driver: { busy: 0.42, held: { ...spread, p99: 777 } },
   }
 }
 

@@ -22,6 +22,7 @@ export function tablesOf(
     { title: 'Load', rows: loadRows(figures) },
     { title: 'Latency of what was admitted, in milliseconds', rows: latencyRows(figures) },
     { title: 'Kept places', rows: placeRows(figures) },
+    ...loadItself(figures),
     { title: 'Level over time', rows: levelRows(figures) },
     { title: 'Budget', rows: budgetRows(budget) },
     { title: 'Outcomes', rows: outcomeRows(figures) },
@@ -69,6 +70,20 @@ function latencyRows({ latency, latencyOfSteps }: Figures): string[][] {
       spread === undefined ? [] : [[`${prefix}${name}`, ...spreadCells(spread)]],
     )
   return [header, ...named(latency, ''), ...named(latencyOfSteps, 'step ')]
+}
+
+/** What is the load's own doing is told apart: who is held up in it comes later than a shopper would. */
+function loadItself({ driver }: Figures): Table[] {
+  if (driver === undefined) return []
+  const { busy, held } = driver
+  const [, p50, p95, p99, max] = held === undefined ? [] : spreadCells(held)
+  const waited = held === undefined ? '–' : `p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms, at most ${max} ms`
+  const rows = [
+    ['', ''],
+    ['Of one core', `${Math.round(busy * 100)} %`],
+    ['Due requests waited in it to be sent', waited],
+  ]
+  return [{ title: 'The load itself', rows }]
 }
 
 function placeRows({ places, lateness, seconds }: Figures): string[][] {

@@ -55,7 +55,18 @@ it('says which promise is broken, and which was not looked into, in every form',
 it('tells people the load, the latency by priority, the lateness, the level, the budget and the outcomes', async () => {
   const { printed, markdown, page } = await reported([KEPT])
   for (const text of [printed, markdown, page]) {
-    for (const said of ['2.03', '58', '3,000/s', 'SURGE', '0:00 to 0:30', '12,500.5', 'KeptPlace', '140 ms'])
+    for (const said of [
+      '2.03',
+      '58',
+      '3,000/s',
+      'SURGE',
+      '0:00 to 0:30',
+      '12,500.5',
+      'KeptPlace',
+      '140 ms',
+      '42 %',
+      '777 ms',
+    ])
       expect(text).toContain(said)
   }
 })
