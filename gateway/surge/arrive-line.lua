@@ -82,13 +82,13 @@ if now < seen then
   end
 end
 
-local shiftNow, lineNow
+local shiftNow, shiftText, lineNow
 local function tellTime()
   shiftNow = shift
   if since then
     shiftNow = shift + told - since
   end
-  lineNow = now - shiftNow
+  lineNow, shiftText = now - shiftNow, text(shiftNow)
 end
 tellTime()
 
@@ -177,8 +177,9 @@ local function isLeftOver(points)
   return call('ZCOUNT', queue, text(from), text(lineNow)) * each <= spare
 end
 
-local function keeps(letter, instant, position)
-  return format('%s %d %.17g %.17g %d', letter, places - expired, instant, shiftNow, position)
+-- Instants are written as Redis has them: that costs less than to write them anew.
+local function keeps(letter, instantText, position)
+  return format('%s %d %s %s %d', letter, places - expired, instantText, shiftText, position)
 end
 
 local function noPlace(letter, waitMs)
@@ -189,18 +190,19 @@ local function admitted(letter)
   return format('%s %.17g %d', letter, available(), places - expired)
 end
 
--- How many stand before the caller, who gets this place instead of what it had.
+-- The caller has this place, instead of what it had: the instant as text, and how many stand before it.
 local function place(caller, instant)
-  local added = call('ZADD', queue, text(instant), caller)
+  local instantText = text(instant)
+  local added = call('ZADD', queue, instantText, caller)
   places = places + added
   if added == 0 or instant <= lineNow then
     due = nil
   end
   if instant > last then
     last = instant
-    return instant > lineNow and places - 1 - countDue() or 0
+    return instantText, instant > lineNow and places - 1 - countDue() or 0
   end
-  return countBefore(caller, instant)
+  return instantText, countBefore(caller, instant)
 end
 
 local function remove(caller, instant)
@@ -213,7 +215,7 @@ end
 
 local sweptHonoured = false
 
--- The instant of a place of another life, once: from now on it is the caller's own.
+-- A place of another life becomes the caller's own, once: its instant as text, or nil.
 local function takeUp(caller, shown)
   local life, instantThen, shiftThen = string.match(shown, '^(%S+) (%S+) (%S+)$')
   local wall = tonumber(instantThen) + tonumber(shiftThen)
@@ -233,18 +235,17 @@ local function takeUp(caller, shown)
   end
   -- Whatever may be shown was given before this, a horizon ahead at most.
   call('ZADD', honoured, text(now + horizon + grace), member)
-  local instant = wall - shiftNow
-  place(caller, instant)
-  return instant
+  return (place(caller, wall - shiftNow))
 end
 
--- The caller's own place, or nil.
+-- The instant of the caller's own place as text, or nil.
 local function placeOf(caller, shown)
   if places > 0 then
-    local instant = tonumber(call('ZSCORE', queue, caller))
-    if instant then
+    local instantText = call('ZSCORE', queue, caller)
+    if instantText then
+      local instant = tonumber(instantText)
       if lineNow <= instant + grace + same then
-        return instant
+        return instantText
       end
       remove(caller, instant)
       expired = max(0, expired - 1)
@@ -255,15 +256,15 @@ local function placeOf(caller, shown)
   end
 end
 
-local function admitOrMove(caller, points, instant)
+local function admitOrMove(caller, points, instantText, instant)
   local waitMs = waitFor(points)
   if waitMs > 0 then
     late = max(lineNow + waitMs, late + points / perMs)
-    return keeps('M', late, place(caller, late))
+    return keeps('M', place(caller, late))
   end
   owed = owed + points
   remove(caller, instant)
-  return format('%s %.17g %.17g %.17g', admitted('D'), instant, shiftNow, max(0, lineNow - instant))
+  return format('%s %s %s %.17g', admitted('D'), instantText, shiftText, max(0, lineNow - instant))
 end
 
 local function admitBraked(points)
@@ -296,7 +297,7 @@ local function givePlace(caller, points, instant, waitingMax)
   end
   theEnd = instant
   dearest = places == expired and points or max(dearest, points)
-  return keeps('N', instant, place(caller, instant))
+  return keeps('N', place(caller, instant))
 end
 
 local function serveNewcomer(mode, caller, points, waitingMax)
@@ -315,16 +316,15 @@ local function serveNewcomer(mode, caller, points, waitingMax)
 end
 
 local function arrive(mode, caller, points, limit, shown)
-  local instant
+  local instantText
   if places > 0 or shown ~= '' then
-    instant = placeOf(caller, shown)
+    instantText = placeOf(caller, shown)
   end
-  if instant and mode == 'Z' then
-    return keeps('K', instant, countBefore(caller, instant))
-  elseif instant and instant <= lineNow + same then
-    return admitOrMove(caller, points, instant)
+  local instant = instantText and tonumber(instantText)
+  if instant and mode ~= 'Z' and instant <= lineNow + same then
+    return admitOrMove(caller, points, instantText, instant)
   elseif instant and mode ~= 'S' then
-    return keeps('K', instant, countBefore(caller, instant))
+    return keeps('K', instantText, countBefore(caller, instant))
   elseif mode == 'S' or mode == 'Z' then
     return admitBraked(limit)
   end
@@ -381,11 +381,24 @@ end
 if not held[1] and owed == 0 and places == 0 and not since then
   return answers
 end
-call('HSET', line, 'epoch', epoch, 'shift', text(shift), 'seen', text(now), 'owed', text(owed), 'end', text(theEnd),
-  'heirs', text(heirs), 'late', text(late), 'last', text(last), 'dearest', text(dearest))
-if since then
-  call('HSET', line, 'since', text(since), 'told', text(told))
-elseif held[3] then
+-- In calm most of it is as it was.
+local changed = { 'epoch', epoch, 'seen', text(now), 'owed', text(owed) }
+local function write(field, value, before)
+  if value and (not before or value ~= tonumber(before)) then
+    changed[#changed + 1] = field
+    changed[#changed + 1] = text(value)
+  end
+end
+write('shift', shift, held[2])
+write('since', since, held[3])
+write('told', told, held[4])
+write('end', theEnd, held[7])
+write('heirs', heirs, held[8])
+write('late', late, held[9])
+write('last', last, held[10])
+write('dearest', dearest, held[11])
+call('HSET', line, unpack(changed))
+if held[3] and not since then
   call('HDEL', line, 'since', 'told')
 end
 -- Until its budget is full. One that gave places, until the last of their tokens is void: before that, whoever shows one
