@@ -24,6 +24,18 @@ test('a token is a shopper’s, of the client replay, may do what shoppers do, a
   }
 })
 
+test('secrets of any length sign', async () => {
+  for (const length of [32, 63, 64, 65, 200]) {
+    const secret = 'a秘密'.repeat(100).slice(0, length)
+    const tokens = new Tokens(secret, FROM_MS, 60_000)
+    for (const shopperId of ['b', 'a-longer-one', 'c']) {
+      await jwtVerify(tokens.of(shopperId), new TextEncoder().encode(secret), {
+        currentDate: new Date(FROM_MS),
+      })
+    }
+  }
+})
+
 test('a shopper’s token is the same whenever it is made, and nobody else’s', () => {
   const tokens = new Tokens(SECRET, FROM_MS, 60_000)
   expect(tokens.of('a')).toBe(tokens.of('a'))
