@@ -17,6 +17,8 @@ interface Waiter extends LinePlace {
 const EXPIRED_MAX = 1_000
 /** An array whose first so many slots are done with is cut, when they are half of it. */
 const DONE_MIN = 1_024
+/** Those who are moved up one by one to make room behind them; with more, what stands behind is moved in one piece. */
+const SHIFTED_MAX = 256
 
 /**
  * The places of one line, by caller and in the order of their instants. Those to come are an array that grows at its end,
@@ -135,10 +137,11 @@ export class LinePlaces {
     }
     let at = this.#firstNotBefore(instantMs)
     while (at < ahead.length && ahead[at]!.instantMs === instantMs) at++
-    const before = at - this.#head
-    if (this.#head > 0 && before < ahead.length - at) {
-      ahead.copyWithin(--this.#head, this.#head + 1, at)
-      ahead[this.#head + before] = waiter
+    // Whoever is moved stands near the front, where there is room.
+    if (this.#head > 0 && at - this.#head <= SHIFTED_MAX) {
+      this.#head--
+      for (let i = this.#head; i < at - 1; i++) ahead[i] = ahead[i + 1]!
+      ahead[at - 1] = waiter
     } else ahead.splice(at, 0, waiter)
   }
 
