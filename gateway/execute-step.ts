@@ -6,6 +6,7 @@ import { type Executed, Refused } from './executed.ts'
 import { describePlan } from './execution/describe-plan.ts'
 import type { ExecuteOptions } from './execution/execute.ts'
 import type { CompiledOperation } from './execution/operation.ts'
+import { plannedBy } from './execution/planned-by.ts'
 import type { Data } from './execution/tree.ts'
 import type { Variables } from './execution/variables.ts'
 import type { ServableOperation } from './operations/registry.ts'
@@ -115,7 +116,7 @@ async function executeAlone(
         : { onData: (data: Data) => (actualCost = operation.cost.actual(data, variables)) }),
     }
     const queryPlan = wantsPlan
-      ? describePlan(await variant.plan(variables, caller), graph.supergraph.types)
+      ? describePlan(await plannedBy(variant.plan(variables, caller), deadlineMs), graph.supergraph.types)
       : undefined
     const executed: Executed = await (form === 'json'
       ? variant.executeToJson(execution)

@@ -5,6 +5,7 @@ import type { ResponseSlot } from './cache/responses/response-slot.ts'
 import { isForAnybody, keptExtension, slotOf } from './cached-response.ts'
 import { execute, refresh, variantOf } from './execute-step.ts'
 import { Refused } from './executed.ts'
+import { plannedBy } from './execution/planned-by.ts'
 import type { Variables } from './execution/variables.ts'
 import { keptPlaceOf, placeExtension } from './kept-place.ts'
 import type { ServableOperation } from './operations/registry.ts'
@@ -218,7 +219,10 @@ function reserve(
 ): Reservation | Refused | Promise<Reservation | Refused> | undefined {
   const { caller, address, headers } = state
   const variant = variantOf(operation, state)
-  const planned = async () => operation.cost.planned(await variant.plan(variables, caller), variables)
+  const planned = async () => {
+    const plan = await plannedBy(variant.plan(variables, caller), state.deadlineMs)
+    return operation.cost.planned(plan, variables)
+  }
   try {
     const reserving = spending?.reserve({
       caller,
