@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 export interface Heard {
   readonly shopper: string
   readonly gateway: number
-  /** Sent, and answered: milliseconds since 1970. */
+  /** Sent, and answered: milliseconds of the crowd's clock. */
   readonly sentMs: number
   readonly answeredMs: number
   readonly status: number
@@ -31,6 +31,8 @@ export interface LineCrowdOptions {
   readonly claim: (gateway: number, shopper: string, token: string | undefined) => Promise<Answered>
   /** After which nobody asks again. Default: whatever is neither a place nor THROTTLED. */
   readonly isFinal?: (heard: Heard) => boolean
+  /** Milliseconds, of what is noted. Default: since 1970. */
+  readonly clock?: () => number
 }
 
 /** Nobody asks oftener: whoever does is not being served. */
@@ -61,9 +63,10 @@ export class LineCrowd {
   }
 
   async ask(shopper: string, gateway: number, token?: string): Promise<Heard> {
-    const sentMs = Date.now()
-    const answer = await this.#options.claim(gateway, shopper, token)
-    const heard = heardOf(answer, { shopper, gateway, sentMs, answeredMs: Date.now() })
+    const { claim, clock = Date.now } = this.#options
+    const sentMs = clock()
+    const answer = await claim(gateway, shopper, token)
+    const heard = heardOf(answer, { shopper, gateway, sentMs, answeredMs: clock() })
     this.heard.push(heard)
     return heard
   }
