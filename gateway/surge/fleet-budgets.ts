@@ -26,7 +26,7 @@ export interface FleetBudgetsOptions {
   readonly keysMax?: number
   /** Default: those of `lines.ts`. */
   readonly lineTerms?: LineTerms
-  /** Milliseconds, since 1970 where lines are asked, for tests. Default: each store's own. */
+  /** Milliseconds, of lines since 1970, for tests. Default: each store's own. */
   readonly clock?: () => number
 }
 
@@ -50,7 +50,7 @@ const GOOD_BEATS_MAX = 16
  *     redis ── a call or a heartbeat failed, or had no answer within `waitMsMax` ──> share
  *
  * What was under way when Redis is lost is answered by the share at once, and so is everything after it, without waiting.
- * A change may admit the burst once more, for neither knows what the other has given.
+ * A change may admit the burst once more, for neither knows what the other has given. Lines change sides alike.
  */
 export async function openFleetBudgets(options: FleetBudgetsOptions): Promise<FleetBudgetStore> {
   const fleet = new FleetBudgets(options)

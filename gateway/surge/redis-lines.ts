@@ -83,7 +83,12 @@ interface Telling extends StepOfLine, Unawaited {
 
 /**
  * Lines that the gateways of one Redis share, each under a hash tag of its own: a script decides the order in which their
- * callers come. What arrives while a line's call is under way rides in the next one.
+ * callers come. What arrives while a line's call is under way rides in the next one. A Redis that loses a line gives away a
+ * burst more at most; its promises are kept by the tokens that are out.
+ *
+ * Measured on a machine that was busy with seven other loads, 512 arrivals at a time, an arrival: where nobody waits 5 µs of
+ * Redis (a bucket 2.5 there) and 8 of this process; with 100,000 who wait 12 of Redis for whoever is told its place again,
+ * 23 for a new one. An arrival that rides alone takes 150 of Redis, a bucket 100. A place takes 132 bytes of Redis.
  */
 export function createRedisLines(options: RedisLinesOptions): RedisLines {
   return new LinesInRedis(options)
