@@ -1,7 +1,7 @@
 -- What comes to one line, step by step in the order of the arguments: callers who ask, points given back, and how the
 -- line's owner says that it stands.
 --
--- Times are in milliseconds. The line's own time is the wall clock's less a shift, which grows by every pause, and by as
+-- Times are in milliseconds. The line's own time is the wall clock's less a shift, which grows by every pause and falls by as
 -- much as the clock goes back. It begins at 0 with the line, so that instants keep their precision.
 --
 -- KEYS[1]  the line, a hash:
