@@ -1,4 +1,4 @@
-import { Pool } from 'undici'
+import { Driver } from '../replay/driver.ts'
 import { tokenFor } from './tokens.ts'
 
 /**
@@ -37,67 +37,74 @@ export interface ClaimSeen {
   readonly answeredMs: number
 }
 
-if (process.argv[1]?.endsWith('claim-load.ts')) await run(JSON.parse(process.argv[2] as string) as ClaimLoad)
+const ANSWER_MS_MAX = 60_000
+const BODY_BYTES_MAX = 1_048_576
 
-async function run(load: ClaimLoad): Promise<void> {
-  const pool = new Pool(load.url, {
-    connections: load.connections,
-    headersTimeout: 60_000,
-    bodyTimeout: 60_000,
-  })
-  const requests: { shopper: string; token: string }[] = []
+if (process.argv[1]?.endsWith('claim-load.ts')) run(JSON.parse(process.argv[2] as string) as ClaimLoad)
+
+function run(load: ClaimLoad): void {
+  const url = new URL(load.url)
+  const shoppers: string[] = []
   for (let number = 0; number < load.shoppers; number++) {
     const shopper = `${load.prefix}-${number}`
-    const token = tokenFor(load.secret, { sub: shopper })
-    requests.push({ shopper, token })
-    if (load.twiceEvery > 0 && number % load.twiceEvery === 0) requests.push({ shopper, token })
+    shoppers.push(shopper)
+    if (load.twiceEvery > 0 && number % load.twiceEvery === 0) shoppers.push(shopper)
   }
   const body = JSON.stringify({
     documentId: `sha256:${load.operationId}`,
     variables: { input: { campaignId: load.campaignId } },
   })
-  let next = 0
-  await Promise.all(
-    Array.from({ length: load.connections }, async () => {
-      for (let request = requests[next++]; request !== undefined; request = requests[next++]) {
-        const seen = await claim(pool, request.shopper, request.token, body)
-        process.stdout.write(`${JSON.stringify(seen)}\n`)
-      }
-    }),
-  )
-  await pool.close()
+  // Which of its copies a shopper's token is made for changes nothing: it is made once.
+  const tokens = new Map(shoppers.map(sub => [sub, tokenFor(load.secret, { sub })]))
+  const aheadMs = Date.now() - performance.now()
+  let left = shoppers.length
+  const tell = (seen: ClaimSeen): void => {
+    process.stdout.write(`${JSON.stringify(seen)}\n`)
+    if (--left === 0) driver.close()
+  }
+  const driver = new Driver({
+    url,
+    connections: load.connections,
+    answerMsMax: ANSWER_MS_MAX,
+    bodyBytesMax: BODY_BYTES_MAX,
+    errands: {
+      requestOf: who =>
+        `POST /graphql HTTP/1.1\r\nhost: ${url.host}\r\ncontent-type: application/json\r\nauthorization: Bearer ${tokens.get(shoppers[who]!)}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      answered: (who, { status, body: answer }, sentMs, nowMs) =>
+        tell({
+          shopper: shoppers[who]!,
+          status,
+          ...outcomeOf(answer.toString()),
+          sentMs: Math.floor(sentMs + aheadMs),
+          answeredMs: Math.floor(nowMs + aheadMs),
+        }),
+      lost: (who, code, sentMs, nowMs) =>
+        tell({
+          shopper: shoppers[who]!,
+          status: 0,
+          outcome: code,
+          sentMs: Math.floor(sentMs + aheadMs),
+          answeredMs: Math.floor(nowMs + aheadMs),
+        }),
+    },
+  })
+  for (const who of shoppers.keys()) driver.at(who, driver.nowMs)
 }
 
-async function claim(pool: Pool, shopper: string, token: string, body: string): Promise<ClaimSeen> {
-  const sentMs = Date.now()
+function outcomeOf(text: string): Pick<ClaimSeen, 'outcome' | 'couponId' | 'noticeZh' | 'messageEn'> {
+  // biome-ignore lint/suspicious/noExplicitAny: read as it comes; what is missing shows as an outcome
+  let answer: any
   try {
-    const response = await pool.request({
-      path: '/graphql',
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-      body,
-    })
-    // biome-ignore lint/suspicious/noExplicitAny: read as it comes; what is missing shows as an outcome
-    const answer: any = await response.body.json()
-    const result = answer.data?.claimCoupon
-    const notice = result ?? answer.errors?.[0]?.extensions
-    return {
-      shopper,
-      status: response.statusCode,
-      outcome: result?.__typename ?? answer.errors?.[0]?.extensions?.code ?? 'UNREADABLE',
-      ...(result?.coupon === undefined ? {} : { couponId: result.coupon.id }),
-      ...(notice?.noticeZh === undefined ? {} : { noticeZh: notice.noticeZh }),
-      ...(result?.messageEn === undefined ? {} : { messageEn: result.messageEn }),
-      sentMs,
-      answeredMs: Date.now(),
-    }
+    answer = JSON.parse(text)
   } catch (error) {
-    return {
-      shopper,
-      status: 0,
-      outcome: String((error as { code?: string }).code ?? error),
-      sentMs,
-      answeredMs: Date.now(),
-    }
+    return { outcome: String(error) }
+  }
+  const result = answer.data?.claimCoupon
+  const notice = result ?? answer.errors?.[0]?.extensions
+  return {
+    outcome: result?.__typename ?? answer.errors?.[0]?.extensions?.code ?? 'UNREADABLE',
+    ...(result?.coupon === undefined ? {} : { couponId: result.coupon.id }),
+    ...(notice?.noticeZh === undefined ? {} : { noticeZh: notice.noticeZh }),
+    ...(result?.messageEn === undefined ? {} : { messageEn: result.messageEn }),
   }
 }
