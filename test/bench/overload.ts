@@ -28,7 +28,6 @@ import { markdown } from './overload/table.ts'
 const RATE = SERVICE.claims.perSecond
 /** Of the measured saturation, in P6. */
 const DRAIN_LIMIT_SHARE = 0.3
-const DRAIN_SECONDS = 10
 const DRAIN_MULTIPLE = 10
 /** As an operator sets it who knows what the service bears. */
 const CURVE_LIMIT_SHARE = 0.9
@@ -51,7 +50,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   const curve: CurveSample[] = []
   const payments: PaymentSample[] = []
   for (let round = 1; round <= rounds; round++) {
-    if (only.has('P6')) drains.push(await drain(round))
+    if (only.has('P6')) drains.push(await drain(round, options))
     if (only.has('curve')) curve.push(...(await curveOf(round, options)))
     if (only.has('payment')) payments.push(...(await paymentsOf(round, options)))
   }
@@ -72,7 +71,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   )
 }
 
-async function drain(round: number): Promise<DrainSample> {
+async function drain(round: number, { drainSeconds: seconds }: OverloadOptions): Promise<DrainSample> {
   const saturation = await saturationOf()
   await using stood = await stand(true)
   await warmUp(stood)
@@ -81,9 +80,9 @@ async function drain(round: number): Promise<DrainSample> {
   const { seen, borne } = await crowd(stood, {
     prefix: 'crowd',
     perSecond: DRAIN_MULTIPLE * limit,
-    seconds: DRAIN_SECONDS,
+    seconds,
     // Twice what it takes at the limit.
-    drainSecondsMax: 2 * DRAIN_MULTIPLE * DRAIN_SECONDS,
+    drainSecondsMax: 2 * DRAIN_MULTIPLE * seconds,
   })
   say(
     `P6     round ${round}  L ${limit}/s  goodput ${(seen.coupons / seen.secondsToLast).toFixed(1)}/s  ${(seen.requests / seen.coupons).toFixed(2)} requests a success  p99 ${seen.admitted?.p99.toFixed(0)} ms${voidOf(borne)}`,

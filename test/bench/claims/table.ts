@@ -1,4 +1,5 @@
 import { median } from '../gateway/table.ts'
+import { figure, percent, table, verdict } from '../markdown.ts'
 import { WHO_AM_I } from './manifest.ts'
 import type { Window } from './measure.ts'
 import type { ClaimsResults, ClaimsSample } from './results.ts'
@@ -212,14 +213,3 @@ function ceilingOf(rates: ReadonlyMap<number, number>): string {
   const [batch, perSecond] = [...rates].reduce((best, one) => (one[1] > best[1] ? one : best))
   return ` The shipped SQL function called straight from Node, the ceiling, brings about ${figure(perSecond)} claims/s in batches of ${batch}.`
 }
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join(
-    '\n',
-  )
-}
-
-const verdict = (isReached: boolean): string => (isReached ? 'reached' : 'not reached')
-const figure = (value: number): string => (Number.isNaN(value) ? 'none' : value.toFixed(0))
-const percent = (part: number): string => `${(part * 100).toFixed(0)} %`

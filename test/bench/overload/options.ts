@@ -9,6 +9,8 @@ export interface OverloadOptions {
   readonly rounds: number
   /** For which shoppers come, at each point of the curve and to pay. */
   readonly seconds: number
+  /** For which the crowd of P6 comes. */
+  readonly drainSeconds: number
   /** Offered load, as multiples of what the service works off. */
   readonly multiples: readonly number[]
   /** With the surge layer, without it. */
@@ -22,6 +24,8 @@ const ROUNDS_MAX = 99
 const SECONDS = 30
 const SECONDS_MIN = 4
 const SECONDS_MAX = 3_600
+const DRAIN_SECONDS = 10
+const DRAIN_SECONDS_QUICK = 1
 const MULTIPLES = [0.5, 1, 2, 5, 10, 20] as const
 const MULTIPLE_MAX = 100
 
@@ -73,6 +77,7 @@ export function readOptions(argv: readonly string[]): OverloadOptions {
     only: new Set(only),
     rounds,
     seconds: number('seconds', values.seconds, isQuick ? SECONDS_MIN : SECONDS, SECONDS_MIN, SECONDS_MAX),
+    drainSeconds: isQuick ? DRAIN_SECONDS_QUICK : DRAIN_SECONDS,
     multiples,
     layers: layer === undefined ? [true, false] : [layer === 'on'],
     isWhole:

@@ -1,4 +1,5 @@
 import { median } from '../gateway/table.ts'
+import { figure, percent, table, verdict } from '../markdown.ts'
 import type { CrowdSeen } from './crowd.ts'
 import type { Borne } from './measure.ts'
 import {
@@ -43,8 +44,8 @@ function drainTable(samples: readonly DrainSample[]): string[] {
   const requests = middle(({ seen }) => seen.requests / seen.coupons)
   const p99Ms = middle(({ seen }) => seen.admitted?.p99 ?? Number.NaN)
   return [
-    '### P6: ten times the limit for ten seconds, drained to the last',
-    `Saturation, measured without a limit: ${figure(middle(sample => sample.saturation))} claims/s. The claim limit L is ${figure(limit)}/s, 30 % of it; ${figure(middle(({ seen }) => seen.came))} shoppers come in ten seconds and come back when they are told. Goodput is coupons over the time from the first who came to the last coupon.`,
+    '### P6: ten times the limit, drained to the last',
+    `Saturation, measured without a limit: ${figure(middle(sample => sample.saturation))} claims/s. The claim limit L is ${figure(limit)}/s, 30 % of it; ${figure(middle(({ seen }) => seen.came))} shoppers come at ten times that rate and come back when they are told. Goodput is coupons over the time from the first who came to the last coupon.`,
     table(
       ['', 'measured', 'to reach', ''],
       [
@@ -201,15 +202,5 @@ function groups<Sample>(samples: readonly Sample[], keyOf: (sample: Sample) => s
   return [...Map.groupBy(samples, keyOf).values()]
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join(
-    '\n',
-  )
-}
-
 const medianOr = (values: readonly number[]): number => (values.length === 0 ? Number.NaN : median(values))
-const verdict = (isReached: boolean): string => (isReached ? 'reached' : 'not reached')
-const figure = (value: number): string => (Number.isNaN(value) ? 'none' : value.toFixed(0))
-const percent = (part: number): string => (Number.isNaN(part) ? 'none' : `${(part * 100).toFixed(0)} %`)
 const mb = (bytes: number): string => (bytes / 2 ** 20).toFixed(0)
