@@ -147,6 +147,9 @@ export function readOptions(
       orders,
       shoppers: shoppersOf(counts),
       visitors: counts.browse,
+      mix: PURPOSES.filter(purpose => mix[purpose] > 0)
+        .map(purpose => `${purpose}=${mix[purpose]}`)
+        .join(','),
       arrivals: pace,
       behaviour,
       ...(claimsPerSecond === undefined ? {} : { limit: `${claimsPerSecond} claims/s` }),
