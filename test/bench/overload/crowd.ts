@@ -40,6 +40,8 @@ export interface CrowdSeen {
   readonly unanswered: number
   /** Requests of those who have a coupon, for each of them. */
   readonly asksOfServed: number
+  /** How many of them asked so often. */
+  readonly servedByAsks: Readonly<Record<number, number>>
   /** From the first who came to the last coupon. */
   readonly secondsToLast: number
   readonly seconds: number
@@ -91,6 +93,7 @@ async function run(settings: CrowdSettings): Promise<CrowdSeen> {
   /** Who asks first next. */
   let next = 0
   let asksOfServed = 0
+  const servedByAsks = new Map<number, number>()
   let lastMs = 0
 
   const cameBy = (nowMs: number): number =>
@@ -128,6 +131,7 @@ async function run(settings: CrowdSettings): Promise<CrowdSeen> {
         if (kind === 'coupon') {
           standing[who] = SERVED
           asksOfServed += asks[who]!
+          servedByAsks.set(asks[who]!, (servedByAsks.get(asks[who]!) ?? 0) + 1)
           places.delete(who)
           admitted.add(nowMs - wantedMs[who]!)
           served.add(nowMs - comesMs(who))
@@ -183,6 +187,7 @@ async function run(settings: CrowdSettings): Promise<CrowdSeen> {
     withNothing: howMany(REFUSED),
     unanswered: howMany(NEW),
     asksOfServed: asksOfServed / admitted.count,
+    servedByAsks: Object.fromEntries(servedByAsks),
     secondsToLast: (lastMs - startMs) / 1_000,
     seconds: tookMs / 1_000,
     admitted: admitted.spread,

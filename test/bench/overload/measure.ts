@@ -15,6 +15,8 @@ export interface Borne {
   readonly heapBytesAfter: number
   /** Seconds at each level; `?`: the gateway told none. */
   readonly levels: Readonly<Record<string, number>>
+  /** What lines made of requests meanwhile, by outcome. */
+  readonly turns: Readonly<Record<string, number>>
   /** Why its figures say nothing, if so. */
   readonly voidReason: string | undefined
 }
@@ -68,6 +70,7 @@ export async function watched<Seen>(
   const levels: Record<string, number> = {}
   const rssBytes: number[] = []
   const rssBytesBefore = stand.rssBytes()
+  const turnsBefore = await stand.turns()
   const before = read(gatewayPid)
   let isLooking = false
   const timer = setInterval(() => {
@@ -85,6 +88,10 @@ export async function watched<Seen>(
   const seen = await run().finally(() => clearInterval(timer))
   const busy = busyBetween(before, read(gatewayPid))
   rssBytes.push(stand.rssBytes())
+  const turns = Object.entries(await stand.turns()).map(([outcome, count]): [string, number] => [
+    outcome,
+    count - (turnsBefore[outcome] ?? 0),
+  ])
   const third = (number: number): number =>
     Math.max(
       ...rssBytes.slice(
@@ -100,6 +107,7 @@ export async function watched<Seen>(
       rssBytesMax: [third(0), third(1), third(2)],
       heapBytesAfter: (await stand.memory()).heapBytes,
       levels,
+      turns: Object.fromEntries(turns.filter(([, count]) => count > 0)),
       voidReason: voidReason(busy),
     },
   }

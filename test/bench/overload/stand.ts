@@ -20,6 +20,8 @@ export interface OverloadStand extends AsyncDisposable {
   limitClaims(perSecond: number): Promise<void>
   /** The level that the gateway tells; `undefined`: it tells none. */
   level(): Promise<string | undefined>
+  /** What lines have made of requests since the start, by outcome. */
+  turns(): Promise<Readonly<Record<string, number>>>
   rssBytes(): number
   /** After a collection. */
   memory(): Promise<MemoryBytes>
@@ -32,6 +34,7 @@ export const SERVICE: Omit<Settings, 'identityKey'> = {
   payingMs: 5,
 }
 
+const TURNS = /^spillway_turns_total\{.*outcome="(\w+)".*\} (\d+)$/gm
 const PAGE_BYTES = 4_096
 
 /** @param isOn whether limits, places and levels hold; else no cost is counted, and the level stays CALM. */
@@ -75,6 +78,11 @@ export async function stand(isOn: boolean): Promise<OverloadStand> {
     async level() {
       const { body } = await request(`${url}/health/ready`)
       return ((await body.json()) as { readonly level?: string }).level
+    },
+    async turns() {
+      const { body } = await request(`${url}/metrics`)
+      const counts = (await body.text()).matchAll(TURNS)
+      return Object.fromEntries([...counts].map(([, outcome, count]) => [outcome, Number(count)]))
     },
     rssBytes: () => Number(readFileSync(`/proc/${gateway.pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES,
     memory: () => gateway.memory(),

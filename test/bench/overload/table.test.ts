@@ -18,6 +18,7 @@ const SEEN: CrowdSeen = {
   withNothing: 0,
   unanswered: 0,
   asksOfServed: 2,
+  servedByAsks: { 2: 1_500 },
   secondsToLast: 10,
   seconds: 10,
   admitted: spread(100),
@@ -33,6 +34,7 @@ const BORNE: Borne = {
   rssBytesMax: [2e8, 2e8, 2e8],
   heapBytesAfter: 5e7,
   levels: { CALM: 10 },
+  turns: { NEWCOMER: 150, DUE: 1_350, NEW_PLACE: 1_350 },
   voidReason: undefined,
 }
 const drained = (seen: Partial<CrowdSeen> = {}, voidReason?: string): DrainSample => ({
@@ -75,6 +77,7 @@ describe('the page of overload', () => {
     expect(text).toContain('| goodput ÷ L | 1.000 | ≥ 0.9 | reached |')
     expect(text).toContain('| requests per success | 2.000 | ≤ 2.2 | reached |')
     expect(text).toContain('| p99 of the admitted, ms | 100 | ≤ 250 | reached |')
+    expect(text).toContain('NEWCOMER 150, DUE 1350, NEW_PLACE 1350')
     expect(text).toContain('No round was void.')
   })
 

@@ -70,6 +70,7 @@ function drainTable(samples: readonly DrainSample[]): string[] {
         ],
       ],
     ),
+    `Levels, in seconds: ${countsOf(shown.at(-1)!.borne.levels)}. What the line made of requests: ${countsOf(shown.at(-1)!.borne.turns)}. Both of the last round shown.`,
     voids(samples),
   ]
 }
@@ -126,7 +127,7 @@ function curveTable(
           figure(middle(({ requests, seconds }) => requests / seconds)),
           `${mb(middle((_, { rssBytesBefore }) => rssBytesBefore))} → ${rss(0)} ${rss(1)} ${rss(2)}`,
           mb(middle((_, { heapBytesAfter }) => heapBytesAfter)),
-          levelsOf(shown.at(-1)!.borne),
+          countsOf(shown.at(-1)!.borne.levels),
           part(({ coupons }) => coupons),
           part(({ withPlace }) => withPlace),
           part(({ withNothing }) => withNothing),
@@ -193,9 +194,9 @@ function voids(samples: readonly Voidable[]): string {
   return said === '' ? 'No round was void.' : `Void: ${said}.`
 }
 
-const levelsOf = ({ levels }: Borne): string =>
-  Object.entries(levels)
-    .map(([level, seconds]) => `${level} ${seconds}`)
+const countsOf = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
     .join(', ')
 
 function groups<Sample>(samples: readonly Sample[], keyOf: (sample: Sample) => string): Sample[][] {
