@@ -65,7 +65,7 @@ test('every question has the priority of its operation', () => {
     search: 'BROWSE',
     detail: 'BROWSE',
     claim: 'CLAIM',
-    quote: 'BROWSE',
+    quote: 'REDEEM',
     place: 'PAY',
     pay: 'PAY',
     status: 'PAY',
