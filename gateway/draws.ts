@@ -1,4 +1,5 @@
 import type { Caller } from '../protocol/caller.ts'
+import type { Fault } from '../protocol/fault.ts'
 import type { FieldLimit } from './cost/field-limits.ts'
 import type { CompiledLimit } from './cost/field-limits-compile.ts'
 import type { Variables } from './execution/variables.ts'
@@ -53,8 +54,8 @@ export interface FieldDemand {
   readonly variables: Variables
   /** Sent beside the operation; a token in its input goes before. */
   readonly placeToken: string | undefined
-  /** Nobody is admitted to a line who has no place that is due. */
-  readonly onlyPlaces: boolean
+  /** Why nobody goes further who has no place that is due; `undefined`: newcomers do. */
+  readonly shed: Fault | undefined
 }
 
 /**
@@ -145,7 +146,7 @@ function drawPoints(
 }
 
 function drawTurn(
-  { variables, placeToken, onlyPlaces }: FieldDemand,
+  { variables, placeToken, shed }: FieldDemand,
   limited: CompiledLimit,
   { key, bucket, price, whose, known }: Drawn,
   controls: FieldControls,
@@ -159,13 +160,13 @@ function drawTurn(
     price,
     caller: whose,
     token: limited.readToken(variables) ?? placeToken,
-    mode: modeOf(status, onlyPlaces),
+    mode: modeOf(status, shed !== undefined),
     status,
   }
 }
 
-function modeOf(status: LineStatus | undefined, onlyPlaces: boolean): LineMode {
+function modeOf(status: LineStatus | undefined, isShedding: boolean): LineMode {
   if (status?.isPaused) return 'PAUSED'
   if (status?.remaining === 0) return 'SPENT'
-  return onlyPlaces ? 'PLACES' : 'OPEN'
+  return isShedding ? 'PLACES' : 'OPEN'
 }

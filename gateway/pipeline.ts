@@ -212,7 +212,7 @@ async function recall(
 }
 
 function reserve(
-  { spending }: Stages,
+  stages: Stages,
   state: RequestState,
   operation: ServableOperation,
   variables: Variables,
@@ -224,14 +224,14 @@ function reserve(
     return operation.cost.planned(plan, variables)
   }
   try {
-    const reserving = spending?.reserve({
+    const reserving = stages.spending?.reserve({
       caller,
       address,
       operation,
       variables,
       planned,
       costFactor: state.ruling.costFactor,
-      onlyPlaces: state.ruling.verdict === 'KEPT',
+      shed: state.ruling.verdict === 'KEPT' ? shed(stages, caller, operation) : undefined,
       placeToken: headers[PLACE_HEADER]?.toString(),
     })
     if (!(reserving instanceof Promise)) return reserving

@@ -241,7 +241,15 @@ export function createSpending({ settings, budgets, fields, turns }: SpendingOpt
       }
       // Those that are refused above may be estimated at anything: a few of them, and no other would show in the sum.
       estimated += open.estimated
-      const draw = (): Open | Promise<Open> => take(open, drawsOf(demand, open, roots), 0)
+      const draw = (): Open | Promise<Open> => {
+        const draws = drawsOf(demand, open, roots)
+        if (demand.shed === undefined || draws.some(({ reason }) => reason === 'place'))
+          return take(open, draws, 0)
+        // Its variables leave out the field that has a line. Nothing is taken yet.
+        open.fault = demand.shed
+        open.charged = 0
+        return open
+      }
       if (ceilings.length === 0) return draw()
       return withinCeilings(demand, open).then(isWithin => (isWithin ? draw() : open))
     },
