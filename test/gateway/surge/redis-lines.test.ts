@@ -92,6 +92,23 @@ describe('lines in Redis', () => {
     expect(lines.calls).toBe(2 + 5)
   })
 
+  it('move callers who come in one call one behind the other', async () => {
+    let nowMs = START_MS
+    const lines = await open(server.url, { clock: () => nowMs })
+    const line = { key: 'line', rate: { perSecond: 10, burst: 5 } }
+    const arrive = async (caller: string) => await lines.arrive(arrivalOf(caller, { line }))
+    await Promise.all(callers(5).map(caller => arrive(`first ${caller}`)))
+    await Promise.all(callers(8).map(arrive))
+    nowMs += 800
+    // All eight are due, and 5 points are there.
+    const moved = (await Promise.all(callers(8).map(arrive))).slice(5).map(keptOf)
+    expect(moved.map(({ isMoved, position, retryAfterMs }) => [isMoved, position, retryAfterMs])).toEqual([
+      [true, 0, 100],
+      [true, 1, 200],
+      [true, 2, 300],
+    ])
+  })
+
   it('tell 50,000 callers who come back in one moment their places, and admit none of them early', async () => {
     const lines = await open(server.url, { clock: () => START_MS })
     const rate = { perSecond: 1_000, burst: 1 }
@@ -128,7 +145,7 @@ describe('lines in Redis', () => {
   })
 
   it('expire by themselves: soon where no place was given, else when the last token is void', async () => {
-    const lines = await open(server.url, { terms: { ...TERMS, graceMs: 50, horizonMs: 300 } })
+    const lines = await open(server.url, { terms: { ...TERMS, graceMs: 1_500, horizonMs: 300 } })
     const line = { key: 'calm', rate: { perSecond: 100, burst: 2 } }
     await lines.arrive(arrivalOf('a', { line }))
     const busy = { key: 'busy', rate: { perSecond: 10, burst: 1 } }
@@ -139,7 +156,7 @@ describe('lines in Redis', () => {
     expect(Number(await server.ask('PTTL', 'spillway:line:{calm}'))).toBeLessThanOrEqual(20 + 1_000)
     for (const key of ['', ':places']) {
       const keptMs = Number(await server.ask('PTTL', `spillway:line:{busy}${key}`))
-      expect(keptMs).toBeGreaterThan(retryAfterMs + 50)
+      expect(keptMs).toBeGreaterThan(retryAfterMs + 1_500)
     }
     expect(Number(await server.ask('PTTL', 'spillway:line:{busy}:honoured'))).toBeGreaterThan(0)
     await until('every key to expire', async () => (await server.ask('DBSIZE')) === '0')
