@@ -31,6 +31,7 @@ import { compilePropagation } from '../../gateway/propagation.ts'
 import { sendOutcome } from '../../gateway/reply.ts'
 import { createApp, laneHeaders, requestIds } from '../../gateway/server.ts'
 import { createSpending } from '../../gateway/spending.ts'
+import type { Level } from '../../gateway/surge/level.ts'
 import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
 import { createPlaceTokens } from '../../gateway/surge/place-token.ts'
 import { createMetrics } from '../../gateway/telemetry/metrics.ts'
@@ -114,6 +115,8 @@ export interface KeptGraph extends AsyncDisposable {
   failure: unknown
   /** Whether a crowd stretches what is stale. */
   isStretched: boolean
+  /** How busy it is. */
+  level: Level
   pass(ms: number): void
   /** Serves the graph anew, of another supergraph text. */
   swap(): Promise<void>
@@ -216,7 +219,11 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
     inFlight: options.share === false ? undefined : new InFlight(),
     showsPlans: true,
     spending: settings.mode === 'off' ? undefined : createSpending({ settings, budgets, fields, turns }),
-    level: { current: 'CALM' },
+    level: {
+      get current() {
+        return world.level
+      },
+    },
     metrics,
     logger: silent,
     production: false,
@@ -268,6 +275,7 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
     gate: undefined,
     failure: undefined,
     isStretched: false,
+    level: 'CALM',
     pass: ms => void (now += ms),
     async swap() {
       graph.current = await graphOf(`${SDL}\n type Swapped @cacheControl(maxAge: 1) { id: ID }`)
