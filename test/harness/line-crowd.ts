@@ -17,6 +17,8 @@ export interface Heard {
   readonly retryAfterMs?: number
   /** Of an error: why there is no place. */
   readonly reason?: string
+  /** Of an error: what is left to hand out. */
+  readonly remaining?: number
   readonly couponId?: string
 }
 
@@ -50,16 +52,32 @@ export class LineCrowd {
 
   /**
    * As many come one after the other, and each goes from gateway to gateway. Resolves with the last answer of each.
-   * @throws Error when somebody is still not served after {@link ASKS_MAX} requests.
+   * @throws Error as {@link stay}.
    */
   async come(prefix: string, count: number, everyMs: number): Promise<readonly Heard[]> {
     const startedMs = Date.now()
     return await Promise.all(
       Array.from({ length: count }, async (_, i) => {
         await delay(Math.max(0, startedMs + i * everyMs - Date.now()))
-        return await this.#come(`${prefix}-${i}`, i)
+        return await this.stay(`${prefix}-${i}`, i)
       }),
     )
+  }
+
+  /**
+   * One who comes, or comes back.
+   * @throws Error when it is still not served after {@link ASKS_MAX} requests.
+   */
+  async stay(shopper: string, index: number, shown?: string): Promise<Heard> {
+    const { gateways, isFinal = isOver } = this.#options
+    let token = shown
+    for (let asks = 0; asks < ASKS_MAX; asks++) {
+      const heard = await this.ask(shopper, (index + asks) % gateways, token)
+      if (isFinal(heard)) return heard
+      token = heard.token ?? token
+      await delay(heard.retryAfterMs)
+    }
+    throw new Error(`${shopper}: expected to be served within ${ASKS_MAX} requests`)
   }
 
   async ask(shopper: string, gateway: number, token?: string): Promise<Heard> {
@@ -84,18 +102,6 @@ export class LineCrowd {
       if (heard.outcome === 'KeptPlace' && !first.has(heard.shopper)) first.set(heard.shopper, heard)
     return first
   }
-
-  async #come(shopper: string, index: number): Promise<Heard> {
-    const { gateways, isFinal = isOver } = this.#options
-    let token: string | undefined
-    for (let asks = 0; asks < ASKS_MAX; asks++) {
-      const heard = await this.ask(shopper, (index + asks) % gateways, token)
-      if (isFinal(heard)) return heard
-      token = heard.token ?? token
-      await delay(heard.retryAfterMs)
-    }
-    throw new Error(`${shopper}: expected to be served within ${ASKS_MAX} requests`)
-  }
 }
 
 const isOver = ({ outcome }: Heard): boolean => outcome !== 'KeptPlace' && outcome !== 'THROTTLED'
@@ -114,6 +120,7 @@ function heardOf(
     ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}),
     ...(token === undefined ? {} : { token, admitAtMs: Date.parse(admitAt), position }),
     ...(extensions?.reason === undefined ? {} : { reason: extensions.reason }),
+    ...(typeof extensions?.remaining === 'number' ? { remaining: extensions.remaining } : {}),
     ...(result?.coupon === undefined ? {} : { couponId: result.coupon.id }),
   }
 }
