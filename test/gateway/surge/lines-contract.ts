@@ -716,7 +716,8 @@ export function linesContract(name: string, open: OpenLinesOf): void {
         const turn = await admitted('first')
         expect(await kept('first')).toMatchObject({ isNew: true, retryAfterMs: 100 })
         await giveBack(turn, 0, true)
-        expect(await kept('first')).toMatchObject({ isNew: false, retryAfterMs: 100, waiting: 1 })
+        const again = { isNew: false, isMoved: false, retryAfterMs: 100, waiting: 1 }
+        expect(await kept('first')).toMatchObject(again)
       })
     })
 
