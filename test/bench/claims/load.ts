@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { tokenFor } from '../../harness/tokens.ts'
 import { Driver } from '../../replay/driver.ts'
 import type { Spread } from '../../replay/figures.ts'
@@ -20,6 +21,8 @@ export interface LoadSettings {
   readonly expected: string
   readonly prefix: string
   readonly callers: number
+  /** Before anything counts, over the same connections: what waits anywhere waits then. */
+  readonly warmUpSeconds: number
   readonly seconds: number
   /** What is measured, and the postmaster behind it. */
   readonly pids: readonly number[]
@@ -34,7 +37,7 @@ export interface LoadSeen {
   readonly failure: string | undefined
   readonly seconds: number
   readonly latency: Spread | undefined
-  /** At the first request and at the end. */
+  /** When it begins to count, and at the end. */
   readonly before: Readings
   readonly after: Readings
   /** Processor seconds of this process for each second. */
@@ -52,8 +55,8 @@ if (process.argv[1]?.endsWith('load.ts')) {
 }
 
 async function run(settings: LoadSettings): Promise<LoadSeen> {
-  const { port, secret, body, expected, prefix, callers, seconds } = settings
-  const latency = new Histogram()
+  const { port, secret, body, expected, prefix, callers, warmUpSeconds, seconds } = settings
+  let latency = new Histogram()
   let number = 0
   let failed = 0
   let failure: string | undefined
@@ -78,11 +81,15 @@ async function run(settings: LoadSettings): Promise<LoadSeen> {
       lost: (who, code, _, nowMs) => fail(who, code, nowMs),
     },
   })
+  const begunMs = driver.nowMs
+  for (let who = 0; who < callers; who++) driver.at(who, begunMs)
+  await delay(warmUpSeconds * 1_000)
+  latency = new Histogram()
+  failed = 0
   const before = readAll(settings.pids, settings.postmaster)
   const cpu = process.cpuUsage()
   const startMs = driver.nowMs
-  for (let who = 0; who < callers; who++) driver.at(who, startMs)
-  await new Promise(resolve => setTimeout(resolve, seconds * 1_000))
+  await delay(seconds * 1_000)
   const tookMs = driver.nowMs - startMs
   const { user, system } = process.cpuUsage(cpu)
   const after = readAll(settings.pids, settings.postmaster)

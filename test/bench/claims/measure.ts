@@ -9,7 +9,7 @@ import type { ClaimsStand, Ground } from './stand.ts'
 export interface Window {
   readonly perSecond: number
   readonly seen: LoadSeen
-  /** Processor time of gateway and subgraphs a request. */
+  /** Processor time of gateway and subgraphs a request; NaN where there was none. */
   readonly cpuUs: number
   /** Of PostgreSQL, all of it. */
   readonly postgresUs: number
@@ -35,24 +35,23 @@ export async function measure(
   callers: number,
   seconds: number,
 ): Promise<Window> {
-  const send = (forSeconds: number): Promise<LoadSeen> =>
-    load({
-      port: stand.port,
-      secret: IDENTITY.tokenSecret,
-      body: work.body,
-      expected: work.expected,
-      // Of this run, this window.
-      prefix: `${process.pid}-${Date.now().toString(36)}-${windows++}`,
-      callers,
-      seconds: forSeconds,
-      pids: stand.pids,
-      postmaster: postgres.pid,
-    })
-  await send(seconds / 4)
-  const seen = await send(seconds)
+  const seen = await load({
+    port: stand.port,
+    secret: IDENTITY.tokenSecret,
+    body: work.body,
+    expected: work.expected,
+    // Of this run, this window.
+    prefix: `${process.pid}-${Date.now().toString(36)}-${windows++}`,
+    callers,
+    warmUpSeconds: seconds / 3,
+    seconds,
+    pids: stand.pids,
+    postmaster: postgres.pid,
+  })
   const { before, after } = seen
   const tookSeconds = (after.atMs - before.atMs) / 1_000
   const measuredSeconds = after.measuredSeconds - before.measuredSeconds
+  const each = (ofAll: number): number => (seen.count === 0 ? Number.NaN : (ofAll * 1e6) / seen.count)
   const core = (index: number): number => {
     const [a, b] = [before.cores[index]!, after.cores[index]!]
     return b.all === a.all ? 0 : (b.busy - a.busy) / (b.all - a.all)
@@ -68,15 +67,17 @@ export async function measure(
   return {
     perSecond: seen.count / seen.seconds,
     seen,
-    cpuUs: (measuredSeconds * 1e6) / seen.count,
-    postgresUs: ((after.postgresSeconds - before.postgresSeconds) * 1e6) / seen.count,
+    cpuUs: each(measuredSeconds),
+    postgresUs: each(after.postgresSeconds - before.postgresSeconds),
     busy,
     voidReason:
-      seen.failed > 0
-        ? `${seen.failed} failed: ${seen.failure}`
-        : foreign > FOREIGN_MAX
-          ? `others took ${percent(foreign)} of its core`
-          : undefined,
+      seen.count === 0
+        ? 'nothing was answered'
+        : seen.failed > 0
+          ? `${seen.failed} failed: ${seen.failure}`
+          : foreign > FOREIGN_MAX
+            ? `others took ${percent(foreign)} of its core`
+            : undefined,
     rateVoidReason: isUnfull
       ? `its core was ${percent(busy.core)} busy`
       : busy.otherCore > OTHER_BUSY_MAX

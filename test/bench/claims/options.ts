@@ -7,7 +7,7 @@ export type PartName = (typeof PARTS)[number]
 export interface ClaimsOptions {
   readonly only: ReadonlySet<PartName>
   readonly rounds: number
-  /** Of a window; a quarter of it warms up. */
+  /** Of a window, beside a third of it to warm up. */
   readonly seconds: number
   readonly callers: readonly number[]
   readonly batches: readonly number[]
