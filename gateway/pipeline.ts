@@ -10,7 +10,7 @@ import type { Variables } from './execution/variables.ts'
 import { keptPlaceOf, placeExtension } from './kept-place.ts'
 import type { ServableOperation } from './operations/registry.ts'
 import { asData, outcomeOf, record, refusalOf } from './outcome.ts'
-import type { Outcome } from './request.ts'
+import { isNothing, type Outcome } from './request.ts'
 import { KEPT_POINTS, type Reservation } from './spending.ts'
 import type { Graph, Incoming, RequestState, Stages } from './stages.ts'
 import { standingOf } from './standing.ts'
@@ -123,7 +123,9 @@ export async function run(
   const outcome = form === 'data' ? asData(answered) : answered
   if (reserved === undefined) return record(stages, state, operation, outcome)
   const actual = isRefused ? undefined : executed.actualCost
-  const isInVain = answered.errors !== undefined && isNothing(answered)
+  // Only places are anything to an answer in vain: no other is looked into.
+  const isInVain =
+    outcome.errors !== undefined && hasPlaces(stages, state.caller, operation) && isNothing(outcome)
   const cost = costOf(stages, state, operation, variables, reserved, actual, isInVain)
   const priced = withCost(outcome, cost)
   return record(stages, state, operation, priced)
@@ -169,9 +171,6 @@ function toldOf(
   const extensions = { place: placeExtension(place) }
   return data === undefined ? { ...refusalOf(stages, fault), extensions } : { data, extensions }
 }
-
-const isNothing = ({ data, json }: Outcome): boolean =>
-  json === undefined ? data === undefined || data === null : json.isNull
 
 function coerce(operation: ServableOperation, given: Variables | undefined): Variables | Refused {
   try {

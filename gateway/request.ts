@@ -88,6 +88,12 @@ export function decidingError({ data, json, errors }: Outcome): GraphQLFormatted
   return errors.find(error => statusOf(codeOf(error)) !== 200) ?? errors[0]
 }
 
+/** Whether no root field came to be data: those that may be null are, and the others leave none. */
+export function isNothing({ data, json }: Outcome): boolean {
+  const roots: object | null = json === undefined ? (data ?? null) : JSON.parse(json.text)
+  return Object.values(roots ?? {}).every(root => root === null)
+}
+
 /** How a request names what it wants done. */
 export interface OperationNamed {
   /** The SHA-256 by which it names a persisted operation. */

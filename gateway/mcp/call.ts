@@ -1,7 +1,7 @@
 import { ANONYMOUS, type Caller } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
 import { admit, type Incoming, nameOperation, refuse, run, type Stages } from '../pipeline.ts'
-import type { Outcome } from '../request.ts'
+import { isNothing, type Outcome } from '../request.ts'
 import { tokenArgumentOf, wrongArguments } from './arguments.ts'
 import { placeIn, sentenceOf } from './sentences.ts'
 import { isFor, toolsOf } from './tools.ts'
@@ -42,9 +42,7 @@ export async function callTool(
 
 /** The answer to a call that came to this. @param tokenArgument where the tool takes the token of a place. */
 export function answer(outcome: Outcome, caller: Caller, tokenArgument?: string): ToolAnswer {
-  const { errors, data } = outcome
   const { zh, en } = sentenceOf(outcome, caller, tokenArgument)
-  const isNothing = errors !== undefined && Object.values(data ?? {}).every(root => root === null)
-  const isError = isNothing && placeIn(outcome) === undefined
+  const isError = outcome.errors !== undefined && isNothing(outcome) && placeIn(outcome) === undefined
   return { content: [{ type: 'text', text: `${JSON.stringify(outcome)}\n${zh}\n${en}` }], isError }
 }
