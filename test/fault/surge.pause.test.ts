@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { booksOf, runningCampaign } from '../harness/campaigns.ts'
+import { claimCrowd, expectCouponsKept, limitClaims, lineOf } from '../harness/claim-line.ts'
+import { type Heard, overtakings } from '../harness/line-crowd.ts'
+import { until } from '../harness/postgres.ts'
+import { type EmbeddedStack, startEmbedded } from '../harness/stack.ts'
+import { SKU } from '../harness/trip.ts'
+
+/** Pause and resume while people wait in line, over HTTP, against the whole product in a process of its own: I6, I10, I12. */
+
+const CLAIMS = { perSecond: 60, atOnce: 20 }
+const CROWD = 250
+const PAUSED_MS = 2_000
+const NOTICE = { noticeZh: '活动太火爆，请稍候', noticeEn: 'Too many of you at once, please wait' }
+/** What whoever asks during a pause is told to wait. */
+const PAUSED_RETRY_MS_MIN = 60_000
+/** A line's status is asked for every 750 ms, and answered on a busy machine. */
+const ASK_MS_MAX = 1_500
+
+/** Of all pairs; of those who come in no order it would be half. */
+const OVERTAKEN_MAX = 0.25
+
+let stack: EmbeddedStack
+beforeAll(async () => {
+  stack = await startEmbedded({ environment: { LOG_LEVEL: 'fatal', COST_MODE: 'enforce' } })
+  await limitClaims(stack, stack.url, CLAIMS)
+})
+afterAll(async () => {
+  await stack?.[Symbol.asyncDispose]()
+})
+
+it('after a pause in mid-surge nothing is issued, places are kept, and all are served after it in their order', async () => {
+  const campaignId = await runningCampaign(stack, 10_000)
+  // Whoever hears of the pause does not wait the minute that it is told to, but until the end of it.
+  const crowd = claimCrowd(stack, [stack.url], campaignId, {
+    isFinal: ({ outcome, retryAfterMs }) =>
+      (outcome !== 'KeptPlace' && outcome !== 'THROTTLED') || retryAfterMs! >= PAUSED_RETRY_MS_MIN,
+  })
+  const coming = crowd.come('wait', CROWD, 2)
+  coming.catch(() => {})
+  await until('all have come, and some are served by their places', async () => {
+    const { issued } = await booksOf(stack.database, campaignId)
+    return crowd.heard.length >= CROWD && issued > 2 * CLAIMS.atOnce && crowd.places.size > CROWD / 2
+  })
+  const isPaused = async (): Promise<boolean | undefined> =>
+    (await lineOf(stack, stack.url, campaignId))?.status?.isPaused
+
+  const pausedMs = Date.now()
+  const paused = await stack
+    .operator()
+    .persisted('PauseIssuance', { input: { campaignId, reason: 'overload', ...NOTICE } })
+  expect(paused.body.data.pauseIssuance.__typename).toBe('CampaignChanged')
+  const books = await booksOf(stack.database, campaignId)
+  await until('the gateway to know it', isPaused)
+  const knownMs = Date.now()
+  const waiting = holders(crowd.heard)
+  expect(waiting.length).toBeGreaterThan(20)
+
+  await expectOrderPaid(crowd.heard.find(({ couponId }) => couponId !== undefined)!)
+  await until('a while', () => Date.now() - knownMs > PAUSED_MS)
+  // Whoever asks during it has the place yet, due or not, and whoever comes newly gets none.
+  for (const told of await Promise.all(waiting.map(({ shopper }) => crowd.ask(shopper, 0)))) {
+    expect(told).toMatchObject({ status: 200, outcome: 'KeptPlace' })
+    expect(told.retryAfterMs).toBeGreaterThanOrEqual(PAUSED_RETRY_MS_MIN)
+  }
+  const newcomers = await Promise.all(Array.from({ length: 10 }, (_, i) => crowd.ask(`new-${i}`, 0)))
+  for (const { outcome } of newcomers) expect(['IssuancePaused', 'THROTTLED']).toContain(outcome)
+  expect(await booksOf(stack.database, campaignId)).toEqual(books)
+
+  const resumingMs = Date.now()
+  const resumed = await stack.operator().persisted('ResumeIssuance', { input: { campaignId } })
+  expect(resumed.body.data.resumeIssuance.campaign.state).toBe('ACTIVE')
+  await until('the gateway to know it', async () => (await isPaused()) === false)
+  const resumedMs = Date.now()
+  const told = await Promise.all(waiting.map(({ shopper }) => crowd.ask(shopper, 0)))
+  for (const [i, { outcome, admitAtMs }] of told.entries()) {
+    if (outcome !== 'KeptPlace') continue
+    // By what lies between the first time that the gateway heard of it and the last.
+    const byMs = admitAtMs! - waiting[i]!.admitAtMs!
+    expect(byMs).toBeGreaterThan(resumingMs - knownMs - ASK_MS_MAX)
+    expect(byMs).toBeLessThan(resumedMs - pausedMs + ASK_MS_MAX)
+  }
+  const left = told.filter(({ outcome }) => outcome === 'KeptPlace')
+  expect(left.length).toBeGreaterThan(20)
+  // Who was let through before the gateway knew has heard it from the service, and comes anew.
+  const refused = crowd.heard.filter(
+    ({ shopper, outcome }) => outcome === 'IssuancePaused' && shopper.startsWith('wait'),
+  )
+  await Promise.all([coming, ...[...left, ...refused].map(({ shopper }) => crowd.stay(shopper, 0))])
+
+  const served = crowd.heard.filter(({ outcome }) => outcome === 'CouponIssued')
+  expect(served).toHaveLength(CROWD)
+  expect((await booksOf(stack.database, campaignId)).issued).toBe(CROWD)
+  await expectCouponsKept(stack.database, campaignId, crowd.heard)
+  const anew = new Set(refused.map(({ shopper }) => shopper))
+  const order = served.flatMap(({ shopper, answeredMs }) => {
+    const place = crowd.places.get(shopper)
+    return place === undefined || anew.has(shopper)
+      ? []
+      : [{ promisedMs: place.admitAtMs!, servedMs: answeredMs }]
+  })
+  // Of any two. Whoever is due on the first moment after it, with more of them than the burst holds, is moved, maybe again.
+  expect(overtakings(order, 0)).toBeLessThan((OVERTAKEN_MAX * order.length * (order.length - 1)) / 2)
+})
+
+/** Who has a place by the last that was heard. */
+function holders(heard: readonly Heard[]): readonly Heard[] {
+  const last = new Map(heard.map(one => [one.shopper, one]))
+  return [...last.values()].filter(({ outcome }) => outcome === 'KeptPlace')
+}
+
+/** Quoted, placed, paid and redeemed. */
+async function expectOrderPaid({ shopper, couponId }: Heard): Promise<void> {
+  const graph = stack.shopper(shopper)
+  const quoted = await graph.persisted('QuoteOrder', {
+    input: { lines: [{ sku: SKU, quantity: 2 }], couponId },
+  })
+  const quoteId = quoted.body.data.quoteOrder.quote.id
+  const placed = await graph.persisted('PlaceOrder', { input: { quoteId } })
+  const orderId = placed.body.data.placeOrder.order.id
+  const paid = await graph.persisted('PayOrder', { input: { orderId } })
+  expect(paid.body.data.payOrder.__typename).toBe('OrderPaid')
+  const status = await graph.persisted('OrderStatus', { id: orderId })
+  expect(status.body.data.order.coupon).toMatchObject({ id: couponId, state: 'REDEEMED' })
+}
