@@ -44,8 +44,9 @@ const VALUE = /^[\w.:/-]{1,64}$/
 const WHOSE = /^[\w.:/-]{1,72}$/
 
 /**
- * A caller's own limits first, then those of single lines, then those of all: what is taken before a refusal may not come
- * back (surge/budgets.ts), and whoever is refused for what is theirs must not use up what is everybody's.
+ * A caller's own limits first, then lines, then budgets, of the latter two those of single values before those of all: what
+ * is taken of a budget before a refusal may not come back (surge/budgets.ts), what is taken of a line does. Whoever is
+ * refused for what is theirs, or is told of a place, must not use up what is everybody's.
  *
  * @param roots in the order of the operation's estimate.
  */
@@ -77,7 +78,8 @@ export function compileLimits(
   return compiled.length === 0 ? undefined : compiled.sort((a, b) => reachOf(a.limit) - reachOf(b.limit))
 }
 
-const reachOf = ({ per, by }: FieldLimit): number => (per === 'CALLER' ? 0 : 2) + (by === undefined ? 1 : 0)
+const reachOf = ({ per, over, by }: FieldLimit): number =>
+  (per === 'CALLER' ? 0 : over === 'PLACE' ? 2 : 4) + (by === undefined ? 1 : 0)
 
 /**
  * What a bucket's key has of its rate. A bucket is kept as the instant until which it is reserved: the points of a slow one

@@ -162,6 +162,18 @@ describe.each(STORES)('of a store that answers %s', (_, store) => {
     expect((await ask(at, 10, { limits })).code).toBeUndefined()
   })
 
+  it('a crowd that is told of its places at once uses up no budget behind the line', async () => {
+    const at = open()
+    await come(at, 'one', 'early', 20)
+    const crowd = Array.from({ length: 10 }, (_, i) => shopper(`of the crowd ${i}`))
+    const limits = [lineOf('one'), limitOf('all')]
+    const told = await Promise.all(crowd.map(caller => ask(at, 10, { caller, limits })))
+    expect(told.map(({ extensions }) => extensions?.retryAfterMs)).toEqual(
+      crowd.map((_, i) => (i + 1) * 1_000),
+    )
+    expect(await leftOf(at, 'all')).toBe(20)
+  })
+
   it('what was never executed gives all of it back, and what came to nothing the turn alone', async () => {
     const at = open()
     const limits = [lineOf('one'), limitOf('all')]

@@ -64,6 +64,27 @@ test('an operation without a limited field has none', () => {
   expect(compiled('{ stock }').limits).toBeUndefined()
 })
 
+test('lines come after what is a caller’s and before the fleet’s budgets, which those who get places do not use up', () => {
+  const place = (by?: string): FieldLimit => ({ ...limit('Query.stock', by), over: 'PLACE' })
+  const [all, single] = [limit('Query.stock'), limit('Query.stock', 'kind')]
+  const { limits } = compiled(
+    '{ stock }',
+    all,
+    single,
+    place(),
+    place('sku'),
+    limit('Query.stock', undefined, 'CALLER'),
+  )
+  const told = limits?.map(({ limit: { per, over, by } }) => [per, over, by])
+  expect(told).toEqual([
+    ['CALLER', 'REFUSE', undefined],
+    ['FLEET', 'PLACE', 'sku'],
+    ['FLEET', 'PLACE', undefined],
+    ['FLEET', 'REFUSE', 'kind'],
+    ['FLEET', 'REFUSE', undefined],
+  ])
+})
+
 test('each selection of a limited field is a demand of its own, by its place in the estimate; a caller’s come first', () => {
   const { limits, keys } = compiled(
     '{ a: stock(sku: "1") other b: stock(sku: "2") c: stock(sku: "1") }',
