@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts'
 import { connectRedis } from '../../gateway/redis/redis-connection.ts'
 import { openFleetBudgets } from '../../gateway/surge/fleet-budgets.ts'
+import type { Lines } from '../../gateway/surge/lines.ts'
+import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
 import {
   CLAIM_POINTS,
   DROP_MANIFEST,
@@ -203,4 +205,26 @@ test('who may not have a field does not use up its points', async () => {
   expect((await control(0, 'GET')).body.lines).toEqual([])
   expect((await claim(0, 'alice')).status).toBe(200)
   expect(claimed.get('spring')).toBe(1)
+})
+
+test('a line hears of every answer how it stands, by the rate that is in force', async () => {
+  const budgets = createMemoryBudgets()
+  const heard: { key: string; burst: number; isPaused: boolean }[] = []
+  const lines: Lines = {
+    arrive: arrival => budgets.lines.arrive(arrival),
+    giveBack: (...given) => budgets.lines.giveBack(...given),
+    heed: ({ key, rate: { burst } }, isPaused) => void heard.push({ key, burst, isPaused }),
+  }
+  await using graph = await dropGraph([{ budgets: { ...budgets, close: () => budgets.close(), lines } }])
+  const { claim, control, stocks } = graph
+  const line = { key: 'Mutation.claim:input.drop=spring', burst: DROP_RATE.burst, isPaused: false }
+  await claim(0, 'early')
+  await until('two answers', () => heard.length >= 2)
+  expect(heard.slice(0, 2)).toEqual([line, line])
+  stocks.set('spring', PAUSED)
+  await until('the pause, again and again', () => heard.filter(({ isPaused }) => isPaused).length >= 2)
+  const body = { per: 'FLEET', by: 'input.drop', perSecond: 100, burst: 110 }
+  expect((await control(0, 'PUT', '/Mutation.claim', { body })).status).toBe(200)
+  await until('the new rate', () => heard.some(({ burst }) => burst === 110))
+  expect(new Set(heard.map(({ key }) => key))).toEqual(new Set([line.key]))
 })

@@ -7,6 +7,7 @@ import type { CompiledLimit } from '../../gateway/cost/field-limits-compile.ts'
 import { createLineStatuses, type LineStatusOptions } from '../../gateway/line-status.ts'
 import { createRegistry } from '../../gateway/operations/registry.ts'
 import { loadSupergraph } from '../../gateway/supergraph/supergraph.ts'
+import type { Turn } from '../../gateway/surge/lines.ts'
 import { Fault } from '../../protocol/fault.ts'
 import { InProcessClient } from '../../protocol/in-process-client.ts'
 import type { SubgraphRequest } from '../../protocol/subgraph-client.ts'
@@ -172,6 +173,82 @@ test('lines that nobody looks at are forgotten, and then nothing is asked', asyn
   })
   expect(statuses.lines[0]?.value).toBe('b')
   await until('none is live', () => statuses.lines.length === 0)
+})
+
+/** What whoever has a place is told; its turn is so long ahead. */
+const kept = (retryAfterMs: number, waiting: number): Turn => ({
+  kind: 'kept',
+  place: { epoch: 'e', instantMs: 0, shiftMs: 0 },
+  admitAtMs: 0,
+  retryAfterMs,
+  position: 0,
+  isNew: true,
+  isMoved: false,
+  waiting,
+})
+
+test('a line with places is live until the last may have been used, though nobody looks, and tells who waits', async () => {
+  const { statuses, look, stocks } = linesOf({ liveMs: 1, graceMs: 100 })
+  for (const id of ['early', 'late', 'none']) stocks.set(id, { remaining: 5 })
+  for (const id of ['early', 'late', 'none']) look(id)
+  statuses.turned('claim:late', kept(3_600_000, 7))
+  // One that is told of a place before the last takes nothing from it.
+  statuses.turned('claim:late', kept(1, 8))
+  statuses.turned('claim:early', kept(1, 1))
+  statuses.turned('claim:unknown', kept(3_600_000, 1))
+  const values = () => statuses.lines.map(({ value, waiting }) => `${value} ${waiting}`)
+  expect(values()).toEqual(['early 1', 'late 8', 'none 0'])
+  await until('the one without places is forgotten', () => statuses.lines.length === 2)
+  await until('the one whose place is void is forgotten', () => statuses.lines.length === 1)
+  expect(values()).toEqual(['late 8'])
+  const { asked } = statuses
+  await until('the other is asked on', () => statuses.asked > asked + 3)
+  // Those who have been admitted, or got none, tell how many wait, too.
+  statuses.turned('claim:late', {
+    kind: 'none',
+    reason: 'FULL',
+    availablePoints: 0,
+    retryAfterMs: 1,
+    waiting: 3,
+  })
+  expect(values()).toEqual(['late 3'])
+})
+
+test('a pause puts off until when a line with places is live', async () => {
+  const { statuses, look, stocks } = linesOf({ liveMs: 300, graceMs: 0 })
+  stocks.set('paused', { remaining: 5, state: 'PAUSED' })
+  stocks.set('open', { remaining: 5, state: 'OPEN' })
+  await until('both are known', () => [look('paused'), look('open')].every(status => status !== undefined))
+  for (const id of ['paused', 'open']) statuses.turned(`claim:${id}`, kept(1_000, 1))
+  await until('one is forgotten', () => statuses.lines.length === 1)
+  expect(statuses.lines[0]?.value).toBe('paused')
+  stocks.set('paused', { remaining: 5, state: 'OPEN' })
+  await until('the other is, too', () => statuses.lines.length === 0)
+})
+
+test('each answer is told, also the same one again, and what is no answer is not', async () => {
+  const told: string[] = []
+  const { look, stocks, statuses } = linesOf({
+    onStatus: ({ coordinate }, key, { isPaused }) => void told.push(`${coordinate} ${key} ${isPaused}`),
+  })
+  stocks.set('a', { remaining: 5, state: 'PAUSED' })
+  await until('three answers', () => {
+    look('a')
+    return told.length >= 3
+  })
+  expect(new Set(told)).toEqual(new Set(['Mutation.claim claim:a true']))
+  stocks.set('a', new Fault('SUBGRAPH_UNREACHABLE', 'gone'))
+  const failing = statuses.failed
+  await until('failures', () => {
+    look('a')
+    return statuses.failed > failing + 1
+  })
+  const before = told.length
+  await until('more failures', () => {
+    look('a')
+    return statuses.failed > failing + 4
+  })
+  expect(told).toHaveLength(before)
 })
 
 test('there are so many lines at most: the one looked at longest ago makes room', async () => {

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { readConfig } from '../../gateway/config.ts'
+import { type Environment, readConfig } from '../../gateway/config.ts'
 import { createConfiguredGateway } from '../../gateway/configured.ts'
 import type { Gateway } from '../../gateway/gateway.ts'
 import type { TokenSettings } from '../../gateway/identity/tokens.ts'
@@ -19,6 +19,8 @@ export interface ConfiguredOptions {
   readonly tokens?: TokenSettings
   /** What `CONFIG` names. */
   readonly file?: object
+  /** Further variables, or others. */
+  readonly environment?: Environment
 }
 
 /** The gateway as `npm run gateway` makes it of files and variables, in this process. */
@@ -55,6 +57,7 @@ export async function configuredGateway(options: ConfiguredOptions): Promise<Con
       SURGE: 'off',
       REDIS_URL: redisUrl,
       IDENTITY_KEY: identityKey,
+      ...options.environment,
     })
     const logger = pino({ level: 'info' }, { write: line => void lines.push(line) })
     const gateway = await createConfiguredGateway(config, options.tokens, logger)
