@@ -138,6 +138,10 @@ export function readConfig(environment: Environment): GatewayConfig {
   if (production && env.IDENTITY_KEY === undefined) {
     throw new Error('IDENTITY_KEY: expected in production: subgraphs believe only what is signed')
   }
+  if (env.IDENTITY_KEY_PREVIOUS !== undefined && env.IDENTITY_KEY === undefined)
+    throw new Error(
+      'IDENTITY_KEY: expected beside IDENTITY_KEY_PREVIOUS, which only tells what was signed before',
+    )
   const isOurs = resolve(env.SUPERGRAPH) === resolve(SUPERGRAPH)
   return {
     port: env.PORT,

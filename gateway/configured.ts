@@ -82,8 +82,9 @@ export async function createConfiguredGateway(
 
 /** Without a key of its fleet a gateway believes its own tokens alone. */
 function placeKeysOf({ identityKey, identityKeyPrevious }: GatewayConfig): readonly string[] | undefined {
-  const keys = [identityKey, identityKeyPrevious].filter(key => key !== undefined)
-  return identityKey === undefined ? undefined : keys
+  return identityKey === undefined
+    ? undefined
+    : [identityKey, identityKeyPrevious].filter(key => key !== undefined)
 }
 
 function urlOf({ name, url }: Parameters<CreateClient>[0], { subgraphUrls }: GatewayConfig): string {

@@ -110,6 +110,8 @@ describe('what is wrong is named in our own words, and no secret shown', () => {
       /^environment is not right: IDENTITY_KEY: expected at least 32 characters$/,
     ],
     [{ NODE_ENV: 'production' }, /^IDENTITY_KEY: expected in production/],
+    [{ IDENTITY_KEY_PREVIOUS: 'k'.repeat(32) }, /^IDENTITY_KEY: expected beside IDENTITY_KEY_PREVIOUS/],
+    [{ SURGE: 'maybe' }, /SURGE: expected one of on, off, got "maybe"$/],
     [{ SUBGRAPH_URL_COUPON: 'coupon:4001' }, /SUBGRAPH_URL_COUPON: expected an http or https URL/],
     [{ COST_MODE: 'strict' }, /COST_MODE: expected one of off, measure, enforce, got "strict"$/],
     [{ COST_MAX: '0' }, /COST_MAX: expected a positive integer, got "0"$/],
