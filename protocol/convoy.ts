@@ -112,6 +112,7 @@ export class Convoy<Item, Answer> {
   #refused = 0
   #expired = 0
   #waitedMs = 0
+  #answered = 0
 
   /** @throws RangeError for a bound that is not a positive integer. */
   constructor(options: ConvoyOptions<Item, Answer>) {
@@ -200,8 +201,14 @@ export class Convoy<Item, Answer> {
   }
 
   /** Totals since the start. */
-  get counts(): { batches: number; items: number; refused: number; expired: number } {
-    return { batches: this.#batches, items: this.#items, refused: this.#refused, expired: this.#expired }
+  get counts(): { batches: number; items: number; answered: number; refused: number; expired: number } {
+    return {
+      batches: this.#batches,
+      items: this.#items,
+      answered: this.#answered,
+      refused: this.#refused,
+      expired: this.#expired,
+    }
   }
 
   #mayBePutOff(item: Item): boolean {
@@ -352,7 +359,10 @@ export class Convoy<Item, Answer> {
     entry.state = 'settled'
     if (entry.deadlineMs !== Number.POSITIVE_INFINITY) this.#unlink(entry)
     if (answer instanceof Error) entry.reject(answer)
-    else entry.resolve(answer)
+    else {
+      this.#answered++
+      entry.resolve(answer)
+    }
   }
 
   #link(entry: Entry<Item, Answer>): void {

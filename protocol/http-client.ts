@@ -207,6 +207,7 @@ export class HttpClient implements SubgraphClient {
       breaker: this.#breaker.state,
       batches: plain.batches + batched.batches,
       items: plain.items + batched.items,
+      answered: plain.answered + batched.answered,
       refused: plain.refused + batched.refused,
       broken: this.#gates.reduce((sum, { refused }) => sum + refused, this.#broken),
       expired: plain.expired + batched.expired,

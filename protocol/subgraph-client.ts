@@ -74,6 +74,8 @@ export interface SubgraphClientStats {
   readonly batches?: number
   /** Operations that left. */
   readonly items?: number
+  /** Operations that were answered. */
+  readonly answered?: number
   /** Operations refused because the queue was full. */
   readonly refused?: number
   /** Operations refused because the breaker was open. */

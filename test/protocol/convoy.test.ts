@@ -311,7 +311,7 @@ describe('deadlines', () => {
     expect(second.items.map(item => item.id)).toEqual(['patient'])
     second.resolve(['done'])
     expect(await Promise.all([blocker, patient])).toEqual(['done', 'done'])
-    expect(convoy.counts).toEqual({ batches: 2, items: 2, refused: 0, expired: 1 })
+    expect(convoy.counts).toEqual({ batches: 2, items: 2, answered: 2, refused: 0, expired: 1 })
   })
 
   it('leaves out an item that expires while the process is busy, before its deadlines are looked at', async () => {
@@ -335,7 +335,7 @@ describe('deadlines', () => {
     const [hurried, patient] = await settled
     expect(hurried).toMatchObject({ reason: { code: 'SUBGRAPH_TIMEOUT' } })
     expect(patient).toMatchObject({ value: 'done' })
-    expect(convoy.counts).toEqual({ batches: 1, items: 1, refused: 0, expired: 1 })
+    expect(convoy.counts).toEqual({ batches: 1, items: 1, answered: 1, refused: 0, expired: 1 })
     await convoy.close()
   })
 

@@ -48,6 +48,29 @@ test('whoever waits on while others leave is seen by its age', () => {
   expect(read('convoy:coupon')?.value).toBe(600)
 })
 
+test('the wait for a subgraph that answers nothing any more sheds nobody, until it answers again', () => {
+  let now = 0
+  let stats: SubgraphClientStats = { waitMs: 900, items: 64, waitedMs: 0, answered: 64 }
+  const client = clientOf('coupon', () => stats)
+  const read = watch({ clients: () => [client], clock: () => now })
+  const raisesAt = (ms: number, more: SubgraphClientStats = {}): string | undefined => {
+    now = ms
+    stats = { ...stats, ...more }
+    return read('convoy:coupon')?.raises
+  }
+  expect([raisesAt(0), raisesAt(999), raisesAt(1_000)]).toEqual(['SHED', 'SHED', 'BUSY'])
+  // Others leave, for nothing: it is as silent.
+  expect(raisesAt(1_200, { items: 128, waitedMs: 64_000 })).toBe('BUSY')
+  expect(read('convoy:coupon')).toMatchObject({ value: 900, target: 50 })
+  expect(raisesAt(1_400, { answered: 65 })).toBe('SHED')
+  expect(raisesAt(2_399)).toBe('SHED')
+  expect(raisesAt(2_400)).toBe('BUSY')
+  // Whom nobody asks owes no answer.
+  expect(raisesAt(2_600, { waitMs: 0 })).toBe('SHED')
+  expect(raisesAt(3_599, { waitMs: 900 })).toBe('SHED')
+  expect(raisesAt(3_600)).toBe('BUSY')
+})
+
 test('a wait that is over between two looks is not missed', async () => {
   const batches: (() => void)[] = []
   const convoy = new Convoy<number, number>({
