@@ -13,7 +13,6 @@
 --            heirs   until when the schedule is of places that a life before this one gave
 --            late    the last instant to which somebody was moved who was due and found no points
 --            last    the latest instant of any place that it gave, or took up
---            dearest the most points that anybody asked for who has a place, since nobody had one
 -- KEYS[2]  places: a sorted set, member = a caller, score = its instant
 -- KEYS[3]  whose places of other lives were taken up: a sorted set, member = "<epoch> <caller>", score = until when nobody
 --          may show another (wall). In one life a caller has one place at a time: moved or not, it is that one
@@ -21,12 +20,13 @@
 -- ARGV[2]  milliseconds that a line is kept after nothing of it matters any more
 -- ARGV[3]  the horizon
 -- ARGV[4]  the grace
--- ARGV[5]  for how long points are held back for those who are due
--- ARGV[6]  how far ahead a place is at least in the mode PLACES
--- ARGV[7]  places that are kept at most
--- ARGV[8]  the epoch of a line that is made now
--- ARGV[9]  the epoch by which the gateway knows the line; empty: by none
--- ARGV[10] the latest turn that the gateway has promised in it (wall); empty: none
+-- ARGV[5]  how long after its instant a caller comes in time
+-- ARGV[6]  the share of the rate that places leave free
+-- ARGV[7]  how far ahead a place is at least in the mode PLACES
+-- ARGV[8]  places that are kept at most
+-- ARGV[9]  the epoch of a line that is made now
+-- ARGV[10] the epoch by which the gateway knows the line; empty: by none
+-- ARGV[11] the latest turn that the gateway has promised in it (wall); empty: none
 -- then the steps, each a letter and
 --   r  points a millisecond, burst: the rate of the steps that follow; the first step
 --   O, P, S, Z  a caller asks in the mode OPEN, PLACES, SPENT, PAUSED: caller, points; how many may wait, or in S and Z the
@@ -48,7 +48,7 @@ if now == nil then
   now = time[1] * 1000 + time[2] / 1000
 end
 local keep, horizon, grace = tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
-local hold, ahead, placesMax = tonumber(args[5]), tonumber(args[6]), tonumber(args[7])
+local hold, free, ahead, placesMax = tonumber(args[5]), tonumber(args[6]), tonumber(args[7]), tonumber(args[8])
 -- What sums of instants may miss their exact value by: two dates apart are exact to a quarter of a microsecond.
 local same = 0.0005
 -- As ROUNDING in demand.ts, less 1.
@@ -61,14 +61,12 @@ local function text(number)
   return format('%.17g', number)
 end
 
-local held = call('HMGET', line, 'epoch', 'shift', 'since', 'told', 'seen', 'owed', 'end', 'heirs', 'late', 'last',
-  'dearest')
+local held = call('HMGET', line, 'epoch', 'shift', 'since', 'told', 'seen', 'owed', 'end', 'heirs', 'late', 'last')
 local epoch, shift, since, told = held[1], tonumber(held[2]), tonumber(held[3]), tonumber(held[4])
 local seen, owed, theEnd = tonumber(held[5]), tonumber(held[6]), tonumber(held[7])
 local heirs, late, last = tonumber(held[8]), tonumber(held[9]), tonumber(held[10])
-local dearest = tonumber(held[11]) or 0
 if not epoch then
-  epoch, shift, since, told = args[8], math.floor(now), nil, nil
+  epoch, shift, since, told = args[9], math.floor(now), nil, nil
   seen, owed, theEnd, heirs, late, last = now, 0, -1e15, -1e15, -1e15, -1e15
   -- Of a line that the server has forgotten alone.
   call('UNLINK', queue)
@@ -92,8 +90,8 @@ local function tellTime()
 end
 tellTime()
 
-if args[10] ~= '' and args[9] ~= epoch then
-  heirs = max(heirs, min(tonumber(args[10]) - shiftNow, lineNow + horizon))
+if args[11] ~= '' and args[10] ~= epoch then
+  heirs = max(heirs, min(tonumber(args[11]) - shiftNow, lineNow + horizon))
   theEnd = max(theEnd, heirs)
 end
 
@@ -157,24 +155,32 @@ local function nextInstant()
   return tonumber(call('ZRANGE', queue, rank, rank, 'WITHSCORES')[2])
 end
 
--- Whether points are there beyond those that are held back for whoever is due and has not come, and those that have flowed
--- in for the next to come: cheap newcomers would take a dear one's as they flow in. A full budget is always left over.
-local function isLeftOver(points)
-  if lineNow < heirs then
+local function isFull()
+  return available() >= burst - slack
+end
+
+-- What flows in now nobody could take later, whoever comes late.
+local function isLeftOver()
+  return lineNow >= heirs and (places == 0 or isFull())
+end
+
+-- Whether those who find no points at their turn can wait for what places leave free, so that nobody who comes in time is
+-- moved for them. Half a grace ahead that takes too long.
+local function isLeisurely()
+  return free > 0 and late < lineNow + grace / 2
+end
+
+-- Whoever is late leaves what has flowed in for those who come in time, and for the next to come, as long as what places
+-- leave free will do.
+local function isOfOthers(points, lateMs)
+  local holds = min(hold, burst / perMs / 2)
+  if lateMs <= holds or not isLeisurely() or isFull() then
     return false
   end
-  local left = available() - points
-  if places == 0 or left >= burst - points - slack then
-    return true
-  end
-  local each, next = max(points, dearest), nextInstant()
-  local flowedIn = next and max(0, each - (next - lineNow) * perMs) or 0
-  local spare = left - flowedIn + slack
-  if spare < 0 or countDue() == 0 then
-    return spare >= 0
-  end
-  local from = lineNow - min(hold, burst / perMs / 2) + same
-  return call('ZCOUNT', queue, text(from), text(lineNow)) * each <= spare
+  local next = nextInstant()
+  local flowedIn = next and max(0, points - (next - lineNow) * perMs) or 0
+  local spare = available() - points - flowedIn + slack
+  return spare < call('ZCOUNT', queue, text(lineNow - holds + same), text(lineNow)) * points
 end
 
 -- Instants are written as Redis has them: that costs less than to write them anew.
@@ -256,10 +262,24 @@ local function placeOf(caller, shown)
   end
 end
 
+-- To behind all who were moved. Where nobody else stands in the schedule, newcomers come behind it.
+local function moveFrom(waitMs, length)
+  local soonest = lineNow + max(waitMs, 2 * same)
+  local isLast = theEnd <= max(soonest, late) + 2 * same
+  if isLast or not isLeisurely() then
+    late = max(soonest, late + length)
+  else
+    late = max(lineNow, late) + length * (1 + 1 / free)
+  end
+  if isLast then
+    theEnd = late
+  end
+end
+
 local function admitOrMove(caller, points, instantText, instant)
   local waitMs = waitFor(points)
-  if waitMs > 0 then
-    late = max(lineNow + waitMs, late + points / perMs)
+  if waitMs > 0 or isOfOthers(points, lineNow - instant) then
+    moveFrom(waitMs, points / perMs)
     return keeps('M', place(caller, late))
   end
   owed = owed + points
@@ -290,29 +310,29 @@ local function whyNoPlace(instant, waitingMax)
   end
 end
 
-local function givePlace(caller, points, instant, waitingMax)
+local function givePlace(caller, instant, waitingMax)
   local refusal = whyNoPlace(instant, waitingMax)
   if refusal then
     return refusal
   end
   theEnd = instant
-  dearest = places == expired and points or max(dearest, points)
   return keeps('N', place(caller, instant))
 end
 
 local function serveNewcomer(mode, caller, points, waitingMax)
-  local turn = max(theEnd, lineNow - burst / perMs) + points / perMs
+  local since, length = max(theEnd, lineNow - burst / perMs), points / perMs
+  local turn = since + length
   local waitMs = waitFor(points)
   if mode == 'P' then
     waitMs = max(waitMs, ahead)
   elseif waitMs == 0 and turn <= lineNow + same then
     theEnd, owed = turn, owed + points
     return admitted('A')
-  elseif waitMs == 0 and isLeftOver(points) then
+  elseif waitMs == 0 and isLeftOver() then
     owed = owed + points
     return admitted('Y')
   end
-  return givePlace(caller, points, max(turn, lineNow + waitMs), waitingMax)
+  return givePlace(caller, max(since + length * (1 + free), lineNow + waitMs), waitingMax)
 end
 
 local function arrive(mode, caller, points, limit, shown)
@@ -359,7 +379,7 @@ local function heed(isPaused)
 end
 
 local answers = { text(now), epoch }
-local at, argsCount = 11, #args
+local at, argsCount = 12, #args
 while at <= argsCount do
   local step = args[at]
   if step == 'r' then
@@ -396,7 +416,6 @@ write('end', theEnd, held[7])
 write('heirs', heirs, held[8])
 write('late', late, held[9])
 write('last', last, held[10])
-write('dearest', dearest, held[11])
 call('HSET', line, unpack(changed))
 if held[3] and not since then
   call('HDEL', line, 'since', 'told')

@@ -1,3 +1,4 @@
+import { SAME_MS } from './line-guard.ts'
 import type { LineTerms } from './lines.ts'
 
 /** Where the reservations of a line end, in the line's time: what is given next stands behind it. */
@@ -60,9 +61,24 @@ export class LineSchedule {
     this.#lastMs = Math.max(this.#lastMs, instantMs)
   }
 
-  /** The instant of somebody whose turn has come and whose points flow in at `soonestMs`: behind all who were moved. */
-  move(soonestMs: number, lengthMs: number): number {
-    this.#movedMs = Math.max(soonestMs, this.#movedMs + lengthMs)
+  /**
+   * Whether those who find no points at their turn can wait for what places leave free, so that nobody who comes in time is
+   * moved for them. Half a grace ahead that takes too long.
+   */
+  isLeisurely(nowMs: number): boolean {
+    const { slack, graceMs } = this.#terms
+    return slack > 0 && this.#movedMs < nowMs + graceMs / 2
+  }
+
+  /**
+   * The next instant for somebody who found no points and whose points flow in at `soonestMs`: behind all who were moved.
+   * Where nobody else stands in the schedule, newcomers come behind it.
+   */
+  move(nowMs: number, soonestMs: number, lengthMs: number): number {
+    const isLast = this.#endMs <= Math.max(soonestMs, this.#movedMs) + SAME_MS
+    if (isLast || !this.isLeisurely(nowMs)) this.#movedMs = Math.max(soonestMs, this.#movedMs + lengthMs)
+    else this.#movedMs = Math.max(nowMs, this.#movedMs) + lengthMs * (1 + 1 / this.#terms.slack)
+    if (isLast) this.#endMs = this.#movedMs
     this.keep(this.#movedMs)
     return this.#movedMs
   }

@@ -6,7 +6,7 @@ import type { Bucket } from './bucket.ts'
  * really taken, so that no promise ever lets more through than the rate.
  *
  *     newcomer ── fits the schedule, and the points are there ──> admitted
- *     newcomer ── points left over by those who did not come ───> admitted (standby), the schedule stays
+ *     newcomer ── more points would not be held any more ───────> admitted (standby), the schedule stays
  *     newcomer ── else ──> place ── its instant comes, asks ──> admitted, once
  *                            │           └── the points are not there ──> the next instant at which they are (moved)
  *                            └── does not ask until `graceMs` after it ──> newcomer
@@ -118,8 +118,16 @@ export interface LineTerms {
   readonly horizonMs: number
   /** After its instant a place admits for so long. */
   readonly graceMs: number
-  /** How long points of somebody who is due and has not come are held back from newcomers; never more than half the burst is. */
+  /**
+   * Who comes so long after its instant comes in time; who comes later leaves them the points that have flowed in for them.
+   * Never more than half of what a budget holds.
+   */
   readonly holdMs: number
+  /**
+   * The share of the rate that places leave free, from 0 on. Without any, whoever comes later than the burst lasts takes the
+   * turn of the next one, who takes that of the one after, to the end of the line.
+   */
+  readonly slack: number
   /** In the mode PLACES: how far ahead a newcomer's turn is at least. */
   readonly aheadMs: number
   /** Places that one line keeps. */
@@ -130,6 +138,7 @@ export const DEFAULT_LINE_TERMS: LineTerms = Object.freeze({
   horizonMs: 600_000,
   graceMs: 120_000,
   holdMs: 2_000,
+  slack: 1 / 32,
   aheadMs: 5_000,
   placesMax: 1_000_000,
 })

@@ -26,8 +26,6 @@ export class MemoryLine {
   readonly #places = new LinePlaces()
   readonly #honoured: HonouredPlaces
   readonly #schedule: LineSchedule
-  /** The most points that anybody asked for who has a place, since nobody had one. */
-  #dearest = 0
   #rate: Rate | undefined
   #parts = 1
   #flow: Flow = { perMs: 1, burst: 1, owedMax: 1 }
@@ -138,14 +136,27 @@ export class MemoryLine {
   #due(arrival: Arrival, place: LinePlace, nowMs: number, flow: Flow): Turn {
     const { points } = arrival
     const waitMs = this.#guard.waitMs(points, this.#time.passedMs, flow)
-    if (waitMs === 0) {
+    const lateMs = Math.max(0, nowMs - place.instantMs)
+    if (waitMs === 0 && !this.#isOfOthers(points, lateMs, nowMs, flow)) {
       const given = this.#placeOf(place)
-      const lateMs = Math.max(0, nowMs - place.instantMs)
       this.#places.remove(place)
       return this.#admit(arrival, points, flow, given, lateMs, false)
     }
-    this.#places.move(place, this.#schedule.move(nowMs + waitMs, points / flow.perMs), nowMs)
+    const soonestMs = nowMs + Math.max(waitMs, SAME_MS)
+    this.#places.move(place, this.#schedule.move(nowMs, soonestMs, points / flow.perMs), nowMs)
     return this.#kept(place, nowMs, false, true)
+  }
+
+  /**
+   * Whoever is late leaves what has flowed in for those who come in time, and for the next to come, as long as what places
+   * leave free will do.
+   */
+  #isOfOthers(points: number, lateMs: number, nowMs: number, flow: Flow): boolean {
+    const holdMs = Math.min(this.#terms.holdMs, flow.burst / flow.perMs / 2)
+    if (lateMs <= holdMs || !this.#schedule.isLeisurely(nowMs) || this.#isFull(flow)) return false
+    const flowedIn = Math.max(0, points - (this.#places.nextMs - nowMs) * flow.perMs)
+    const spare = this.#guard.availablePoints(flow.burst) - points - flowedIn + slackOf(flow)
+    return spare < this.#places.dueSince(nowMs - holdMs + SAME_MS, spare / points) * points
   }
 
   #braked(arrival: Arrival, flow: Flow): Turn {
@@ -157,26 +168,26 @@ export class MemoryLine {
 
   #newcomer(arrival: Arrival, nowMs: number, flow: Flow, placesLeft: number, lengthMs: number): Turn {
     const { caller, points, mode } = arrival
-    const { horizonMs, aheadMs, placesMax } = this.#terms
+    const { horizonMs, aheadMs, placesMax, slack } = this.#terms
     const waitMs = this.#guard.waitMs(points, this.#time.passedMs, flow)
     // A demand above a part's burst has the whole time in which it flows in to begin with.
-    const endMs = this.#schedule.endAfter(lengthMs, nowMs - Math.max(flow.burst / flow.perMs, lengthMs))
+    const sinceMs = nowMs - Math.max(flow.burst / flow.perMs, lengthMs)
+    const endMs = this.#schedule.endAfter(lengthMs, sinceMs)
     if (mode === 'OPEN' && waitMs === 0) {
       if (endMs <= nowMs + SAME_MS) {
         this.#schedule.admit(endMs)
         return this.#admit(arrival, points, flow, undefined, 0, false)
       }
-      if (this.#isLeftOver(points, nowMs, flow)) return this.#admit(arrival, points, flow, undefined, 0, true)
+      if (this.#isLeftOver(nowMs, flow)) return this.#admit(arrival, points, flow, undefined, 0, true)
     }
     const soonestMs = nowMs + (mode === 'PLACES' ? Math.max(waitMs, aheadMs) : waitMs)
-    const instantMs = Math.max(endMs, soonestMs)
+    const instantMs = Math.max(this.#schedule.endAfter(lengthMs * (1 + slack), sinceMs), soonestMs)
     const beyondMs = instantMs - nowMs - horizonMs
     if (beyondMs > SAME_MS) return this.#none('HORIZON', Math.max(BEYOND_HORIZON_MS_MIN, beyondMs), flow)
     const { size } = this.#places
     if (size >= arrival.placesMax) return this.#none('REMAINING', this.#schedule.endMs - nowMs, flow)
     if (size >= placesMax || placesLeft <= 0) return this.#none('FULL', this.#nextTurnMs(nowMs), flow)
     this.#schedule.place(instantMs)
-    this.#dearest = size === 0 ? points : Math.max(this.#dearest, points)
     return this.#kept(this.#places.add(caller, instantMs, nowMs), nowMs, true, false)
   }
 
@@ -186,22 +197,13 @@ export class MemoryLine {
     return nextMs === Number.POSITIVE_INFINITY ? ALL_DUE_MS : nextMs - nowMs
   }
 
-  /**
-   * Points are there beyond those that are held back for whoever is due and has not come, and those that have flowed in for
-   * the next to come: cheap newcomers would take a dear one's as they flow in. A full budget is always left over.
-   */
-  #isLeftOver(points: number, nowMs: number, { perMs, burst }: Flow): boolean {
-    if (this.#schedule.isInherited(nowMs)) return false
-    if (this.#places.size === 0) return true
-    const left = this.#guard.availablePoints(burst) - points
-    const slack = burst * (ROUNDING - 1) + perMs * SAME_MS
-    if (left >= burst - points - slack) return true
-    const dearest = Math.max(points, this.#dearest)
-    const flowedIn = Math.max(0, dearest - (this.#places.nextMs - nowMs) * perMs)
-    const spare = left - flowedIn + slack
-    if (spare < 0) return false
-    const holdMs = Math.min(this.#terms.holdMs, burst / perMs / 2)
-    return this.#places.dueSince(nowMs - holdMs + SAME_MS, spare / dearest) * dearest <= spare
+  /** What flows in now nobody could take later, whoever comes late. */
+  #isLeftOver(nowMs: number, flow: Flow): boolean {
+    return !this.#schedule.isInherited(nowMs) && (this.#places.size === 0 || this.#isFull(flow))
+  }
+
+  #isFull(flow: Flow): boolean {
+    return this.#guard.availablePoints(flow.burst) >= flow.burst - slackOf(flow)
   }
 
   #admit(
@@ -246,6 +248,9 @@ export class MemoryLine {
     return { epoch: this.epoch, instantMs, shiftMs: this.#time.shiftMs }
   }
 }
+
+/** What sums of points may miss their exact value by. */
+const slackOf = ({ perMs, burst }: Flow): number => burst * (ROUNDING - 1) + perMs * SAME_MS
 
 /** At least 1; also of an infinite time that is past. */
 const wholeMs = (ms: number): number => Math.max(1, Math.ceil(ms - SAME_MS / 2))

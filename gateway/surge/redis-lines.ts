@@ -103,9 +103,9 @@ class LinesInRedis implements RedisLines {
 
   constructor(options: RedisLinesOptions) {
     this.#options = options
-    const { horizonMs, graceMs, holdMs, aheadMs, placesMax } = options.terms ?? DEFAULT_LINE_TERMS
+    const { horizonMs, graceMs, holdMs, slack, aheadMs, placesMax } = options.terms ?? DEFAULT_LINE_TERMS
     const keptMs = options.clock === undefined ? KEPT_MS : KEPT_MS_UNDER_CLOCK
-    this.#head = [keptMs, horizonMs, graceMs, holdMs, aheadMs, Math.min(placesMax, COUNT_MAX)]
+    this.#head = [keptMs, horizonMs, graceMs, holdMs, slack, aheadMs, Math.min(placesMax, COUNT_MAX)]
     this.#lanes = new CallLanes({
       stepsMax: STEPS_MAX,
       waitingMax: WAITING_MAX,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { GatewayOptions } from '../../gateway/gateway.ts'
+import { DEFAULT_LINE_TERMS } from '../../gateway/surge/lines.ts'
 import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
 import { CLAIM_POINTS, DROP_RATE, type DropGraph, dropGraph } from '../harness/drop-graph.ts'
 import { until } from '../harness/postgres.ts'
@@ -8,6 +9,8 @@ import { until } from '../harness/postgres.ts'
 
 const AT_ONCE = DROP_RATE.burst / CLAIM_POINTS
 const EVERY_MS = (1_000 * CLAIM_POINTS) / DROP_RATE.perSecond
+/** No time is left free between places. */
+const TERMS = { ...DEFAULT_LINE_TERMS, slack: 0 }
 const KEYS = ['a key for the tokens of places, for tests']
 /** Enough for a test's questions. */
 const tiers = { shopper: { perSecond: 1_000, burst: 10_000 } }
@@ -23,7 +26,7 @@ async function stand(count = 1, more: Partial<GatewayOptions> = {}): Promise<Sta
   let now = Date.parse('2027-02-06T04:00:00Z')
   const graph = await dropGraph(
     Array.from({ length: count }, () => ({
-      budgets: createMemoryBudgets({ clock: () => now }),
+      budgets: createMemoryBudgets({ clock: () => now, lines: { terms: TERMS } }),
       placeKeys: KEYS,
       cost: { mode: 'enforce' as const, tiers },
       ...more,

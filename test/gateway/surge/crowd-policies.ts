@@ -1,3 +1,4 @@
+import { DEFAULT_LINE_TERMS } from '../../../gateway/surge/lines.ts'
 import { createMemoryBudgets } from '../../../gateway/surge/memory-budgets.ts'
 import { createMemoryLines } from '../../../gateway/surge/memory-lines.ts'
 import type { Crowd, Policy } from './simulated-crowd.ts'
@@ -5,6 +6,8 @@ import type { Crowd, Policy } from './simulated-crowd.ts'
 const WINDOW_MS = 1_000
 const BACKOFF_MS = 1_000
 const BACKOFF_MS_MAX = 32_000
+/** Whoever would come within comes at its end. */
+const STALL = { fromMs: 15_000, untilMs: 20_000 }
 
 /** A fixed window, which tells every loser the instant at which the next begins. */
 export const FIXED_WINDOW: Policy = {
@@ -34,9 +37,17 @@ export const REFRESH: Policy = {
   open: (crowd, random) => tokenBucket(crowd, () => 2_000 + random() * 2_000),
 }
 
-export const PLACES: Policy = placesPolicy('kept places', 0, 0)
-export const PLACES_NO_SHOWS: Policy = placesPolicy('kept places, 20 % never come back', 0.2, 0)
-export const PLACES_LATE: Policy = placesPolicy('kept places, all up to 30 s late', 0, 30_000)
+export const PLACES: Policy = placesPolicy('kept places', {})
+export const PLACES_NO_SHOWS: Policy = placesPolicy('kept places, 20 % never come back', { noShows: 0.2 })
+export const PLACES_LATE: Policy = placesPolicy('kept places, all up to 30 s late', { lateMsMax: 30_000 })
+export const PLACES_STALLED: Policy = placesPolicy('kept places, nobody gets through for 5 s', {
+  stall: STALL,
+})
+/** Beside it: as many places as the rate has points. */
+export const TIGHT_STALLED: Policy = placesPolicy('the same, no time left free between places', {
+  stall: STALL,
+  slack: 0,
+})
 
 export const POLICIES: readonly Policy[] = [
   FIXED_WINDOW,
@@ -45,6 +56,8 @@ export const POLICIES: readonly Policy[] = [
   PLACES,
   PLACES_NO_SHOWS,
   PLACES_LATE,
+  PLACES_STALLED,
+  TIGHT_STALLED,
 ]
 
 /** The bucket that the gateway itself keeps. */
@@ -62,12 +75,25 @@ function tokenBucket(
 }
 
 /** The lines that the gateway itself keeps; their callers come back when told, once they are told, or not at all. */
-function placesPolicy(name: string, noShows: number, lateMsMax: number): Policy {
+function placesPolicy(
+  name: string,
+  {
+    noShows = 0,
+    lateMsMax = 0,
+    stall = { fromMs: 0, untilMs: 0 },
+    slack = DEFAULT_LINE_TERMS.slack,
+  }: {
+    readonly noShows?: number
+    readonly lateMsMax?: number
+    readonly stall?: typeof STALL
+    readonly slack?: number
+  },
+): Policy {
   return {
     name,
     open({ perSecond, burst }, random) {
       let now = 0
-      const lines = createMemoryLines({ clock: () => now })
+      const lines = createMemoryLines({ clock: () => now, terms: { ...DEFAULT_LINE_TERMS, slack } })
       const line = { key: 'k', rate: { perSecond, burst } }
       const arrival = {
         line,
@@ -82,7 +108,9 @@ function placesPolicy(name: string, noShows: number, lateMsMax: number): Policy 
         const turn = lines.arrive({ ...arrival, caller: `shopper-${shopper}` })
         if (turn.kind === 'admitted') return 'admitted'
         if (asked === 0 && random() < noShows) return undefined
-        return turn.retryAfterMs + (asked === 0 ? random() * lateMsMax : 0)
+        const afterMs = turn.retryAfterMs + (asked === 0 ? random() * lateMsMax : 0)
+        const atMs = nowMs + afterMs
+        return atMs >= stall.fromMs && atMs < stall.untilMs ? stall.untilMs - nowMs : afterMs
       }
     },
   }

@@ -6,7 +6,13 @@ import {
   type FleetBudgetsOptions,
   openFleetBudgets,
 } from '../../../gateway/surge/fleet-budgets.ts'
-import type { Admitted, Arrival, Kept, Turn } from '../../../gateway/surge/lines.ts'
+import {
+  type Admitted,
+  type Arrival,
+  DEFAULT_LINE_TERMS,
+  type Kept,
+  type Turn,
+} from '../../../gateway/surge/lines.ts'
 import { silent, until } from '../../harness/postgres.ts'
 import { startRedis, type TestRedis } from '../../harness/redis.ts'
 
@@ -34,6 +40,8 @@ async function open(options: Partial<FleetBudgetsOptions> = {}): Promise<FleetBu
     clock: () => nowMs,
     beatMs: 20,
     waitMsMax: 500,
+    // No time is left free between places.
+    lineTerms: { ...DEFAULT_LINE_TERMS, slack: 0 },
     ...options,
   })
   stores.push(store)

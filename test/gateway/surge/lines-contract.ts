@@ -45,7 +45,8 @@ export function linesContract(name: string, open: OpenLinesOf): void {
     })
 
     async function start(terms: Partial<LineTerms> = {}): Promise<void> {
-      store = await open({ ...DEFAULT_LINE_TERMS, ...terms }, () => nowMs)
+      // Instants are exact where no time is left free between places.
+      store = await open({ ...DEFAULT_LINE_TERMS, slack: 0, ...terms }, () => nowMs)
       opened.push(store)
     }
 
@@ -333,30 +334,21 @@ export function linesContract(name: string, open: OpenLinesOf): void {
     })
 
     describe('on standby', () => {
-      it('hold points back for those who are due, for a while, and then give them to newcomers', async () => {
+      it('take what would not be held any more, of a full budget, and nothing that somebody may still come for', async () => {
         await drain()
         await fill(letters(10))
-        // Half of what a burst flows in at is 250 ms: one point is there, and the first is waited for.
-        pass(100)
-        expect(await kept('d')).toMatchObject({ retryAfterMs: 1_000 })
-        pass(249)
-        // 3.49 are there, for those of 100, 200 and 300 ms.
-        expect(await kept('e')).toMatchObject({ retryAfterMs: 851 })
+        pass(499)
+        // 4.99 of 5 are there, and four who are due have not come.
+        expect(await kept('early')).toMatchObject({ retryAfterMs: 601 })
         pass(1)
-        // 3.5 are there, and of those who are due two are waited for.
-        expect(await admitted('f')).toMatchObject({ isStandby: true, availablePoints: close(2.5), lateMs: 0 })
+        expect(await admitted('new')).toMatchObject({
+          isStandby: true,
+          availablePoints: close(4),
+          lateMs: 0,
+        })
         // Its point was nobody's: the next place is where it would have been.
-        expect(await kept('g')).toMatchObject({ retryAfterMs: 950 })
-      })
-
-      it('hold nothing back for longer than the terms say', async () => {
-        await start({ holdMs: 50 })
-        await drain()
-        await fill(letters(10))
-        pass(149)
-        expect(await kept('d')).toMatchObject({ isNew: true })
-        pass(1)
-        expect(await admitted('e')).toMatchObject({ isStandby: true })
+        expect(await kept('next')).toMatchObject({ retryAfterMs: 700 })
+        for (const caller of letters(4)) await admitted(caller)
       })
 
       it('leave what flows in for the next to come, however cheap a newcomer is', async () => {
@@ -376,6 +368,71 @@ export function linesContract(name: string, open: OpenLinesOf): void {
         pass(1_000)
         expect(await admitted('d', { rate })).toMatchObject({ isStandby: true })
         expect(await kept('a', { rate })).toMatchObject({ isMoved: true, retryAfterMs: 1_000 })
+      })
+    })
+
+    describe('where places leave some of the rate free', () => {
+      beforeEach(() => start({ slack: 1 / 4 }))
+
+      it('are that much further apart', async () => {
+        await drain()
+        for (const retryAfterMs of [125, 250, 375]) {
+          expect(await kept(`p${retryAfterMs}`)).toMatchObject({ retryAfterMs })
+        }
+        // Who is admitted at once waits for nothing of it.
+        pass(1_000)
+        for (const i of [1, 2, 3]) await admitted(`p${i * 125}`)
+        await admitted('new')
+        await admitted('newer')
+      })
+
+      it('move nobody who comes in time for those who come late', async () => {
+        await drain()
+        await fill(letters(40))
+        // Eight are due, and of what has flowed in 5 are left. Those of 875 and 1,000 ms are in time; of the third point that
+        // is left a quarter has flowed in since for the one of 1,125.
+        pass(1_100)
+        for (const caller of letters(2)) await admitted(caller)
+        let late = letters(6).slice(2)
+        const turns = new Map<number, string>()
+        for (const caller of late) {
+          const { retryAfterMs } = await kept(caller)
+          turns.set(1_100 + retryAfterMs, caller)
+        }
+        expect([...turns.keys()]).toEqual([1_600, 2_100, 2_600, 3_100])
+        for (const caller of letters(8).slice(6)) await admitted(caller)
+        for (let atMs = 1_125; atMs <= 5_000; atMs += 25) {
+          nowMs = START_MS + atMs
+          if (atMs % 125 === 0) await admitted(`c${atMs / 125 - 1}`)
+          const caller = turns.get(atMs)
+          if (caller === undefined) continue
+          await admitted(caller)
+          late = late.filter(each => each !== caller)
+        }
+        expect(late).toEqual([])
+      })
+
+      it('move those who come late no further than their points where nobody comes after them', async () => {
+        await drain()
+        await fill(letters(7))
+        pass(2_000)
+        for (const caller of letters(5)) await admitted(caller)
+        expect(await kept('c5')).toMatchObject({ isMoved: true, retryAfterMs: 100 })
+        expect(await kept('c6')).toMatchObject({ isMoved: true, retryAfterMs: 200 })
+        expect(await kept('new')).toMatchObject({ isNew: true, retryAfterMs: 325 })
+      })
+
+      it('move those who come late as close as points flow in, once half a grace would not do', async () => {
+        await start({ slack: 1 / 4, graceMs: 2_000 })
+        await drain()
+        await fill(letters(40))
+        pass(1_100)
+        for (const caller of letters(2)) await admitted(caller)
+        expect(await kept('c2')).toMatchObject({ isMoved: true, retryAfterMs: 500 })
+        expect(await kept('c3')).toMatchObject({ isMoved: true, retryAfterMs: 1_000 })
+        // From here on who comes late takes what there is.
+        for (const caller of ['c4', 'c5', 'c6']) await admitted(caller)
+        expect(await kept('c7')).toMatchObject({ isMoved: true, retryAfterMs: 1_100 })
       })
     })
 
@@ -657,11 +714,16 @@ export function linesContract(name: string, open: OpenLinesOf): void {
         await admitted('a', { points: 3 })
         const two = await admitted('b', { points: 2 })
         await kept('c')
+        await fill(letters(10))
         await giveBack(two, 2, false)
         expect(await kept('c')).toMatchObject({ retryAfterMs: 100 })
-        expect(await admitted('d')).toMatchObject({ isStandby: true, availablePoints: close(1) })
-        await admitted('e')
-        expect(await kept('f')).toMatchObject({ retryAfterMs: 200 })
+        // 300 ms before the budget is full: those are for whoever comes late.
+        pass(100)
+        expect(await admitted('c')).toMatchObject({ availablePoints: close(2) })
+        pass(299)
+        expect(await kept('d')).toMatchObject({ isNew: true })
+        pass(1)
+        expect(await admitted('e')).toMatchObject({ isStandby: true, availablePoints: close(4) })
       })
 
       it('are never fuller than full', async () => {

@@ -5,8 +5,10 @@ import {
   PLACES,
   PLACES_LATE,
   PLACES_NO_SHOWS,
+  PLACES_STALLED,
   POLICIES,
   REFRESH,
+  TIGHT_STALLED,
 } from './crowd-policies.ts'
 import { CROWD, type CrowdFigures, type Policy, simulate, tableOf } from './simulated-crowd.ts'
 
@@ -28,9 +30,9 @@ describe('60,000 shoppers who come within 10 s, against 1,000 a second', () => {
   it('come in no second much faster than they arrived, where places are kept, and waste none of the points', () => {
     // 6,000 a second come for the first time, and 1,000 because it is their turn.
     expect(of(PLACES).peakPerSecond).toBeLessThan(7_500)
-    // 1,000 at once and 59,000 at 1,000 a second.
-    expect(of(PLACES).drainS).toBeLessThan(59.5)
-    expect(of(PLACES).utilisation).toBeGreaterThan(0.98)
+    // 1,000 at once and 59,000 at 1,000 a second, of which a thirty-second is left free: 60.84 s.
+    expect(of(PLACES).drainS).toBeLessThan(61)
+    expect(of(PLACES).utilisation).toBeGreaterThan(0.96)
   })
 
   it.each([FIXED_WINDOW, BACKOFF, REFRESH])('need several times the requests, in no order: $name', policy => {
@@ -46,7 +48,16 @@ describe('60,000 shoppers who come within 10 s, against 1,000 a second', () => {
     // A fifth of those who got a place went; what they left in the first ten seconds was newcomers' gain.
     expect(admitted).toBeGreaterThan(CROWD.shoppers * 0.8)
     expect(requestsPerSuccess).toBeLessThanOrEqual(2.3)
-    expect(utilisation).toBeGreaterThan(0.8)
+    // 0.8 of what places take, which is 32 of 33, and what newcomers had in the first ten seconds.
+    expect(utilisation).toBeGreaterThan(0.78)
+  })
+
+  it('are moved once, those who are late, and hardly anybody for them, when nobody gets through for 5 s', () => {
+    const { admitted, requestsPerSuccess } = of(PLACES_STALLED)
+    expect(admitted).toBe(CROWD.shoppers)
+    expect(requestsPerSuccess).toBeLessThanOrEqual(2.2)
+    // Without the time between places each would be moved for the one before, to the end of the line.
+    expect(of(TIGHT_STALLED).requestsPerSuccess).toBeGreaterThan(2.5)
   })
 
   it('are all admitted when each comes up to half a minute late', () => {

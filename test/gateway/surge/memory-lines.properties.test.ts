@@ -29,7 +29,14 @@ interface Run {
   readonly steps: readonly Step[]
 }
 
-const TERMS: LineTerms = { horizonMs: 2_000, graceMs: 500, holdMs: 100, aheadMs: 300, placesMax: 9 }
+const TERMS: LineTerms = {
+  horizonMs: 2_000,
+  graceMs: 500,
+  holdMs: 100,
+  slack: 1 / 8,
+  aheadMs: 300,
+  placesMax: 9,
+}
 const CALLERS = 12
 const POINTS_MAX = 4
 const START_MS = 1_795_000_000_000

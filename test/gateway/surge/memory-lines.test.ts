@@ -7,6 +7,9 @@ import {
 } from '../../../gateway/surge/memory-lines.ts'
 import { linesContract, type OpenLines } from './lines-contract.ts'
 
+/** No time is left free between places. */
+const EXACT: LineTerms = { ...DEFAULT_LINE_TERMS, slack: 0 }
+
 linesContract('in memory', async (terms, clock) => losable(terms, clock))
 
 /** What a process that begins again is told of the turns that it promised before. */
@@ -39,7 +42,7 @@ describe('lines in memory', () => {
   const slow = { perSecond: 1, burst: 1 }
   const open = (options: MemoryLinesOptions = {}): LocalLines => {
     nowMs = 1_795_000_000_000
-    return createMemoryLines({ clock: () => nowMs, ...options })
+    return createMemoryLines({ clock: () => nowMs, terms: EXACT, ...options })
   }
   const arrivalOf = (caller: string, key: string, more: Partial<Arrival> = {}): Arrival => ({
     line: { key, rate: slow },
@@ -138,7 +141,7 @@ describe('lines in memory', () => {
   })
 
   it('forget those who do not come, however many they are', () => {
-    const lines = open({ terms: { ...DEFAULT_LINE_TERMS, graceMs: 1_000 } })
+    const lines = open({ terms: { ...EXACT, graceMs: 1_000 } })
     const many = { line: { key: 'k', rate: { perSecond: 10_000, burst: 1 } } }
     for (let i = 0; i < 50_000; i++) lines.arrive(arrivalOf(`c${i}`, 'k', many))
     nowMs += 3_000

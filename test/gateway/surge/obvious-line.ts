@@ -59,7 +59,6 @@ export class ObviousLine {
   #endMs = -1e9
   #heirsMs = -1e9
   #movedMs = -1e9
-  #dearest = 0
   #places: ObviousPlace[] = []
   #honoured: { readonly caller: string; readonly life: number; readonly untilMs: number }[] = []
   /** By the clock, of another life; until it has been heeded. */
@@ -175,10 +174,25 @@ export class ObviousLine {
   }
 
   #due({ caller, points }: Ask, place: ObviousPlace): ObviousTurn {
+    const nowMs = this.#nowMs
     this.#places = this.#places.filter(each => each !== place)
+    const { slack, graceMs } = this.#terms
     const waitMs = this.#waitMs(points)
-    if (waitMs === 0) return this.#admit(points, place, false)
-    this.#movedMs = Math.max(this.#nowMs + waitMs, this.#movedMs + points / this.#perMs)
+    const isLeisurely = slack > 0 && this.#movedMs < nowMs + graceMs / 2
+    const instants = this.#places.map(({ instantMs }) => instantMs)
+    const holdMs = Math.min(this.#terms.holdMs, this.#rate.burst / this.#perMs / 2)
+    const inTime = instants.filter(ms => ms <= nowMs && ms > nowMs - holdMs).length
+    const nextMs = Math.min(...instants.filter(ms => ms > nowMs))
+    const flowedIn = Math.max(0, points - (nextMs - nowMs) * this.#perMs)
+    const isLate = nowMs - place.instantMs > holdMs
+    const isOfOthers =
+      isLate && isLeisurely && this.#owed > 0 && this.availablePoints - points < flowedIn + inTime * points
+    if (waitMs === 0 && !isOfOthers) return this.#admit(points, place, false)
+    const lengthMs = points / this.#perMs
+    const isLast = this.#endMs <= Math.max(nowMs + waitMs, this.#movedMs)
+    if (isLast || !isLeisurely) this.#movedMs = Math.max(nowMs + waitMs, this.#movedMs + lengthMs)
+    else this.#movedMs = Math.max(nowMs, this.#movedMs) + lengthMs * (1 + 1 / slack)
+    if (isLast) this.#endMs = this.#movedMs
     return this.#kept(this.#place(caller, points, this.#movedMs), false, true)
   }
 
@@ -191,9 +205,9 @@ export class ObviousLine {
       this.#endMs = endMs
       return this.#admit(points, undefined, false)
     }
-    if (mode === 'OPEN' && waitMs === 0 && this.#isLeftOver(points))
-      return this.#admit(points, undefined, true)
-    const instantMs = Math.max(endMs, nowMs + waitMs, mode === 'PLACES' ? nowMs + terms.aheadMs : nowMs)
+    if (mode === 'OPEN' && waitMs === 0 && this.#isLeftOver()) return this.#admit(points, undefined, true)
+    const turnMs = endMs + lengthMs * terms.slack
+    const instantMs = Math.max(turnMs, nowMs + waitMs, mode === 'PLACES' ? nowMs + terms.aheadMs : nowMs)
     const none = (reason: string, retryMs: number): ObviousTurn => ({ kind: 'none', reason, retryMs })
     if (instantMs - nowMs > terms.horizonMs) {
       return none('HORIZON', Math.max(1_000, instantMs - nowMs - terms.horizonMs))
@@ -204,21 +218,11 @@ export class ObviousLine {
       return none('FULL', coming.length === 0 ? 1_000 : Math.min(...coming))
     }
     this.#endMs = instantMs
-    this.#dearest = this.waiting === 0 ? points : Math.max(this.#dearest, points)
     return this.#kept(this.#place(caller, points, instantMs), true, false)
   }
 
-  #isLeftOver(points: number): boolean {
-    const nowMs = this.#nowMs
-    if (nowMs < this.#heirsMs) return false
-    const left = this.availablePoints - points
-    if (this.waiting === 0 || this.#owed === 0) return true
-    const dearest = Math.max(points, this.#dearest)
-    const holdMs = Math.min(this.#terms.holdMs, this.#rate.burst / this.#perMs / 2)
-    const due = this.#places.filter(({ instantMs }) => instantMs > nowMs - holdMs && instantMs <= nowMs)
-    const nextMs = Math.min(...this.#places.map(each => each.instantMs).filter(ms => ms > nowMs))
-    const flowedIn = Math.max(0, dearest - (nextMs - nowMs) * this.#perMs)
-    return left >= Math.min(dearest * due.length + flowedIn, this.#rate.burst - points)
+  #isLeftOver(): boolean {
+    return this.#nowMs >= this.#heirsMs && (this.waiting === 0 || this.#owed === 0)
   }
 
   #admit(points: number, by: ObviousPlace | undefined, isStandby: boolean): ObviousTurn {

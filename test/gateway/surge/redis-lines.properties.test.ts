@@ -31,7 +31,14 @@ type Step =
   | { readonly kind: 'giveBack'; readonly ago: number; readonly points: number; readonly isDueAgain: boolean }
   | { readonly kind: 'heed'; readonly isPaused: boolean }
 
-const TERMS: LineTerms = { horizonMs: 4_000, graceMs: 700, holdMs: 150, aheadMs: 500, placesMax: 30 }
+const TERMS: LineTerms = {
+  horizonMs: 4_000,
+  graceMs: 700,
+  holdMs: 150,
+  slack: 1 / 8,
+  aheadMs: 500,
+  placesMax: 30,
+}
 const RATES: readonly Rate[] = [
   { perSecond: 10, burst: 5 },
   { perSecond: 7, burst: 5 },

@@ -15,7 +15,7 @@ import { connectedRedis } from '../redis/connected-redis.ts'
 
 /** So slow that nobody's turn comes during a test on the server's own clock. */
 const SLOW: Rate = { perSecond: 0.01, burst: 1 }
-const TERMS: LineTerms = { ...DEFAULT_LINE_TERMS, horizonMs: 1e9 }
+const TERMS: LineTerms = { ...DEFAULT_LINE_TERMS, horizonMs: 1e9, slack: 0 }
 const START_MS = 1_795_000_000_000
 
 const arrivalOf = (caller: string, more: Partial<Arrival> = {}, key = 'line'): Arrival => ({
