@@ -15,6 +15,8 @@ const PER_MS = 0.1
 const AT_ONCE = 20
 const CROWD = 400
 const LATE = 20
+/** Whoever finds no points is moved behind others; of those who come in no order it would be a quarter. */
+const OVERTAKEN_MAX = 0.1
 const terms: LineTerms = { ...DEFAULT_LINE_TERMS, graceMs: 30_000 }
 /** Two gateways, their crowd and other tests share two cores: what is proved here is not how soon Redis counts as gone. */
 const WAIT_MS_MAX = 250
@@ -138,16 +140,14 @@ async function expectKept({ all, late, promisedMs }: Surge, spare: number): Prom
   expect(burstOf(all, PER_MS)).toBeLessThanOrEqual(AT_ONCE + spare + 1)
 }
 
-/** Of those who had a place when it happened: how many overtook somebody whose turn was so much earlier. */
-function overtaken({ all, promisedMs }: Surge, apartMs: number): number {
+/** I12, of those who had a place when it happened: what part of all pairs was served the other way round, whose turns were a second apart. */
+function overtaken({ all, promisedMs }: Surge): number {
   const { places } = crowd
-  return overtakings(
-    all.flatMap(({ shopper, answeredMs }) => {
-      const admitAtMs = places.get(shopper)?.admitAtMs ?? Number.POSITIVE_INFINITY
-      return admitAtMs > promisedMs ? [] : [{ promisedMs: admitAtMs, servedMs: answeredMs }]
-    }),
-    apartMs,
-  )
+  const served = all.flatMap(({ shopper, answeredMs }) => {
+    const admitAtMs = places.get(shopper)?.admitAtMs ?? Number.POSITIVE_INFINITY
+    return admitAtMs > promisedMs ? [] : [{ promisedMs: admitAtMs, servedMs: answeredMs }]
+  })
+  return overtakings(served, 1_000) / ((served.length * (served.length - 1)) / 2)
 }
 
 /** The burst once more for each change between Redis and the shares, and what flows in while not all have changed. */
@@ -176,8 +176,7 @@ describe('Redis, while hundreds wait,', () => {
     })
     // The new life begins with a burst of its own.
     await expectKept(seen, AT_ONCE + (await spareOf(0)))
-    const slowestMs = Math.max(...crowd.heard.map(({ sentMs, answeredMs }) => answeredMs - sentMs))
-    if ((await losses()) === 0) expect(overtaken(seen, slowestMs + 500)).toBe(0)
+    expect(overtaken(seen)).toBeLessThan(OVERTAKEN_MAX)
   })
 
   it('is stalled for two seconds: nobody waits for it, and nobody is served twice', async () => {
