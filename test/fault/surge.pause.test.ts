@@ -17,8 +17,8 @@ const PAUSED_RETRY_MS_MIN = 60_000
 /** A line's status is asked for every 750 ms, and answered on a busy machine. */
 const ASK_MS_MAX = 1_500
 
-/** Of all pairs; of those who come in no order it would be half. */
-const OVERTAKEN_MAX = 0.25
+/** Of all pairs; of those who come in no order it would be a quarter. */
+const OVERTAKEN_MAX = 0.1
 
 let stack: EmbeddedStack
 beforeAll(async () => {
@@ -76,13 +76,14 @@ it('after a pause in mid-surge nothing is issued, places are kept, and all are s
   await until('the gateway to know it', async () => (await isPaused()) === false)
   const resumedMs = Date.now()
   const told = await Promise.all(waiting.map(({ shopper }) => crowd.ask(shopper, 0)))
-  for (const [i, { outcome, admitAtMs }] of told.entries()) {
-    if (outcome !== 'KeptPlace') continue
-    // By what lies between the first time that the gateway heard of it and the last.
-    const byMs = admitAtMs! - waiting[i]!.admitAtMs!
-    expect(byMs).toBeGreaterThan(resumingMs - knownMs - ASK_MS_MAX)
-    expect(byMs).toBeLessThan(resumedMs - pausedMs + ASK_MS_MAX)
-  }
+  // By what lies between the first time that the gateway heard of it and the last; who was due then and is moved, by more.
+  const byMs = told
+    .flatMap(({ outcome, admitAtMs }, i) =>
+      outcome === 'KeptPlace' ? [admitAtMs! - waiting[i]!.admitAtMs!] : [],
+    )
+    .sort((a, b) => a - b)
+  expect(byMs[0]).toBeGreaterThan(resumingMs - knownMs - ASK_MS_MAX)
+  expect(byMs[byMs.length >> 1]).toBeLessThan(resumedMs - pausedMs + ASK_MS_MAX)
   const left = told.filter(({ outcome }) => outcome === 'KeptPlace')
   expect(left.length).toBeGreaterThan(20)
   // Who was let through before the gateway knew has heard it from the service, and comes anew.
@@ -102,8 +103,8 @@ it('after a pause in mid-surge nothing is issued, places are kept, and all are s
       ? []
       : [{ promisedMs: place.admitAtMs!, servedMs: answeredMs }]
   })
-  // Of any two. Whoever is due on the first moment after it, with more of them than the burst holds, is moved, maybe again.
-  expect(overtakings(order, 0)).toBeLessThan((OVERTAKEN_MAX * order.length * (order.length - 1)) / 2)
+  // Of two whose turns were a second apart. Whoever is due on the first moment after it, with more of them than the burst holds, is moved, maybe again.
+  expect(overtakings(order, 1_000)).toBeLessThan((OVERTAKEN_MAX * order.length * (order.length - 1)) / 2)
 })
 
 /** Who has a place by the last that was heard. */
