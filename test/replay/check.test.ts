@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { check } from './check.ts'
+import { check, checkWithoutBooks, openBooks } from './check.ts'
 import { soundBooks } from './check-books.ts'
 import type { Figures } from './figures.ts'
 
@@ -45,4 +45,30 @@ it('says that a database cannot be reached', async () => {
     limit: undefined,
   }
   await expect(check(figures([]), grounds)).rejects.toThrow('ECONNREFUSED')
+  await expect(openBooks(grounds.database)).rejects.toThrow(
+    'expected a database with the books of the stack: connect ECONNREFUSED',
+  )
+})
+
+it('knows the books of a stack from another database before a load', async () => {
+  await using books = await soundBooks()
+  const database = { ...books.database.connection, ssl: false }
+  await openBooks(database)
+  await expect(openBooks({ ...database, database: 'postgres' })).rejects.toThrow(
+    'expected a database with the books of the stack: relation "coupon.coupon" does not exist',
+  )
+})
+
+it('judges what the replay has seen by itself when the books cannot be read', () => {
+  const place = { askedMs: 1, answeredMs: 2, admitAtMs: 3, returnedMs: 4, admittedMs: 200_000 }
+  const seen = { ...figures([]), startedAt: new Date(0).toISOString(), places: [place] }
+  const checks = checkWithoutBooks(seen, {}, 'they burn')
+  expect(checks.map(({ id, holds }) => [id, holds])).toEqual([
+    ...['I1', 'I2', 'I3', 'I4', 'I9'].map(id => [id, undefined]),
+    ...[
+      ['I10', false],
+      ['I12', true],
+    ],
+  ])
+  for (const { detail } of checks.slice(0, 5)) expect(detail).toBe('not checked: they burn')
 })

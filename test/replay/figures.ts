@@ -5,7 +5,7 @@ export type Step = 'claim' | 'quote' | 'place' | 'pay' | 'status' | 'browse'
 
 /** One second of a replay, on the driver's clock. Counts are of that second, levels of its end. */
 export interface Second {
-  /** Since the start. */
+  /** When it began, since the start. */
   readonly atS: number
   /** Requests sent. */
   readonly offered: number

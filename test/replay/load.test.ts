@@ -303,11 +303,14 @@ test('the time is over, or somebody ends it: whoever waits is told as waiting', 
     requestsPerSuccess: Infinity,
   })
   expect(timed.seconds.at(-1)).toMatchObject({ waiting: 10, inFlight: 0 })
+  // No second begins when all is over.
+  expect(timed.seconds.at(-1)!.atS * 1_000).toBeLessThan(timed.tookMs)
   const ended = load(url, { prefix: 's' })
   await until('ten who wait', () => ended.live.waiting === 10)
   expect(ended.live).toMatchObject({ people: 10, over: 0, requests: 10, inFlight: 0 })
   ended.end()
   expect(await ended.done).toMatchObject({ unserved: 10 })
+  expect((await ended.done).seconds[0]?.atS).toBe(0)
 })
 
 test('the stack’s level is taken down', async () => {

@@ -71,8 +71,11 @@ How it runs
   --json              prints the figures as JSON and no tables
   --help
 
-T is a time such as 90s, 10m or 9h. Exit: 0 every promise was kept, 1 one was broken, 2 it could not be replayed.
-Ctrl-C ends the load; what was seen until then is checked and reported.
+T is a time such as 90s, 10m or 9h. Exit: 0 no promise was found broken, of those that could be checked; 1 one was;
+2 it could not be replayed, or its books not be read. Ctrl-C ends the load; what was seen until then is checked and
+reported. A second one leaves at once, and --limit in force.
+On a stack of yours there remain what was bought, the campaign (active, for 30 days) and full shelves: the stock of up
+to 48 products is set for all orders.
 `
 
 const FLAGS = ['json'] as const

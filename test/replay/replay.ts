@@ -1,5 +1,7 @@
+import { mkdir } from 'node:fs/promises'
 import { openDrop } from './campaign.ts'
-import { check } from './check.ts'
+import { check, checkWithoutBooks, openBooks } from './check.ts'
+import type { Grounds } from './check-result.ts'
 import { startLoad } from './load.ts'
 import type { ReplayOptions } from './options.ts'
 import { type Screen, showProgress } from './progress.ts'
@@ -18,15 +20,19 @@ export interface Surroundings {
 /**
  * One replay from the start of the stack to the report.
  * @returns whether every promise was kept, as far as it could be checked.
- * @throws Error when the stack cannot be started or reached, or refuses what the replay needs.
+ * @throws Error when the stack cannot be started or reached, or refuses what the replay needs; and, after the report of
+ *   what was seen, when the books could be read before the load and not after it.
  */
 export async function replay(
   options: ReplayOptions,
   { signal, screen, print }: Surroundings,
 ): Promise<boolean> {
   const { counts, campaignId, coupons, claimsPerSecond } = options
+  // Whatever the end needs is looked for at the beginning: a load may take a day.
+  await mkdir(options.outDir, { recursive: true })
   if (options.url === undefined) screen.write('starts a stack …\n')
   await using stack = await openStack(options)
+  if (stack.database !== undefined) await openBooks(stack.database)
   // The books are read by the clock of the database, which may be another machine's.
   const openedAt = new Date(Date.now() - CLOCKS_MS)
   await using drop = await openDrop(stack, {
@@ -51,11 +57,11 @@ export async function replay(
   const figures = await load.done.finally(shown)
   screen.write('checks …\n')
   const budget = await drop.budget()
-  const checks = await check(figures, {
-    database: stack.database,
-    campaignId: drop.campaignId,
-    openedAt,
-    limit,
+  const grounds: Grounds = { database: stack.database, campaignId: drop.campaignId, openedAt, limit }
+  let unread: Error | undefined
+  const checks = await check(figures, grounds).catch((error: Error) => {
+    unread = error
+    return checkWithoutBooks(figures, grounds, `the books could not be read: ${error.message}`)
   })
   const isKept = await report(figures, checks, options.outDir, {
     budget,
@@ -63,6 +69,7 @@ export async function replay(
     ...(options.isJson ? {} : { print }),
   })
   if (options.isJson) print(reportJson(figures, checks, { budget, limit }))
+  if (unread !== undefined) throw unread
   return isKept
 }
 

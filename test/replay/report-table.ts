@@ -34,12 +34,14 @@ export function tablesOf(
 export function verdictOf(checks: readonly Check[]): string {
   const broken = checks.filter(({ holds }) => holds === false).map(({ id }) => id)
   const open = checks.filter(({ holds }) => holds === undefined).map(({ id }) => id)
-  const kept = checks.length - broken.length - open.length
+  const empty = checks.filter(isEmpty).map(({ id }) => id)
+  const kept = checks.length - broken.length - open.length - empty.length
   const parts = [
     broken.length > 0
       ? `broken: ${broken.join(', ')}`
       : `${kept} of ${checks.length} promises checked and kept`,
     ...(open.length > 0 ? [`not checked: ${open.join(', ')}`] : []),
+    ...(empty.length > 0 ? [`nothing to look at: ${empty.join(', ')}`] : []),
   ]
   return parts.join('; ')
 }
@@ -93,7 +95,8 @@ function placeRows({ places, lateness, seconds }: Figures): string[][] {
   const rows = [
     ['', ''],
     ['Places given', whole(places.length)],
-    ['Holders who came back, admitted', `${whole(returned)}, ${whole(admitted)}`],
+    ['Holders who asked again at their instant or later', whole(returned)],
+    ['Holders admitted, by that or by asking before', whole(admitted)],
     ['Most waiting at once', whole(most)],
   ]
   if (lateness === undefined) return [...rows, ['Admitted after the promised instant', 'nobody had a place']]
@@ -155,19 +158,25 @@ function outcomeRows({ outcomes }: Figures): string[][] {
 }
 
 function checkRows(checks: readonly Check[]): string[][] {
-  const word = (holds: boolean | undefined): string =>
-    holds === undefined ? 'not checked' : holds ? 'kept' : 'BROKEN'
+  const word = (check: Check): string =>
+    check.holds === undefined
+      ? 'not checked'
+      : isEmpty(check)
+        ? 'nothing to look at'
+        : check.holds
+          ? 'kept'
+          : 'BROKEN'
   return [
     ['', 'promise', '', 'looked at', 'found'],
-    ...checks.map(({ id, promise, holds, checked, detail }) => [
-      id,
-      promise,
-      word(holds),
-      whole(checked),
-      detail,
+    ...checks.map(check => [
+      ...[check.id, check.promise, word(check)],
+      ...[whole(check.checked), check.detail],
     ]),
   ]
 }
+
+/** A promise that nothing happened to test is neither kept nor broken. */
+const isEmpty = ({ holds, checked }: Check): boolean => holds === true && checked === 0
 
 const spreadCells = ({ count, p50, p95, p99, max }: Spread): string[] => [
   whole(count),

@@ -52,6 +52,13 @@ it('says which promise is broken, and which was not looked into, in every form',
   )
 })
 
+it('says of a promise that nothing happened to test that it was not kept, but had nothing to look at', async () => {
+  const { isKept, printed, page } = await reported([KEPT, checkOf('I10', true, 0, '0 places given')])
+  expect(isKept).toBe(true)
+  expect(printed).toContain('1 of 2 promises checked and kept; nothing to look at: I10')
+  expect(page).toContain('<td>nothing to look at</td>')
+})
+
 it('tells people the load, the latency by priority, the lateness, the level, the budget and the outcomes', async () => {
   const { printed, markdown, page } = await reported([KEPT])
   for (const text of [printed, markdown, page]) {

@@ -38,10 +38,11 @@ export class Sampler {
     const { arrived, admitted, goodput, placed, refused, waiting } = this.#tally
     const now = { offered: this.#driver.sent, arrived, admitted, goodput, placed, refused }
     const before = this.#before
-    const atS = Math.round((this.#driver.nowMs - this.#startMs) / SECOND_MS)
+    // Taken at its end.
+    const atS = Math.round((this.#driver.nowMs - this.#startMs) / SECOND_MS) - 1
     this.seconds.push({
       // The last one is no whole second.
-      atS: Math.max(atS, (this.seconds.at(-1)?.atS ?? 0) + 1),
+      atS: Math.max(atS, (this.seconds.at(-1)?.atS ?? -1) + 1),
       offered: now.offered - before.offered,
       arrived: now.arrived - before.arrived,
       admitted: now.admitted - before.admitted,
