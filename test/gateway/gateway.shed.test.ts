@@ -1,16 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import type { GatewayOptions } from '../../gateway/gateway.ts'
 import type { Level } from '../../gateway/surge/level.ts'
+import { DEFAULT_LINE_TERMS } from '../../gateway/surge/lines.ts'
 import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
 import type { SubgraphRequest } from '../../protocol/subgraph-client.ts'
 import { CLAIM_POINTS, DROP_MANIFEST, DROP_RATE, type DropGraph, dropGraph } from '../harness/drop-graph.ts'
 import { post } from '../harness/lane-pair.ts'
+import { until } from '../harness/postgres.ts'
 import { RawClient } from '../harness/raw-client.ts'
+import { hashOf } from '../harness/tiny-graph.ts'
 
 /** What the higher levels make of requests at every door, pinned by an operator. Time is moved by hand. */
 
 const AT_ONCE = DROP_RATE.burst / CLAIM_POINTS
 const EVERY_MS = (1_000 * CLAIM_POINTS) / DROP_RATE.perSecond
+/** No time is left free between places. */
+const TERMS = { ...DEFAULT_LINE_TERMS, slack: 0 }
 const OPERATOR = { sub: 'olga', kind: 'operator', client: 'control-room' } as const
 const tiers = { shopper: { perSecond: 1_000, burst: 10_000 } }
 
@@ -25,7 +30,11 @@ interface Stand extends AsyncDisposable {
 async function stand(more: Partial<GatewayOptions> = {}): Promise<Stand> {
   let now = Date.parse('2027-02-06T04:00:00Z')
   const graph = await dropGraph([
-    { budgets: createMemoryBudgets({ clock: () => now }), cost: { mode: 'enforce', tiers }, ...more },
+    {
+      budgets: createMemoryBudgets({ clock: () => now, lines: { terms: TERMS } }),
+      cost: { mode: 'enforce', tiers },
+      ...more,
+    },
   ])
   const bearer = (sub: string) => ({ authorization: `Bearer ${graph.token({ sub })}` })
   const operator = { authorization: `Bearer ${graph.token(OPERATOR)}` }
@@ -174,4 +183,37 @@ it('a turn that came to nothing admits once more, whoever has come meanwhile, in
   at.pass(EVERY_MS)
   // Bob's points by the schedule; hers are there as soon.
   expect((await graph.claim(0, 'alice')).body.data.claim).toEqual({ __typename: 'Issued', shopper: 'alice' })
+})
+
+it('what is kept stays good for longer from SURGE on, and not before', async () => {
+  const body = 'query Unlimited { unlimited }'
+  let asked = 0
+  const client = {
+    name: 'drops',
+    execute: async () => ({ data: { unlimited: ++asked } }),
+    ready: async () => {},
+    close: async () => {},
+  }
+  const staleMs = 20
+  await using at = await stand({
+    clients: new Map([['drops', client]]),
+    manifest: [...DROP_MANIFEST, { id: hashOf(body), body, priority: 'BROWSE' }],
+    cache: {
+      policies: { 'Query.unlimited': { freshMs: 1, staleMs, scope: 'PUBLIC' } },
+      // Ten minutes: no machine is as slow.
+      staleStretch: 30_000,
+    },
+  })
+  const unlimited = async (): Promise<number> =>
+    (await at.graph.ask(0, { documentId: `sha256:${hashOf(body)}` })).body.data.unlimited
+  const outlast = async (): Promise<void> => {
+    const untilMs = performance.now() + 2 * staleMs
+    await until('what was kept is void in calm', () => performance.now() > untilMs)
+  }
+  expect(await unlimited()).toBe(1)
+  await outlast()
+  expect(await unlimited()).toBe(2)
+  await outlast()
+  await at.pin('SURGE')
+  expect(await unlimited()).toBe(2)
 })

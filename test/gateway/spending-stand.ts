@@ -6,6 +6,7 @@ import { PlaceCounts } from '../../gateway/place-counts.ts'
 import { createPlaceTurns } from '../../gateway/place-turns.ts'
 import { createSpending, type Demand, type Reservation, type Spending } from '../../gateway/spending.ts'
 import type { BudgetStore, Rate } from '../../gateway/surge/budgets.ts'
+import { DEFAULT_LINE_TERMS } from '../../gateway/surge/lines.ts'
 import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
 import { createPlaceTokens } from '../../gateway/surge/place-token.ts'
 import type { Caller } from '../../protocol/caller.ts'
@@ -20,6 +21,8 @@ export const ALICE: Caller = {
   scopes: [],
   tier: 'shopper',
 }
+/** No time is left free between places. */
+const TERMS = { ...DEFAULT_LINE_TERMS, slack: 0 }
 export const tiers = {
   shopper: { perSecond: 10, burst: 100 },
   developer: { perSecond: 20, burst: 200 },
@@ -59,7 +62,7 @@ export function stand(
   store?: (budgets: BudgetStore) => BudgetStore,
 ): Stand {
   let now = 1_000
-  const memory = createMemoryBudgets({ clock: () => now })
+  const memory = createMemoryBudgets({ clock: () => now, lines: { terms: TERMS } })
   const budgets = store?.(memory) ?? memory
   const spending = createSpending({
     settings: { ...DEFAULT_COST, mode: 'enforce', max: 100, tiers, ...settings },
