@@ -54,6 +54,9 @@ describe('I10', () => {
     const { holds, checked, detail } = honoured([holder(5_000, undefined)], 60_000)
     expect({ holds, checked }).toEqual({ holds: true, checked: 0 })
     expect(detail).toContain('1 were still within it')
+    // Who has given up waits for nothing any more.
+    const gone = { ...holder(5_000, undefined), hasGivenUp: true as const }
+    expect(honoured([gone], 60_000)).toMatchObject({ holds: false, checked: 1 })
   })
 })
 

@@ -4,7 +4,8 @@ import type { Figures, PlaceGiven } from './figures.ts'
 
 /**
  * I10: whoever came back within the grace of their instant was admitted within it, or, having come at its very end, by
- * the answer to that request. Those whose grace had not ended when the replay did are told and not judged.
+ * the answer to that request. Those whose grace had not ended when the replay did are told and not judged, but for whoever
+ * had given up by then: nobody is honoured who has to ask that often.
  */
 export function checkPlacesHonoured(
   {
@@ -21,11 +22,11 @@ export function checkPlacesHonoured(
   let broken = 0
   let open = 0
   let latestMs = 0
-  for (const { admitAtMs, admittedMs, returnedMs } of places) {
+  for (const { admitAtMs, admittedMs, returnedMs, hasGivenUp } of places) {
     const graceEndsMs = admitAtMs + graceMs
     if (returnedMs === undefined || returnedMs > graceEndsMs) continue
     if (admittedMs === undefined) {
-      if (graceEndsMs > endedMs) open++
+      if (graceEndsMs > endedMs && hasGivenUp === undefined) open++
       else {
         judged++
         broken++

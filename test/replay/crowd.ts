@@ -186,8 +186,9 @@ export class Crowd implements Errands {
   }
 
   #leave(who: number, how: 'DONE' | 'TURNED_AWAY' | 'GAVE_UP'): void {
-    const { tally, people, ended } = this.#options
+    const { tally, ledger, people, ended } = this.#options
     this.#losePlace(who)
+    if (how === 'GAVE_UP') ledger.givesUp(who)
     this.#tokens[who] = undefined
     tally.over++
     if (this.#purposeOf(who) !== 'browse') {

@@ -56,6 +56,8 @@ export interface PlaceGiven {
   admittedMs?: number | undefined
   /** When it came back for the first time after its instant. */
   returnedMs?: number | undefined
+  /** It asks no more: it was refused for good, or as often as anybody asks. */
+  hasGivenUp?: true
 }
 
 /** All that a replay has seen. */

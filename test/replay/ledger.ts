@@ -5,6 +5,7 @@ const ID_BYTES = 17
 const STATES = ['', 'CREATED', 'AWAITING_PAYMENT', 'PAID', 'CANCELLED', 'REFUNDED']
 const HAS_COUPON = 1
 const HAS_ORDER = 2
+const HAS_GIVEN_UP = 4
 
 /**
  * What people were told, by their number: coupons, orders and places, to be held against the database afterwards. Flat
@@ -82,6 +83,10 @@ export class Ledger {
     if (this.#admitAtMs[who] !== 0 && this.#admittedMs[who] === 0) this.#admittedMs[who] = atMs
   }
 
+  givesUp(who: number): void {
+    this.#has[who]! |= HAS_GIVEN_UP
+  }
+
   acknowledged(shopperIdOf: (who: number) => string): Acknowledged[] {
     const all: Acknowledged[] = []
     for (let who = 0; who < this.#has.length; who++) {
@@ -108,6 +113,7 @@ export class Ledger {
       }
       if (this.#admittedMs[who] !== 0) place.admittedMs = this.#admittedMs[who]
       if (this.#returnedMs[who] !== 0) place.returnedMs = this.#returnedMs[who]
+      if ((this.#has[who]! & HAS_GIVEN_UP) !== 0) place.hasGivenUp = true
       all.push(place)
     }
     return all

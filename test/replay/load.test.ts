@@ -6,6 +6,7 @@ import { newId } from '../../protocol/ids.ts'
 import { operation } from '../harness/graph.ts'
 import { until } from '../harness/postgres.ts'
 import { FLAT } from './arrivals.ts'
+import { checkPlacesHonoured } from './check-places.ts'
 import type { Figures } from './figures.ts'
 import { type Load, type RunningLoad, startLoad } from './load.ts'
 
@@ -223,6 +224,16 @@ test('who obeys comes back at the instant of the place, with its token, and is a
     // Made twice, and the same.
     expect(second!.token).toBe(first!.token)
   }
+})
+
+test('a place that is told again and again, and never honoured, is given up and known as that', async () => {
+  const { url } = await serve(() =>
+    result('claimCoupon', 'KeptPlace', { retryable: true, ...placeIn(1, 'never') }),
+  )
+  const figures = await load(url, { counts: { browse: 0, claim: 2, order: 0, pay: 0 } }).done
+  expect(figures).toMatchObject({ unserved: 2, outcomes: { KeptPlace: 400 } })
+  expect(figures.places).toMatchObject([{ hasGivenUp: true }, { hasGivenUp: true }])
+  expect(checkPlacesHonoured(figures, {})).toMatchObject({ id: 'I10', holds: false, checked: 2 })
 })
 
 test('a refusal with a place is a place; one without is waited out', async () => {
