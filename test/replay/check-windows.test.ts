@@ -35,3 +35,7 @@ it('finds what trying every window finds', () => {
     { seed: 20_270_206, numRuns: 500 },
   )
 })
+
+it('takes a span that ends before it begins for the moment of its beginning', () => {
+  expect(fullestWindow(Float64Array.of(10, 1), Float64Array.of(0, 6), 5)).toEqual({ most: 1, atMs: 10 })
+})

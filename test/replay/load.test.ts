@@ -189,6 +189,8 @@ test('everybody gets what they came for, each step in its turn, and every figure
     sum(figures, 'admitted'),
     sum(figures, 'goodput'),
   ]).toEqual([155, 30, 30, 26])
+  // Nobody had a place, and nobody lost one.
+  expect(figures.seconds.at(-1)?.waiting).toBe(0)
   expect(figures.acknowledged).toHaveLength(30)
   expect(figures.acknowledged.filter(({ orderId }) => orderId !== undefined)).toHaveLength(26)
   for (const { shopperId, couponId, orderId, orderState } of figures.acknowledged) {
