@@ -4,11 +4,8 @@ import type { Draw, PointsDraw } from './draws.ts'
 import type { LineStatus } from './status-answer.ts'
 import type { NotNow } from './surge/budgets.ts'
 
-/**
- * What subgraphs tell of a pause, too: a crowd shall not come back each second to hear of it again. Where nothing is
- * left, some come for what they have already.
- */
-export const PAUSED_RETRY_MS_MIN = 60_000
+/** What subgraphs tell of a pause, too: a crowd shall not come back each second to hear of it again, nor of nothing left. */
+export const BRAKED_RETRY_MS_MIN = 60_000
 
 /** Fields that a refusal names. */
 const DEAREST_MAX = 3
@@ -30,7 +27,7 @@ export function brakedBy(
 ): Fault {
   const why = isPaused ? 'is paused' : 'has nothing left'
   return new Fault('THROTTLED', noticeEn ?? `${subject} ${why}`, {
-    retryAfterMs: isPaused ? Math.max(PAUSED_RETRY_MS_MIN, retryAfterMs) : retryAfterMs,
+    retryAfterMs: Math.max(BRAKED_RETRY_MS_MIN, retryAfterMs),
     details: {
       paused: isPaused,
       remaining,

@@ -179,6 +179,7 @@ export function createLineStatuses(options: LineStatusOptions): LineStatuses {
       const line = lines.get(key)
       if (line === undefined) return
       line.waiting = turn.waiting
+      if (turn.kind === 'admitted') countOut(line)
       if (turn.kind === 'kept')
         line.placesUntilMs = Math.max(line.placesUntilMs, nowMs() + turn.retryAfterMs + graceMs)
     },
@@ -205,6 +206,16 @@ export function createLineStatuses(options: LineStatusOptions): LineStatuses {
       lines.clear()
     },
   }
+}
+
+/**
+ * Until its owner says so itself one fewer is left: places are promised for no more. That nothing is left only the owner
+ * knows, for some come for what they have already.
+ */
+function countOut(line: LiveLine): void {
+  const { status } = line
+  if (status === undefined || status.isPaused || status.remaining <= 1) return
+  line.status = { ...status, remaining: status.remaining - 1 }
 }
 
 /** Nothing is known by a longer name, and lines are kept. */

@@ -1,5 +1,5 @@
 import type { Fault } from '../protocol/fault.ts'
-import { brakedBy, PAUSED_RETRY_MS_MIN } from './cost-refusals.ts'
+import { BRAKED_RETRY_MS_MIN, brakedBy } from './cost-refusals.ts'
 import { brakedPoints, type TurnDraw } from './draws.ts'
 import { noPlaceFault, type PlaceTold } from './kept-place.ts'
 import type { PlaceCounts } from './place-counts.ts'
@@ -61,7 +61,7 @@ export function createPlaceTurns({ lines, tokens, counts, onTurn }: PlaceTurnsOp
       const token = tokens.sign(place, bucket.key, caller)
       if (mode !== 'PAUSED') return { token, admitAtMs, retryAfterMs, position }
       // Nobody knows how long a pause lasts: a crowd shall not come back at once to hear of it again.
-      const waitMs = Math.max(PAUSED_RETRY_MS_MIN, retryAfterMs)
+      const waitMs = Math.max(BRAKED_RETRY_MS_MIN, retryAfterMs)
       return {
         token,
         admitAtMs: admitAtMs + waitMs - retryAfterMs,

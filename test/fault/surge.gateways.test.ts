@@ -73,7 +73,7 @@ it('a gateway dies while hundreds wait: the others honour its places, and nobody
   const [dying, ...surviving] = urls as [string, string, string]
   const [campaignId] = campaigns as [string]
   const crowd = claimCrowd(stack, [dying, surviving[0]!], campaignId)
-  const coming = crowd.come('wait', 300, 2)
+  const coming = crowd.come('wait', 600, 2)
   coming.catch(() => {})
   await until('some to be served, and many whose turn is a while ahead', async () => {
     const { issued } = await booksOf(stack.database, campaignId)
@@ -104,7 +104,7 @@ it('one dies while there is no Redis: the other honours its places by their toke
   for (const url of [dying, surviving])
     await until('a share', async () => (await metric(url, 'spillway_budget_share')) === 1)
   const crowd = claimCrowd(stack, [dying, surviving], campaignId)
-  const coming = crowd.come('token', 150, 2)
+  const coming = crowd.come('token', 300, 2)
   coming.catch(() => {})
   await until('some to be served, and many whose turn is a while ahead', async () => {
     const { issued } = await booksOf(stack.database, campaignId)

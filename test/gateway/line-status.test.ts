@@ -187,6 +187,18 @@ const kept = (retryAfterMs: number, waiting: number): Turn => ({
   waiting,
 })
 
+const ADMITTED: Turn = {
+  kind: 'admitted',
+  line: { key: '', rate: limit.rate },
+  caller: '',
+  points: 1,
+  availablePoints: 0,
+  place: undefined,
+  lateMs: 0,
+  isStandby: false,
+  waiting: 0,
+}
+
 test('a line with places is live until the last may have been used, though nobody looks, and tells who waits', async () => {
   const { statuses, look, stocks } = linesOf({ liveMs: 1, graceMs: 100 })
   for (const id of ['early', 'late', 'none']) stocks.set(id, { remaining: 5 })
@@ -198,7 +210,7 @@ test('a line with places is live until the last may have been used, though nobod
   statuses.turned('claim:unknown', kept(3_600_000, 1))
   const values = () => statuses.lines.map(({ value, waiting }) => `${value} ${waiting}`)
   expect(values()).toEqual(['early 1', 'late 8', 'none 0'])
-  await until('the one without places is forgotten', () => statuses.lines.length === 2)
+  await until('the one without places is forgotten', () => statuses.lines.length <= 2)
   await until('the one whose place is void is forgotten', () => statuses.lines.length === 1)
   expect(values()).toEqual(['late 8'])
   const { asked } = statuses
@@ -300,4 +312,19 @@ test('once closed it asks nothing and knows nothing', async () => {
   statuses.close()
   expect(look('a')).toBeUndefined()
   expect(statuses.lines).toEqual([])
+})
+
+test('until its owner says so itself, one fewer is left for each who was admitted, and never none', async () => {
+  const { look, stocks, statuses } = linesOf({ askEveryMs: 3_600_000 })
+  stocks.set('a', { remaining: 3, state: 'OPEN' })
+  stocks.set('paused', { remaining: 3, state: 'PAUSED' })
+  for (const id of ['a', 'paused']) await until('the first answer', () => look(id))
+  const lefts: unknown[] = []
+  for (let i = 0; i < 4; i++) {
+    for (const id of ['a', 'paused']) statuses.turned(`claim:${id}`, ADMITTED)
+    statuses.turned('claim:a', kept(1, 1))
+    lefts.push(look('a')?.remaining)
+  }
+  expect(lefts).toEqual([2, 1, 1, 1])
+  expect(look('paused')?.remaining).toBe(3)
 })

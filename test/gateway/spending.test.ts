@@ -224,14 +224,14 @@ describe('a field’s limit', () => {
     [
       'is paused',
       { isPaused: true, remaining: 7, noticeZh: '暂停', noticeEn: 'Paused' },
-      // Longer than the 4 s below: a crowd shall not come back to hear of it again.
+      // Longer than the 4 s after which a point, which counts as 20 of the 5 that come back a second, is there again: a
+      // crowd shall not come back to hear the same.
       { paused: true, remaining: 7, noticeZh: '暂停', noticeEn: 'Paused', retryAfterMs: 60_000 },
     ],
     [
       'has nothing left',
       { ...SAYS_NOTHING, remaining: 0 },
-      // A point counts as 20 of the 5 that come back a second.
-      { paused: false, remaining: 0, retryAfterMs: 4_000 },
+      { paused: false, remaining: 0, retryAfterMs: 60_000 },
     ],
   ])('lets one in twenty through while its line %s', (_, state, details) => {
     const { ask } = stand({}, { statusOf: () => state })
