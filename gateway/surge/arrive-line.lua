@@ -164,17 +164,17 @@ local function isLeftOver()
   return lineNow >= heirs and (places == 0 or isFull())
 end
 
--- Whether those who find no points at their turn can wait for what places leave free, so that nobody who comes in time is
--- moved for them. Half a grace ahead that takes too long.
-local function isLeisurely()
-  return free > 0 and late < lineNow + grace / 2
+-- Whether somebody who finds no points at this turn, or after it, can wait for what places leave free, so that nobody who
+-- comes in time is moved for them: while that takes no more than half of the grace.
+local function isLeisurely(instant)
+  return free > 0 and late < instant + grace / 2
 end
 
 -- Whoever is late leaves what has flowed in for those who come in time, and for the next to come, as long as what places
 -- leave free will do.
 local function isOfOthers(points, lateMs)
   local holds = min(hold, burst / perMs / 2)
-  if lateMs <= holds or not isLeisurely() or isFull() then
+  if lateMs <= holds or not isLeisurely(lineNow - lateMs) or isFull() then
     return false
   end
   local next = nextInstant()
@@ -263,10 +263,10 @@ local function placeOf(caller, shown)
 end
 
 -- To behind all who were moved. Where nobody else stands in the schedule, newcomers come behind it.
-local function moveFrom(waitMs, length)
+local function moveFrom(instant, waitMs, length)
   local soonest = lineNow + max(waitMs, 2 * same)
   local isLast = theEnd <= max(soonest, late) + 2 * same
-  if isLast or not isLeisurely() then
+  if isLast or not isLeisurely(instant) then
     late = max(soonest, late + length)
   else
     late = max(lineNow, late) + length * (1 + 1 / free)
@@ -279,7 +279,7 @@ end
 local function admitOrMove(caller, points, instantText, instant)
   local waitMs = waitFor(points)
   if waitMs > 0 or isOfOthers(points, lineNow - instant) then
-    moveFrom(waitMs, points / perMs)
+    moveFrom(instant, waitMs, points / perMs)
     return keeps('M', place(caller, late))
   end
   owed = owed + points

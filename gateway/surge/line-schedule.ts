@@ -62,21 +62,22 @@ export class LineSchedule {
   }
 
   /**
-   * Whether those who find no points at their turn can wait for what places leave free, so that nobody who comes in time is
-   * moved for them. Half a grace ahead that takes too long.
+   * Whether somebody who finds no points at this turn, or after it, can wait for what places leave free, so that nobody who
+   * comes in time is moved for them: while that takes no more than half of the grace.
    */
-  isLeisurely(nowMs: number): boolean {
+  isLeisurely(instantMs: number): boolean {
     const { slack, graceMs } = this.#terms
-    return slack > 0 && this.#movedMs < nowMs + graceMs / 2
+    return slack > 0 && this.#movedMs < instantMs + graceMs / 2
   }
 
   /**
-   * The next instant for somebody who found no points and whose points flow in at `soonestMs`: behind all who were moved.
+   * The next instant for somebody who found no points at `instantMs`, or after it, and whose points flow in at `soonestMs`:
+   * behind all who were moved.
    * Where nobody else stands in the schedule, newcomers come behind it.
    */
-  move(nowMs: number, soonestMs: number, lengthMs: number): number {
+  move(instantMs: number, nowMs: number, soonestMs: number, lengthMs: number): number {
     const isLast = this.#endMs <= Math.max(soonestMs, this.#movedMs) + SAME_MS
-    if (isLast || !this.isLeisurely(nowMs)) this.#movedMs = Math.max(soonestMs, this.#movedMs + lengthMs)
+    if (isLast || !this.isLeisurely(instantMs)) this.#movedMs = Math.max(soonestMs, this.#movedMs + lengthMs)
     else this.#movedMs = Math.max(nowMs, this.#movedMs) + lengthMs * (1 + 1 / this.#terms.slack)
     if (isLast) this.#endMs = this.#movedMs
     this.keep(this.#movedMs)

@@ -143,7 +143,8 @@ export class MemoryLine {
       return this.#admit(arrival, points, flow, given, lateMs, false)
     }
     const soonestMs = nowMs + Math.max(waitMs, SAME_MS)
-    this.#places.move(place, this.#schedule.move(nowMs, soonestMs, points / flow.perMs), nowMs)
+    const movedMs = this.#schedule.move(place.instantMs, nowMs, soonestMs, points / flow.perMs)
+    this.#places.move(place, movedMs, nowMs)
     return this.#kept(place, nowMs, false, true)
   }
 
@@ -153,7 +154,7 @@ export class MemoryLine {
    */
   #isOfOthers(points: number, lateMs: number, nowMs: number, flow: Flow): boolean {
     const holdMs = Math.min(this.#terms.holdMs, flow.burst / flow.perMs / 2)
-    if (lateMs <= holdMs || !this.#schedule.isLeisurely(nowMs) || this.#isFull(flow)) return false
+    if (lateMs <= holdMs || !this.#schedule.isLeisurely(nowMs - lateMs) || this.#isFull(flow)) return false
     const flowedIn = Math.max(0, points - (this.#places.nextMs - nowMs) * flow.perMs)
     const spare = this.#guard.availablePoints(flow.burst) - points - flowedIn + slackOf(flow)
     return spare < this.#places.dueSince(nowMs - holdMs + SAME_MS, spare / points) * points

@@ -422,17 +422,18 @@ export function linesContract(name: string, open: OpenLinesOf): void {
         expect(await kept('new')).toMatchObject({ isNew: true, retryAfterMs: 325 })
       })
 
-      it('move those who come late as close as points flow in, once half a grace would not do', async () => {
-        await start({ slack: 1 / 4, graceMs: 2_000 })
+      it('let those who come late have what there is, once half of their grace would not do', async () => {
+        await start({ slack: 1 / 4, graceMs: 3_000 })
         await drain()
         await fill(letters(40))
         pass(1_100)
         for (const caller of letters(2)) await admitted(caller)
+        // Turns of 375, 500 and 625 ms, moved to 1,600, 2,100 and 2,600.
         expect(await kept('c2')).toMatchObject({ isMoved: true, retryAfterMs: 500 })
         expect(await kept('c3')).toMatchObject({ isMoved: true, retryAfterMs: 1_000 })
-        // From here on who comes late takes what there is.
-        for (const caller of ['c4', 'c5', 'c6']) await admitted(caller)
-        expect(await kept('c7')).toMatchObject({ isMoved: true, retryAfterMs: 1_100 })
+        expect(await kept('c4')).toMatchObject({ isMoved: true, retryAfterMs: 1_500 })
+        // That of 750 would be moved by more than 1,500.
+        for (const caller of ['c5', 'c6', 'c7']) await admitted(caller)
       })
     })
 

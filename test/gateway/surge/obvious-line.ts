@@ -178,7 +178,7 @@ export class ObviousLine {
     this.#places = this.#places.filter(each => each !== place)
     const { slack, graceMs } = this.#terms
     const waitMs = this.#waitMs(points)
-    const isLeisurely = slack > 0 && this.#movedMs < nowMs + graceMs / 2
+    const isLeisurely = slack > 0 && this.#movedMs < place.instantMs + graceMs / 2
     const instants = this.#places.map(({ instantMs }) => instantMs)
     const holdMs = Math.min(this.#terms.holdMs, this.#rate.burst / this.#perMs / 2)
     const inTime = instants.filter(ms => ms <= nowMs && ms > nowMs - holdMs).length
