@@ -11,7 +11,7 @@ import { startEmbedded } from '../harness/stack.ts'
 import { REPORT_FILES } from './report.ts'
 
 /** Orders of a whole replay against a stack of its own. */
-const ORDERS = 200
+const ORDERS = 1_000
 /** Less than come, so that places are given: twice as many come in a second. */
 const LIMIT = 40
 const RATE = 80
