@@ -39,7 +39,7 @@ test('the command replays the drop, keeps every promise, and leaves its table an
   )
   expect(figures.limit.claimsPerSecond).toBe(LIMIT)
   expect(await file(REPORT_FILES.chart)).toMatch(/^<svg[\s\S]*<\/svg>\n$/)
-  expect(await file(REPORT_FILES.page)).toContain(`Replay: ${ORDERS} orders`)
+  expect(await file(REPORT_FILES.page)).toContain(`Replay: ${ORDERS.toLocaleString('en')} orders`)
   expect(await file(REPORT_FILES.markdown)).toContain('| I9 | Admitted is within rate and burst | kept |')
 })
 
