@@ -8,7 +8,7 @@ import type { Bucket } from './bucket.ts'
  *     newcomer ── fits the schedule, and the points are there ──> admitted
  *     newcomer ── more points would not be held any more ───────> admitted (standby), the schedule stays
  *     newcomer ── else ──> place ── its instant comes, asks ──> admitted, once
- *                            │           └── the points are not there ──> the next instant at which they are (moved)
+ *                            │           └── no points, or late and they are others' ──> a later instant (moved)
  *                            └── does not ask until `graceMs` after it ──> newcomer
  *     newcomer ── beyond the horizon, or more than is left to hand out ──> no place
  *
@@ -94,7 +94,7 @@ export interface Kept {
   readonly position: number
   /** `false`: the caller had it before. */
   readonly isNew: boolean
-  /** Its turn had come and the points were not there. */
+  /** Its turn had come, and the points were not there, or are those of callers who come in time. */
   readonly isMoved: boolean
   readonly waiting: number
 }
