@@ -123,6 +123,8 @@ export class ExpressConnection {
     this.#lane.leave(this)
   }
 
+  readonly #isGone = (): boolean => this.#phase !== 'answering'
+
   #read(bytes: Buffer): void {
     this.#held = bytes
     if (this.#phase === 'idle') {
@@ -202,6 +204,7 @@ export class ExpressConnection {
       text: params.text,
       operationName: params.operationName,
       hasForeignExtensions: params.hasForeignExtensions,
+      isGone: this.#isGone,
     }
     const state = await admit(stages, incoming)
     if (state instanceof Fault) return refuse(stages, state, incoming)

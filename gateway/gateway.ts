@@ -28,6 +28,7 @@ import { createIdentify } from './identity/identify.ts'
 import { createTokenVerifier } from './identity/tokens.ts'
 import { createLevelControl, type LevelControl } from './level-control.ts'
 import { assertLimits, DEFAULT_LIMITS, type GatewayLimits } from './limits.ts'
+import { shownTerms } from './line-settings.ts'
 import { mcpRoutes } from './mcp/server.ts'
 import { createPersistedTexts } from './operations/apq.ts'
 import { createLookup } from './operations/lookup.ts'
@@ -38,6 +39,7 @@ import { addPlaceMetrics, PlaceCounts } from './place-counts.ts'
 import { createPlaceTurns } from './place-turns.ts'
 import { assertSubgraphs, compilePropagation } from './propagation.ts'
 import { sendOutcome } from './reply.ts'
+import { RunQueue } from './run-queue.ts'
 import { serveGraph } from './served-graph.ts'
 import { createApp, laneHeaders, requestIds } from './server.ts'
 import { createSpending, REFUSALS } from './spending.ts'
@@ -99,7 +101,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   // Both wait for a Redis that does not answer, and the start for them no longer than for one.
   const opening = [
     openCaching({ cache, redis, requestMsMax: limits.requestMsMax, isStretched, logger }),
-    Promise.resolve(options.budgets ?? createMemoryBudgets()),
+    Promise.resolve(options.budgets ?? createMemoryBudgets({ lines: options.lineTerms && { terms: options.lineTerms } })),
   ] as const
   try {
     return await buildGateway({ ...options, logger, limits }, busy, ...(await Promise.all(opening)))
@@ -197,6 +199,7 @@ async function buildGateway(
     showsPlans: queryPlans,
     spending,
     level: busy.level,
+    runQueue: new RunQueue(),
     metrics,
     logger,
     production,
@@ -223,6 +226,7 @@ async function buildGateway(
     overrides: fields.overrides,
     mode: cost.mode,
     lines: () => fields.statuses.lines,
+    lineTerms: shownTerms(budgets.lines.terms),
     send,
   })
   levelRoutes(app, { stages, level: busy.level, pin: busy.pin, send })
@@ -236,6 +240,10 @@ async function buildGateway(
     budgets,
     level: () => levelShown(busy.level),
     limits: () => shownInHealth(graph.current.fieldLimits.all, fields.overrides),
+    lineTerms: () =>
+      graph.current.fieldLimits.all.some(({ over }) => over === 'PLACE')
+        ? shownTerms(budgets.lines.terms)
+        : undefined,
     showsSchema: introspection,
     showsReasons: !production,
   })

@@ -60,6 +60,7 @@ export function graphqlRoute(
         text: params.text,
         operationName: params.operationName,
         hasForeignExtensions: params.hasForeignExtensions,
+        isGone: () => request.raw.socket.destroyed,
       }
       const state = await admit(stages, incoming)
       if (state instanceof Fault) return sendOutcome(reply, refuse(stages, state, incoming), type)

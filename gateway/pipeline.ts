@@ -1,5 +1,5 @@
 import type { Caller } from '../protocol/caller.ts'
-import { deadlineIn, nowMs } from '../protocol/deadline.ts'
+import { type DeadlineMs, nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import type { ResponseSlot } from './cache/responses/response-slot.ts'
 import { isForAnybody, keptExtension, slotOf } from './cached-response.ts'
@@ -20,6 +20,9 @@ export type { Graph, Incoming, RequestState, Stages } from './stages.ts'
 
 /** The token of a kept place, for whoever cannot put it into the operation's input. */
 const PLACE_HEADER = 'spillway-place'
+
+/** A request's whole time has gone by before there was a turn for it. */
+const NOT_STARTED_RETRY_MS = 5_000
 
 /** `1` asks for the plan in `extensions.queryPlan`. */
 const PLAN_HEADER = 'spillway-query-plan'
@@ -45,8 +48,15 @@ export async function admit(stages: Stages, incoming: Incoming): Promise<Request
   const operation = stages.lookup.find(graph, incoming, incoming.clientName, bucket)
   stages.lookup.note(graph, incoming, incoming.clientName, operation)
   if (operation instanceof Fault) return operation
-  const ruling = isNamed(incoming) ? judge(stages, caller, operation) : PASSED
-  if (ruling instanceof Fault) return ruling
+  const startedMs = nowMs()
+  const deadlineMs = startedMs + stages.limits.requestMsMax
+  let ruling: Ruling | Fault = PASSED
+  if (isNamed(incoming)) {
+    const waiting = enter(stages, incoming, caller, operation, deadlineMs)
+    if (waiting !== undefined && !(await waiting)) return NOT_STARTED
+    ruling = judge(stages, caller, operation)
+    if (ruling instanceof Fault) return ruling
+  }
   return {
     ...incoming,
     caller,
@@ -59,17 +69,19 @@ export async function admit(stages: Stages, incoming: Incoming): Promise<Request
     wantsCost: stages.spending !== undefined && incoming.headers[COST_HEADER] === '1',
     wantsCache: graph.caching !== undefined && incoming.headers[CACHE_HEADER] === '1',
     ruling,
-    startedMs: nowMs(),
-    deadlineMs: deadlineIn(stages.limits.requestMsMax),
+    startedMs,
+    deadlineMs,
   }
 }
 
-/** An admitted request that names its operation in another way than by hash or text: the step level, and its operation. */
-export function nameOperation(
+/** An admitted request that names its operation in another way than by hash or text: its turn, and the step level. */
+export async function nameOperation(
   stages: Stages,
   state: RequestState,
   operation: ServableOperation,
-): RequestState | Fault {
+): Promise<RequestState | Fault> {
+  const waiting = enter(stages, state, state.caller, operation, state.deadlineMs)
+  if (waiting !== undefined && !(await waiting)) return NOT_STARTED
   const ruling = judge(stages, state.caller, operation)
   return ruling instanceof Fault ? ruling : { ...state, operation, ruling }
 }
@@ -139,6 +151,22 @@ export function refuse(stages: Stages, reason: unknown, state: Partial<RequestSt
 // The steps
 
 const PASSED: Ruling = rulingOf('CALM', 'OPERATE')
+
+const NOT_STARTED = new Fault('OVERLOADED', 'expected to be started within its time, got no turn', {
+  retryAfterMs: NOT_STARTED_RETRY_MS,
+})
+
+/** Its turn to be started, by what it is about. */
+function enter(
+  { runQueue }: Stages,
+  { isGone }: Incoming,
+  caller: Caller,
+  operation: ServableOperation | undefined,
+  deadlineMs: DeadlineMs,
+): Promise<boolean> | undefined {
+  const standing = standingOf(operation, caller)
+  return runQueue.enter(standing === 'UNKNOWN_TEXT' ? 'ADHOC' : standing, deadlineMs, isGone)
+}
 
 /** An MCP tool is named later, and what names nothing is refused for it. */
 const isNamed = ({ hash, text }: Incoming): boolean => hash !== undefined || text !== undefined

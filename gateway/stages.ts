@@ -16,6 +16,7 @@ import type { OperationRegistry, ServableOperation } from './operations/registry
 import type { Rollouts } from './operations/rollout.ts'
 import type { Telling } from './outcome.ts'
 import type { OperationNamed } from './request.ts'
+import type { RunQueue } from './run-queue.ts'
 import type { Spending } from './spending.ts'
 import type { StatusOperation } from './status-operation.ts'
 import type { Supergraph } from './supergraph/supergraph.ts'
@@ -64,6 +65,8 @@ export interface Stages extends Telling {
   readonly spending: Spending | undefined
   /** How busy it is. */
   readonly level: Pick<SurgeLevel, 'current'>
+  /** Who is started next. */
+  readonly runQueue: Pick<RunQueue, 'enter'>
   readonly limits: { readonly requestMsMax: number; readonly fetchesMax: number }
 }
 
@@ -85,6 +88,8 @@ export interface Incoming extends OperationNamed {
   readonly clientVersion: string | undefined
   /** W3C trace context, well-formed. */
   readonly traceparent: string | undefined
+  /** Whether its client has hung up: then nothing need be started for it. Absent: nobody can tell. */
+  readonly isGone?: (() => boolean) | undefined
 }
 
 /** An admitted request on its way. */

@@ -30,7 +30,7 @@ export async function callTool(
   if (admitted instanceof Fault) return answer(refuse(stages, admitted, { id: incoming.id }), ANONYMOUS)
   const tool = toolsOf(admitted.graph).get(name)
   if (tool === undefined || !isFor(incoming.clientName, tool)) return undefined
-  const state = nameOperation(stages, admitted, tool.operation)
+  const state = await nameOperation(stages, admitted, tool.operation)
   if (state instanceof Fault) return answer(refuse(stages, state, admitted), admitted.caller)
   const wrong = wrongArguments(tool.inputSchema, args)
   if (wrong !== undefined) {

@@ -12,6 +12,7 @@ import { createIdentify } from '../../gateway/identity/identify.ts'
 import { DEFAULT_LIMITS } from '../../gateway/limits.ts'
 import { createPersistedTexts } from '../../gateway/operations/apq.ts'
 import { createLookup } from '../../gateway/operations/lookup.ts'
+import { RunQueue } from '../../gateway/run-queue.ts'
 import { createMetrics } from '../../gateway/telemetry/metrics.ts'
 import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import { ask, type Door, get, open } from '../harness/lane-pair.ts'
@@ -311,6 +312,7 @@ describe('many connections', () => {
         addressOf: createAddressOf(),
         spending: undefined,
         level: { current: 'CALM' },
+        runQueue: new RunQueue(),
         graph: { current: graph },
         lookup: createLookup({
           mode: 'off',

@@ -29,6 +29,7 @@ import { PlaceCounts } from '../../gateway/place-counts.ts'
 import { createPlaceTurns } from '../../gateway/place-turns.ts'
 import { compilePropagation } from '../../gateway/propagation.ts'
 import { sendOutcome } from '../../gateway/reply.ts'
+import { RunQueue } from '../../gateway/run-queue.ts'
 import { createApp, laneHeaders, requestIds } from '../../gateway/server.ts'
 import { createSpending } from '../../gateway/spending.ts'
 import type { Level } from '../../gateway/surge/level.ts'
@@ -224,6 +225,7 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
         return world.level
       },
     },
+    runQueue: new RunQueue(),
     metrics,
     logger: silent,
     production: false,

@@ -1,0 +1,140 @@
+import { type DeadlineMs, nowMs } from '../protocol/deadline.ts'
+import { PRIORITIES, type Priority } from '../protocol/priority.ts'
+
+/** What requests have waited for their start, since the process began. */
+export interface RunQueueStats {
+  readonly waiting: number
+  /** Of the one that waits longest. */
+  readonly waitMs: number
+  /** Those who have waited, and no longer do. */
+  readonly left: number
+  /** Theirs, added up. */
+  readonly waitedMs: number
+}
+
+interface Waiter {
+  readonly deadlineMs: DeadlineMs
+  readonly isGone: (() => boolean) | undefined
+  readonly sinceMs: number
+  readonly resolve: (isStarted: boolean) => void
+  next: Waiter | undefined
+}
+
+/**
+ * How long requests are started before the event loop looks at its sockets again. A payment is read, sent on, answered
+ * and answered from: four turns of the loop, each as long as what is done in it.
+ */
+const SLICE_MS = 4
+
+/**
+ * Who is started next, when more requests have come than the event loop starts at once. Without it a request begins when
+ * its bytes are read: two hundred who browse, each for a fraction of a millisecond, then go before a payment at every one
+ * of its hops.
+ *
+ * In each turn of the event loop requests are started for {@link SLICE_MS}; those left over wait, the most urgent first,
+ * then who came first. So long as that suffices a request is started where it is read. Each that waits has a connection of
+ * its own, so that there are never more than connections.
+ *
+ *     enter → started          enter → waiting → started          waiting → given up (late, or its client has gone)
+ */
+export class RunQueue {
+  readonly #first: (Waiter | undefined)[] = PRIORITIES.map(() => undefined)
+  readonly #last: (Waiter | undefined)[] = PRIORITIES.map(() => undefined)
+  readonly #sliceMs: number
+  #waiting = 0
+  #left = 0
+  #waitedMs = 0
+  /** Of the slice that is under way; in the past: it is used up. */
+  #sliceEndMs = 0
+  #hasSlice = false
+
+  /** @param sliceMs default {@link SLICE_MS}. */
+  constructor(sliceMs: number = SLICE_MS) {
+    this.#sliceMs = sliceMs
+  }
+
+  get stats(): RunQueueStats {
+    const atMs = nowMs()
+    const oldestMs = this.#first.reduce((ms, waiter) => Math.min(ms, waiter?.sinceMs ?? ms), atMs)
+    return {
+      waiting: this.#waiting,
+      waitMs: atMs - oldestMs,
+      left: this.#left,
+      waitedMs: this.#waitedMs,
+    }
+  }
+
+  /**
+   * `undefined`: started at once. Else resolves when it is its turn; `false`: nobody waits for the answer any more.
+   * @param deadlineMs when nobody does.
+   * @param isGone whether the client has hung up. Default: it waits.
+   */
+  enter(
+    priority: Priority,
+    deadlineMs: DeadlineMs,
+    isGone?: (() => boolean) | undefined,
+  ): Promise<boolean> | undefined {
+    const atMs = nowMs()
+    if (this.#waiting === 0) {
+      if (!this.#hasSlice) {
+        this.#hasSlice = true
+        this.#sliceEndMs = atMs + this.#sliceMs
+        setImmediate(this.#turn)
+        return undefined
+      }
+      if (atMs < this.#sliceEndMs) return undefined
+    }
+    return new Promise(resolve => {
+      this.#add(PRIORITIES.indexOf(priority), {
+        deadlineMs,
+        isGone,
+        sinceMs: atMs,
+        resolve,
+        next: undefined,
+      })
+    })
+  }
+
+  /** The event loop has come round: what was read meanwhile waits in order. */
+  readonly #turn = (): void => {
+    if (this.#waiting === 0) {
+      this.#hasSlice = false
+      return
+    }
+    this.#sliceEndMs = nowMs() + this.#sliceMs
+    this.#startNext()
+  }
+
+  /** One at a time: what a start leads to runs before the next one, and counts. */
+  readonly #startNext = (): void => {
+    const atMs = nowMs()
+    const waiter = atMs < this.#sliceEndMs ? this.#take() : undefined
+    if (waiter === undefined) {
+      // After what the started ones have put off to the end of this turn.
+      setImmediate(this.#turn)
+      return
+    }
+    this.#left++
+    this.#waitedMs += atMs - waiter.sinceMs
+    waiter.resolve(atMs < waiter.deadlineMs && waiter.isGone?.() !== true)
+    queueMicrotask(this.#startNext)
+  }
+
+  #add(rank: number, waiter: Waiter): void {
+    const last = this.#last[rank]
+    if (last === undefined) this.#first[rank] = waiter
+    else last.next = waiter
+    this.#last[rank] = waiter
+    this.#waiting++
+  }
+
+  #take(): Waiter | undefined {
+    const rank = this.#first.findIndex(waiter => waiter !== undefined)
+    const waiter = this.#first[rank]
+    if (waiter === undefined) return undefined
+    this.#first[rank] = waiter.next
+    if (waiter.next === undefined) this.#last[rank] = undefined
+    this.#waiting--
+    return waiter
+  }
+}

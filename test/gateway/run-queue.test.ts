@@ -1,0 +1,108 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { RunQueue } from '../../gateway/run-queue.ts'
+import { nowMs } from '../../protocol/deadline.ts'
+import { PRIORITIES, type Priority } from '../../protocol/priority.ts'
+
+const NEVER = Number.POSITIVE_INFINITY
+
+/** Keeps the event loop to itself for so long. */
+function work(ms: number): void {
+  for (const endMs = nowMs() + ms; nowMs() < endMs; );
+}
+
+/** Uses up the slice that is under way. */
+function busy(queue: RunQueue, sliceMs: number): void {
+  expect(queue.enter('BROWSE', NEVER)).toBeUndefined()
+  work(sliceMs)
+}
+
+test('in calm a request is started where it is read', async () => {
+  const queue = new RunQueue()
+  for (let turn = 0; turn < 5; turn++) {
+    expect(queue.enter('BROWSE', NEVER)).toBeUndefined()
+    await nextTurn()
+  }
+  expect(queue.stats).toMatchObject({ waiting: 0, waitMs: 0, left: 0, waitedMs: 0 })
+})
+
+test('those left over when a slice is used up start by priority, then by arrival, each once', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom(...PRIORITIES), { minLength: 1, maxLength: 40 }),
+      async priorities => {
+        const sliceMs = 1
+        const queue = new RunQueue(sliceMs)
+        busy(queue, sliceMs)
+        const started: [Priority, number][] = []
+        const all = priorities.map(async (priority, number) => {
+          expect(await queue.enter(priority, NEVER)).toBe(true)
+          started.push([priority, number])
+        })
+        expect(queue.stats.waiting).toBe(priorities.length)
+        await Promise.all(all)
+        const inOrder = priorities
+          .map((priority, number): [Priority, number] => [priority, number])
+          .toSorted(([one], [other]) => PRIORITIES.indexOf(one) - PRIORITIES.indexOf(other))
+        expect(started).toEqual(inOrder)
+        expect(queue.stats).toMatchObject({ waiting: 0, waitMs: 0, left: priorities.length })
+      },
+    ),
+  )
+})
+
+test('between slices the event loop comes round, and whoever came meanwhile and is more urgent is next', async () => {
+  const sliceMs = 2
+  const queue = new RunQueue(sliceMs)
+  busy(queue, sliceMs)
+  const started: string[] = []
+  const request = async (name: string, priority: Priority): Promise<void> => {
+    await queue.enter(priority, NEVER)
+    started.push(name)
+    // A whole slice: each has one of its own.
+    work(sliceMs)
+  }
+  const browsing = ['first', 'second', 'third'].map(name => request(name, 'BROWSE'))
+  await browsing[0]
+  // As if read from a socket in this turn.
+  await Promise.all([...browsing, request('payment', 'PAY')])
+  expect(started).toEqual(['first', 'payment', 'second', 'third'])
+})
+
+test('nobody overtakes those who wait, though the slice has time left', async () => {
+  const queue = new RunQueue(1)
+  busy(queue, 1)
+  const first = queue.enter('BROWSE', NEVER)
+  expect(first).toBeInstanceOf(Promise)
+  const late = new Promise<Promise<boolean> | undefined>(resolve => {
+    // Before the turn of those who wait.
+    process.nextTick(() => resolve(queue.enter('BROWSE', NEVER)))
+  })
+  expect(await late).toBe(true)
+  expect(await first).toBe(true)
+})
+
+test('who is late, or has hung up, is not started and holds up nobody', async () => {
+  const queue = new RunQueue(1)
+  busy(queue, 1)
+  let isGone = false
+  const late = queue.enter('PAY', nowMs())
+  const gone = queue.enter('PAY', NEVER, () => isGone)
+  const there = queue.enter('PAY', NEVER, () => false)
+  isGone = true
+  expect(await Promise.all([late, gone, there])).toEqual([false, false, true])
+})
+
+test('stats tell how long the oldest waits and what those have waited who no longer do', async () => {
+  const queue = new RunQueue(1)
+  busy(queue, 1)
+  const waiting = queue.enter('BROWSE', NEVER)
+  work(5)
+  expect(queue.enter('PAY', NEVER)).toBeInstanceOf(Promise)
+  expect(queue.stats).toMatchObject({ waiting: 2, left: 0, waitedMs: 0 })
+  expect(queue.stats.waitMs).toBeGreaterThanOrEqual(5)
+  await waiting
+  expect(queue.stats).toMatchObject({ waiting: 0, waitMs: 0, left: 2 })
+  expect(queue.stats.waitedMs).toBeGreaterThanOrEqual(5)
+})
