@@ -5,7 +5,8 @@ import {
   type LocalLines,
   type MemoryLinesOptions,
 } from '../../../gateway/surge/memory-lines.ts'
-import { linesContract, type OpenLines } from './lines-contract.ts'
+import type { OpenLines } from './lines-contract/line-stand.ts'
+import { linesContract } from './lines-contract.ts'
 
 /** No time is left free between places. */
 const EXACT: LineTerms = { ...DEFAULT_LINE_TERMS, slack: 0 }

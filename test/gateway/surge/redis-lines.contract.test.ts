@@ -3,7 +3,8 @@ import { createRedisLines } from '../../../gateway/surge/redis-lines.ts'
 import { until } from '../../harness/postgres.ts'
 import { startRedis, startRedisCluster, type TestRedis, type TestRedisCluster } from '../../harness/redis.ts'
 import { connectedRedis } from '../redis/connected-redis.ts'
-import { linesContract, type OpenLinesOf } from './lines-contract.ts'
+import type { OpenLinesOf } from './lines-contract/line-stand.ts'
+import { linesContract } from './lines-contract.ts'
 
 let single: TestRedis
 let cluster: TestRedisCluster

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import { close, type LineStand } from './line-stand.ts'
+
+export function describeNoPlace(line: LineStand): void {
+  const { start, admitted, kept, none, pass } = line
+
+  describe('where there is no place', () => {
+    it('promise nothing beyond the horizon', async () => {
+      const rate = { perSecond: 0.2, burst: 2 }
+      await start({ horizonMs: 10_000 })
+      await admitted('first', { rate, points: 2 })
+      await kept('a', { rate })
+      expect(await kept('b', { rate })).toMatchObject({ retryAfterMs: 10_000 })
+      expect(await none('c', { rate })).toMatchObject({
+        reason: 'HORIZON',
+        retryAfterMs: 5_000,
+        availablePoints: close(0),
+        waiting: 2,
+      })
+      expect(await kept('b', { rate })).toMatchObject({ retryAfterMs: 10_000 })
+      pass(4_500)
+      expect(await none('c', { rate })).toMatchObject({ reason: 'HORIZON', retryAfterMs: 1_000 })
+      pass(500)
+      expect(await kept('c', { rate })).toMatchObject({ retryAfterMs: 10_000, waiting: 3 })
+    })
+
+    it('promise no more than is left to hand out', async () => {
+      const rate = { perSecond: 0.5, burst: 1 }
+      await admitted('first', { rate })
+      await kept('a', { rate, placesMax: 2 })
+      await kept('b', { rate, placesMax: 2 })
+      expect(await none('c', { rate, placesMax: 2 })).toMatchObject({
+        reason: 'REMAINING',
+        retryAfterMs: 4_000,
+        waiting: 2,
+      })
+      expect(await kept('a', { rate, placesMax: 2 })).toMatchObject({ isNew: false })
+      pass(2_000)
+      await admitted('a', { rate, placesMax: 1 })
+      expect(await none('c', { rate, placesMax: 1 })).toMatchObject({ reason: 'REMAINING' })
+      expect(await kept('c', { rate, placesMax: 2 })).toMatchObject({ isNew: true })
+    })
+
+    it('hold no more places than the terms allow', async () => {
+      const rate = { perSecond: 0.5, burst: 1 }
+      await start({ placesMax: 2 })
+      await admitted('first', { rate })
+      await kept('a', { rate })
+      await kept('b', { rate })
+      expect(await none('c', { rate })).toMatchObject({ reason: 'FULL', retryAfterMs: 2_000, waiting: 2 })
+      expect(await kept('b', { rate })).toMatchObject({ isNew: false })
+      pass(2_000)
+      await admitted('a', { rate })
+      expect(await kept('c', { rate })).toMatchObject({ isNew: true, retryAfterMs: 4_000 })
+    })
+  })
+}
