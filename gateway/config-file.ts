@@ -4,6 +4,7 @@ import type { Tier } from '../protocol/caller.ts'
 import type { CacheSettings } from './cache-settings.ts'
 import type { CostOptions } from './cost-settings.ts'
 import type { GatewayLimits } from './limits.ts'
+import type { LineSettings } from './line-settings.ts'
 
 /** In our own words, with what was given; for what is no secret. */
 export const expecting = (what: string): { error: (issue: { readonly input?: unknown }) => string } => ({
@@ -140,6 +141,13 @@ const fileSchema = members({
       'expected every key once',
     )
     .optional(),
+  lineTerms: members({
+    horizonMs: positive,
+    graceMs: positive,
+    placesMax: positive,
+  } satisfies Record<keyof LineSettings, typeof positive>)
+    .partial()
+    .optional(),
   gateways: positive.optional(),
   trustedProxies: z.array(text).max(100, 'expected at most 100 addresses and networks').optional(),
   queryPlans: boolean.optional(),
@@ -202,6 +210,8 @@ export type FileConfig = {
         readonly expiresAt?: string | undefined
       }[]
     | undefined
+  /** Of kept places; the same at all gateways of a fleet. */
+  readonly lineTerms?: { readonly [Name in keyof LineSettings]?: number | undefined } | undefined
   /** How many gateways share budgets, for as long as Redis has never been heard. */
   readonly gateways?: number | undefined
   /** Addresses and networks whose `x-forwarded-for` is believed. */

@@ -124,7 +124,7 @@ export const GATEWAY_VARIABLES: readonly (readonly [name: string, purpose: strin
   ['LOG_LEVEL', 'default info'],
   [
     'CONFIG',
-    'a JSON file: introspection, explorers, queryPlans, corsOrigins, limits, cost, partners, gateways, trustedProxies, headers, subgraphs, compression, share, cache',
+    'a JSON file: introspection, explorers, queryPlans, corsOrigins, limits, cost, lineTerms, partners, gateways, trustedProxies, headers, subgraphs, compression, share, cache',
   ],
 ]
 

@@ -6,6 +6,7 @@ import type { GatewayConfig } from './config.ts'
 import { type CreateClient, createGateway, type Gateway } from './gateway.ts'
 import type { GraphSource } from './graph.ts'
 import type { TokenSettings } from './identity/tokens.ts'
+import { lineTermsOf } from './line-settings.ts'
 import { connectRedis } from './redis/redis-connection.ts'
 import { openFleetBudgets } from './surge/fleet-budgets.ts'
 import { createIdentityAlarm } from './telemetry/identity-alarm.ts'
@@ -32,6 +33,7 @@ export async function createConfiguredGateway(
     partners,
     cache,
   } = config.file
+  const lineTerms = lineTermsOf(config.file.lineTerms ?? {})
   const alarm = createIdentityAlarm(logger)
   const source = await readGraphSource(config)
   const policies = cache === false ? undefined : await readPolicies(config)
@@ -43,6 +45,7 @@ export async function createConfiguredGateway(
       budgets: openFleetBudgets({
         redis,
         logger,
+        lineTerms,
         ...defined({ gatewaysAtStart: config.file.gateways }),
       }),
       redis: connectRedis(redisUrl!, { logger }),
@@ -60,6 +63,7 @@ export async function createConfiguredGateway(
         ...defined(config.file.subgraphs?.[subgraph.name] ?? {}),
         ...(config.identityKey === undefined ? {} : { identityKey: config.identityKey }),
       }),
+    lineTerms,
     measuresLevel: config.measuresLevel,
     placeKeys: placeKeysOf(config),
     cost: { ...config.file.cost, mode: config.costMode, max: config.costMax },

@@ -3,9 +3,7 @@ import type { FieldCost } from './cost/estimate.ts'
 import type { Draw, PointsDraw } from './draws.ts'
 import type { LineStatus } from './status-answer.ts'
 import type { NotNow } from './surge/budgets.ts'
-
-/** What subgraphs tell of a pause, too: a crowd shall not come back each second to hear of it again, nor of nothing left. */
-export const BRAKED_RETRY_MS_MIN = 60_000
+import { BRAKED_RETRY_MS_MIN } from './surge/lines.ts'
 
 /** Fields that a refusal names. */
 const DEAREST_MAX = 3

@@ -17,7 +17,7 @@ export interface FieldControlsOptions {
   /** Default: overrides are this process's. */
   readonly store?: OverrideStore | undefined
   /** Told how lines stand. */
-  readonly lines: Pick<Lines, 'heed'>
+  readonly lines: Pick<Lines, 'heed' | 'terms'>
   readonly metrics: Metrics
   readonly logger: Logger
 }
@@ -28,6 +28,7 @@ export function createFieldControls(options: FieldControlsOptions): SteeredField
   const statuses = createLineStatuses({
     graph,
     logger,
+    graceMs: lines.terms.graceMs,
     onStatus(limit, key, { isPaused }) {
       if (limit.over === 'PLACE') lines.heed(overrides.bucketOf(limit, key), isPaused)
     },

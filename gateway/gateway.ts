@@ -101,7 +101,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   // Both wait for a Redis that does not answer, and the start for them no longer than for one.
   const opening = [
     openCaching({ cache, redis, requestMsMax: limits.requestMsMax, isStretched, logger }),
-    Promise.resolve(options.budgets ?? createMemoryBudgets({ lines: options.lineTerms && { terms: options.lineTerms } })),
+    Promise.resolve(
+      options.budgets ?? createMemoryBudgets({ lines: options.lineTerms && { terms: options.lineTerms } }),
+    ),
   ] as const
   try {
     return await buildGateway({ ...options, logger, limits }, busy, ...(await Promise.all(opening)))

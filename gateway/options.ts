@@ -14,6 +14,7 @@ import type { RedisClient } from './redis/redis-connection.ts'
 import type { SafelistMode } from './request.ts'
 import type { Subgraph } from './supergraph/supergraph.ts'
 import type { BudgetStore } from './surge/budgets.ts'
+import type { LineTerms } from './surge/lines.ts'
 
 export interface GatewayOptions {
   /** A composed Federation 2 supergraph. */
@@ -50,6 +51,8 @@ export interface GatewayOptions {
   readonly cost?: CostOptions
   /** Budgets shared with other gateways, maybe still opening; the gateway closes them. Default: its own, in memory. */
   readonly budgets?: BudgetStore | Promise<BudgetStore>
+  /** Of lines in memory; `budgets` bring their own. Default: those of `surge/lines.ts`. */
+  readonly lineTerms?: LineTerms | undefined
   /**
    * Sign the tokens of kept places, each at least 32 characters: the first signs, all verify. Default: one of this gateway
    * alone, so that no other believes its tokens.

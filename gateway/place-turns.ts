@@ -1,9 +1,17 @@
 import type { Fault } from '../protocol/fault.ts'
-import { BRAKED_RETRY_MS_MIN, brakedBy } from './cost-refusals.ts'
+import { brakedBy } from './cost-refusals.ts'
 import { brakedPoints, type TurnDraw } from './draws.ts'
 import { noPlaceFault, type PlaceTold } from './kept-place.ts'
 import type { PlaceCounts } from './place-counts.ts'
-import type { Admitted, Kept, Lines, NoPlace, Place, Turn } from './surge/lines.ts'
+import {
+  type Admitted,
+  BRAKED_RETRY_MS_MIN,
+  type Kept,
+  type Lines,
+  type NoPlace,
+  type Place,
+  type Turn,
+} from './surge/lines.ts'
 import type { PlaceTokens } from './surge/place-token.ts'
 
 /** How requests ask lines for their turn, and what they are told. */

@@ -15,6 +15,8 @@ export interface StatusOptions {
   readonly level: () => object
   /** Limits of fields as they hold now, each a JSON object. */
   readonly limits: () => readonly object[]
+  /** Of places; said where there is a limit that gives any. */
+  readonly lineTerms: () => object | undefined
   /** Whether anybody may read the schema. */
   readonly showsSchema: boolean
   /** Whether health says why a supergraph was refused, which may tell of the schema. */
@@ -26,7 +28,7 @@ const REFUSED = 'the newest supergraph or manifest cannot serve, the one before 
 
 /** `/health/live`, `/health/ready`, `/metrics` and `/schema.graphql`: how the process is, and what it serves. */
 export function statusRoutes(app: FastifyInstance, options: StatusOptions): void {
-  const { graph, lifecycle, metrics, budgets, level, limits, showsSchema, showsReasons } = options
+  const { graph, lifecycle, metrics, budgets, level, limits, lineTerms, showsSchema, showsReasons } = options
   const readiness = createReadiness(() => graph.current.clients)
   app.get('/health/live', async () => ({ status: 'live' }))
   app.get('/health/ready', async (_, reply) => {
@@ -34,11 +36,13 @@ export function statusRoutes(app: FastifyInstance, options: StatusOptions): void
     // The graph before goes on: nothing that asks should be sent elsewhere for it.
     const refusal = graph.refused === undefined ? {} : { refused: showsReasons ? graph.refused : REFUSED }
     const limited = limits()
+    const terms = lineTerms()
     const shown = {
       ...level(),
       ...refusal,
       ...(budgets.source === 'memory' ? {} : { budgets: budgets.source }),
       ...(limited.length === 0 ? {} : { limits: limited }),
+      ...(terms === undefined ? {} : { lineTerms: terms }),
     }
     if (Object.keys(reasons).length === 0) return { status: 'ready', ...shown }
     return reply.code(503).send({ status: 'unready', reasons, ...shown })

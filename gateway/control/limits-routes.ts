@@ -5,6 +5,7 @@ import { Fault } from '../../protocol/fault.ts'
 import { expecting } from '../config-file.ts'
 import { type FieldLimit, problemOfRate } from '../cost/field-limits.ts'
 import type { CostMode } from '../cost-settings.ts'
+import type { LineSettings } from '../line-settings.ts'
 import type { SettingScope } from './fleet-settings.ts'
 import type { LimitOverrides } from './limit-overrides.ts'
 import { type OperatorDoorOptions, operatorDoor, readBody } from './operator-door.ts'
@@ -15,6 +16,7 @@ export interface LimitsRoutesOptions extends OperatorDoorOptions {
   readonly mode: CostMode
   /** What is known of lines that are live, each a JSON object. */
   readonly lines: () => readonly object[]
+  readonly lineTerms: LineSettings
 }
 
 const number = z.number(expecting('a number'))
@@ -45,7 +47,7 @@ const whichSchema = z.object(rateSchema.shape).pick({ per: true, by: true }).par
  * Of a field with several limits for FLEET, or for CALLER, `by` says which one is meant.
  */
 export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions): void {
-  const { stages, overrides, mode, lines } = options
+  const { stages, overrides, mode, lines, lineTerms } = options
   const { operator, refused, refuseMethods } = operatorDoor(options)
   const limits = (): readonly FieldLimit[] => stages.graph.current.fieldLimits.all
 
@@ -57,6 +59,7 @@ export function limitsRoutes(app: FastifyInstance, options: LimitsRoutesOptions)
       mode,
       scope: overrides.scope,
       limits: limits().map(limit => shown(limit, overrides)),
+      lineTerms,
       lines: lines(),
     }
   })

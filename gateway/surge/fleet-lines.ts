@@ -1,5 +1,5 @@
 import type { Bucket } from './budgets.ts'
-import type { Admitted, Arrival, Lines, Turn } from './lines.ts'
+import type { Admitted, Arrival, Lines, LineTerms, Turn } from './lines.ts'
 import { LocalAdmitted } from './local-admitted.ts'
 import { createMemoryLines, type LocalLines, type MemoryLinesOptions } from './memory-lines.ts'
 import { PromisedTurns } from './promised-turns.ts'
@@ -31,6 +31,10 @@ export class FleetLines implements Lines {
   constructor(options: FleetLinesOptions) {
     this.#options = options
     this.#local = createMemoryLines(options.local)
+  }
+
+  get terms(): LineTerms {
+    return this.#options.remote.terms
   }
 
   arrive(arrival: Arrival): Turn | Promise<Turn> {

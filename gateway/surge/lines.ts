@@ -16,6 +16,8 @@ import type { Bucket } from './bucket.ts'
  * back does not take it along, so that it delays nobody's turn. Points flow in all the same while the line is paused.
  */
 export interface Lines {
+  /** How far they look ahead, and how long they wait. */
+  readonly terms: LineTerms
   /**
    * One caller asks. Never rejects: without its store an implementation answers from this process's share.
    * @throws RangeError for points that never fit the line: whoever asks has to refuse those in words of its own.
@@ -142,3 +144,9 @@ export const DEFAULT_LINE_TERMS: LineTerms = Object.freeze({
   aheadMs: 5_000,
   placesMax: 1_000_000,
 })
+
+/**
+ * When whoever asks of a line that is paused or spent is told to come back, at the earliest; subgraphs tell the same. A crowd
+ * shall not come back each second to hear of it again.
+ */
+export const BRAKED_RETRY_MS_MIN = 60_000

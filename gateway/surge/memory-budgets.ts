@@ -8,7 +8,7 @@ export interface MemoryBudgetsOptions {
   /** Milliseconds, on any scale. One that goes back stands still instead. Default: this process's monotonic clock. */
   readonly clock?: () => number
   /** Of lines. Default: the clock above where there is one, else the wall clock; the terms of `lines.ts`. */
-  readonly lines?: MemoryLinesOptions
+  readonly lines?: MemoryLinesOptions | undefined
   /** Buckets of either kind that are remembered. Default: 100,000, some 10 MB if all are in use. */
   readonly keysMax?: number
 }

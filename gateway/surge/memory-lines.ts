@@ -19,7 +19,7 @@ export interface MemoryLinesOptions {
   readonly clock?: () => number
   /** Lines that are remembered. Default: 10,000. */
   readonly linesMax?: number
-  /** Places of all lines. Default: 1,000,000. */
+  /** Places of all lines. Default: 1,000,000, or those of one line where that is more. */
   readonly placesMax?: number
 }
 
@@ -45,6 +45,8 @@ export interface LocalLines extends Lines {
   readonly waiting: number
 }
 
+const PLACES_MAX = 1_000_000
+
 /** Lines among which one must go when there are too many. */
 const CANDIDATES = 16
 
@@ -58,7 +60,7 @@ export function createMemoryLines(options: MemoryLinesOptions = {}): LocalLines 
 }
 
 class MemoryLines implements LocalLines {
-  readonly #terms: LineTerms
+  readonly terms: LineTerms
   readonly #clock: () => number
   readonly #linesMax: number
   readonly #placesMax: number
@@ -71,10 +73,10 @@ class MemoryLines implements LocalLines {
   #epochs = 0
 
   constructor({ terms, clock, linesMax, placesMax }: MemoryLinesOptions) {
-    this.#terms = terms ?? DEFAULT_LINE_TERMS
+    this.terms = terms ?? DEFAULT_LINE_TERMS
     this.#clock = clock ?? Date.now
     this.#linesMax = positive('linesMax', linesMax ?? 10_000)
-    this.#placesMax = positive('placesMax', placesMax ?? 1_000_000)
+    this.#placesMax = positive('placesMax', placesMax ?? Math.max(PLACES_MAX, this.terms.placesMax))
   }
 
   get lines(): readonly LocalLine[] {
@@ -119,7 +121,7 @@ class MemoryLines implements LocalLines {
   #begin(key: string, wallMs: number): MemoryLine {
     if (this.#byKey.size >= this.#linesMax) this.#forgetOne(wallMs)
     const epoch = this.#name + (this.#epochs++).toString(36)
-    const line = new MemoryLine(epoch, this.#terms, wallMs)
+    const line = new MemoryLine(epoch, this.terms, wallMs)
     this.#byKey.set(key, line)
     return line
   }

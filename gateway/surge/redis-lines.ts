@@ -95,6 +95,7 @@ export function createRedisLines(options: RedisLinesOptions): RedisLines {
 }
 
 class LinesInRedis implements RedisLines {
+  readonly terms: LineTerms
   readonly #options: RedisLinesOptions
   readonly #lanes: CallLanes<LineAnswers, Step>
   readonly #promised = new PromisedTurns()
@@ -103,7 +104,8 @@ class LinesInRedis implements RedisLines {
 
   constructor(options: RedisLinesOptions) {
     this.#options = options
-    const { horizonMs, graceMs, holdMs, slack, aheadMs, placesMax } = options.terms ?? DEFAULT_LINE_TERMS
+    this.terms = options.terms ?? DEFAULT_LINE_TERMS
+    const { horizonMs, graceMs, holdMs, slack, aheadMs, placesMax } = this.terms
     const keptMs = options.clock === undefined ? KEPT_MS : KEPT_MS_UNDER_CLOCK
     this.#head = [keptMs, horizonMs, graceMs, holdMs, slack, aheadMs, Math.min(placesMax, COUNT_MAX)]
     this.#lanes = new CallLanes({

@@ -211,6 +211,7 @@ test('a line hears of every answer how it stands, by the rate that is in force',
   const budgets = createMemoryBudgets()
   const heard: { key: string; burst: number; isPaused: boolean }[] = []
   const lines: Lines = {
+    terms: budgets.lines.terms,
     arrive: arrival => budgets.lines.arrive(arrival),
     giveBack: (...given) => budgets.lines.giveBack(...given),
     heed: ({ key, rate: { burst } }, isPaused) => void heard.push({ key, burst, isPaused }),

@@ -57,6 +57,7 @@ const later = (memory: BudgetStore): BudgetStore => {
       giveBack: (...of) => fields.giveBack(...of),
     },
     lines: {
+      terms: lines.terms,
       arrive: arrival => putOff(() => lines.arrive(arrival)),
       giveBack: (...of) => lines.giveBack(...of),
       heed: (...of) => lines.heed(...of),

@@ -110,7 +110,7 @@ export const PARTS: readonly Part[] = [
   },
   {
     name: 'gateway/config',
-    files: /^gateway\/(config|config-file|limits|cost-settings|cache-settings)\.ts$/,
+    files: /^gateway\/(config|config-file|limits|line-settings|cost-settings|cache-settings)\.ts$/,
     may: [...GATEWAY, 'gateway/surge'],
   },
   {

@@ -24,6 +24,7 @@ function losable(terms: LineTerms, clock: () => number): OpenLines {
   }
   return {
     lines: {
+      terms,
       arrive: arrival => note(lines.arrive(arrival, 1, lostMs)),
       giveBack: (...given) => lines.giveBack(...given),
       heed: (...heeded) => lines.heed(...heeded),
