@@ -156,6 +156,12 @@ describe('what is wrong is named in our own words, and no secret shown', () => {
       `{"partners": [${['a', 'b'].map(client => JSON.stringify({ client, keySha256: 'a'.repeat(64), tier: 'partner' })).join()}]}`,
       /partners: expected every key once$/,
     ],
+    ['{"lineTerms": 600000}', /lineTerms: expected an object with members of horizonMs, .*, got 600000$/],
+    ['{"lineTerms": {"graceMs": "2m"}}', /lineTerms.graceMs: expected a positive integer, got "2m"$/],
+    [
+      '{"lineTerms": {"slack": 1}}',
+      /lineTerms: expected the members horizonMs, graceMs, placesMax, got slack$/,
+    ],
     ['{"compression": true}', /compression: expected false, or an object with the member bytesMin/],
     [
       '{"cache": true}',

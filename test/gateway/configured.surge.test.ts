@@ -1,7 +1,12 @@
-import { expect, test } from 'vitest'
-import { type ConfiguredGateway, configuredGateway } from '../harness/configured-gateway.ts'
+import { describe, expect, test } from 'vitest'
+import {
+  type ConfiguredGateway,
+  type ConfiguredOptions,
+  configuredGateway,
+} from '../harness/configured-gateway.ts'
 import { CLAIM_POINTS, DROP_MANIFEST, dropSupergraph } from '../harness/drop-graph.ts'
 import { until } from '../harness/postgres.ts'
+import { startRedis } from '../harness/redis.ts'
 import { tokenFor } from '../harness/tokens.ts'
 
 /** What `npm run gateway` makes of its variables for places and levels. */
@@ -18,8 +23,12 @@ const [claim] = DROP_MANIFEST
 
 type Settings = Partial<Record<'IDENTITY_KEY' | 'IDENTITY_KEY_PREVIOUS' | 'SURGE', string>>
 
-const open = (settings: Settings = {}): Promise<ConfiguredGateway> =>
+const open = (
+  settings: Settings = {},
+  more: Pick<ConfiguredOptions, 'file' | 'redisUrl'> = {},
+): Promise<ConfiguredGateway> =>
   configuredGateway({
+    ...more,
     supergraphSdl,
     operations: [claim!.body],
     tokens: { kind: 'secret', secret: SECRET },
@@ -33,7 +42,8 @@ async function claimAt({ gateway }: ConfiguredGateway, sub: string, placeToken?:
     headers: { authorization: `Bearer ${tokenFor(SECRET, { sub })}` },
     payload: { documentId: `sha256:${claim!.id}`, variables: { input: { drop: 'spring', placeToken } } },
   })
-  return answer.json().data?.claim
+  const { data, errors } = answer.json()
+  return data?.claim ?? errors[0].extensions
 }
 
 test.each<[string, Settings, Settings, boolean]>([
@@ -89,4 +99,41 @@ test('SURGE=on measures, SURGE=off does not, and either way an operator pins the
     expect(await control(gateway, { level: 'SHED' })).toMatchObject({ level: 'SHED', scope: 'process' })
     expect((await gateway.gateway.app.inject('/health/ready')).json()).toMatchObject({ level: 'SHED' })
   }
+})
+
+describe('lineTerms of the file that CONFIG names', () => {
+  const operator = { authorization: `Bearer ${tokenFor(SECRET, { sub: 'olga', kind: 'operator' })}` }
+
+  /** Turns are 113 s apart, a thirty-second more than the rate: of three newcomers the second waits for 227. */
+  async function expectHorizon(gateway: ConfiguredGateway, last: object): Promise<void> {
+    for (const early of ['early', 'alice']) await claimAt(gateway, early)
+    expect(await claimAt(gateway, 'bob')).toMatchObject(last)
+  }
+
+  test.each(['in memory', 'in Redis'])('hold for lines %s, and are shown', async where => {
+    await using redis = where === 'in Redis' ? await startRedis() : undefined
+    const more = redis === undefined ? {} : { redisUrl: redis.url }
+    const lineTerms = { horizonMs: 200_000, graceMs: 90_000, placesMax: 500 }
+    await using short = await open({}, { ...more, file: { lineTerms } })
+    await expectHorizon(short, { code: 'THROTTLED', reason: 'HORIZON' })
+    const { app } = short.gateway
+    const health = (await app.inject('/health/ready')).json()
+    expect(health).toMatchObject({ lineTerms, ...(redis && { budgets: 'redis' }) })
+    const control = await app.inject({ url: '/control/limits', headers: operator })
+    expect(control.json()).toMatchObject({ lineTerms })
+  })
+
+  test('are by default ten minutes ahead, two of grace and a million places', async () => {
+    await using usual = await open()
+    await expectHorizon(usual, { __typename: 'KeptPlace' })
+    expect((await usual.gateway.app.inject('/health/ready')).json()).toMatchObject({
+      lineTerms: { horizonMs: 600_000, graceMs: 120_000, placesMax: 1_000_000 },
+    })
+  })
+
+  test('that would break a promise refuse the start', async () => {
+    await expect(open({}, { file: { lineTerms: { graceMs: 60_000 } } })).rejects.toThrow(
+      'lineTerms.graceMs: expected an integer from 65000 to 86400000, got 60000',
+    )
+  })
 })
