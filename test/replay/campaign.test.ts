@@ -16,7 +16,7 @@ const shopper = (id: string): Graph => new Graph(stack.url, tokenFor(stack.secre
 it('makes a campaign that runs, with its budget and its limit on claims, and puts the limit back', async () => {
   const before = await claimLimitOf(stack)
   await using drop = await openDrop(stack, { coupons: 7, claimsPerSecond: 50, stock: 1_000 })
-  expect(drop.limit).toEqual({ claimPoints: 13, claimsPerSecond: 50, burstClaims: 50 })
+  expect(drop.limit).toEqual({ claimPoints: 13, claimsPerSecond: 50, burstClaims: 50, graceMs: 120_000 })
   expect(await claimLimitOf(stack)).toEqual(drop.limit)
   expect(await drop.budget()).toMatchObject({
     limit: 7,

@@ -25,7 +25,7 @@ const look = (
   books.tampered(statements, ask =>
     checkRate(
       ask,
-      { ...books, limit: { claimPoints: 13, claimsPerSecond, burstClaims } },
+      { ...books, limit: { claimPoints: 13, claimsPerSecond, burstClaims, graceMs: 120_000 } },
       {
         acknowledged,
         latencyOfSteps: { claim: { count: COUPONS, p50: 0, p95: 0, p99: 0, max: slowestMs } },

@@ -18,7 +18,7 @@ const figures = (acknowledged: Figures['acknowledged']): Figures => ({
 
 it('looks into all promises at once, and changes nothing', async () => {
   await using books = await soundBooks()
-  const limit = { claimPoints: 13, claimsPerSecond: 100, burstClaims: 100 }
+  const limit = { claimPoints: 13, claimsPerSecond: 100, burstClaims: 100, graceMs: 120_000 }
   const grounds = { ...books, database: { ...books.database.connection, ssl: false }, limit }
   const checks = await check(figures(books.acknowledged), grounds)
   expect(checks.map(({ id, holds }) => [id, holds])).toEqual(

@@ -5,12 +5,14 @@ import { costCommand } from '../../gateway/cost/cost-command.ts'
 import { ROOT } from '../harness/processes.ts'
 import type { ReplayStack } from './stack.ts'
 
-/** How many claims are admitted, all gateways together. */
+/** How many claims are admitted, all gateways together, and how long places over them wait for their holders. */
 export interface ClaimLimit {
   /** Points that one claim takes. */
   readonly claimPoints: number
   readonly claimsPerSecond: number
   readonly burstClaims: number
+  /** How long after its instant a place admits. */
+  readonly graceMs: number
 }
 
 const FIELD = 'Mutation.claimCoupon'
@@ -32,11 +34,11 @@ interface ShownLimit {
  * @throws Error when the stack shows no such limit.
  */
 export async function claimLimitOf(stack: ReplayStack): Promise<ClaimLimit | undefined> {
-  const { mode, limit } = await shownLimit(stack)
+  const { mode, limit, graceMs } = await shownLimit(stack)
   if (mode !== 'enforce') return undefined
   const claimPoints = await pointsOfClaim()
   const { perSecond, burst } = limit.inForce
-  return { claimPoints, claimsPerSecond: perSecond / claimPoints, burstClaims: burst / claimPoints }
+  return { claimPoints, claimsPerSecond: perSecond / claimPoints, burstClaims: burst / claimPoints, graceMs }
 }
 
 /**
@@ -62,11 +64,15 @@ export async function setClaimLimit(
   }
 }
 
-async function shownLimit(stack: ReplayStack): Promise<{ mode: string; limit: ShownLimit }> {
-  const shown = (await control(stack, 'GET', '/control/limits')) as { mode: string; limits: ShownLimit[] }
+async function shownLimit(stack: ReplayStack): Promise<{ mode: string; limit: ShownLimit; graceMs: number }> {
+  const shown = (await control(stack, 'GET', '/control/limits')) as {
+    mode: string
+    limits: ShownLimit[]
+    lineTerms: { graceMs: number }
+  }
   const limit = shown.limits.find(({ field, per, by }) => field === FIELD && per === 'FLEET' && by === BY)
   if (limit === undefined) throw new Error(`expected ${stack.url} to have a limit of ${FIELD} by ${BY}`)
-  return { mode: shown.mode, limit }
+  return { mode: shown.mode, limit, graceMs: shown.lineTerms.graceMs }
 }
 
 /** What the field costs in the persisted ClaimCoupon, as `npm run cost` says. */

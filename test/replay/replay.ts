@@ -57,7 +57,13 @@ export async function replay(
   const figures = await load.done.finally(shown)
   screen.write('checks …\n')
   const budget = await drop.budget()
-  const grounds: Grounds = { database: stack.database, campaignId: drop.campaignId, openedAt, limit }
+  const grounds: Grounds = {
+    database: stack.database,
+    campaignId: drop.campaignId,
+    openedAt,
+    limit,
+    graceMs: limit?.graceMs,
+  }
   let unread: Error | undefined
   const checks = await check(figures, grounds).catch((error: Error) => {
     unread = error

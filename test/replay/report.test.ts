@@ -14,7 +14,7 @@ const OPTIONS: ReportOptions = {
     ...{ limit: 2_000, issued: 1_000, remaining: 1_000, allottedFen: 5_000_000, availableFen: 2_500_000 },
     ...{ liabilityFen: 1_000_000, expenseFen: 1_250_050, returnedFen: 249_950 },
   },
-  limit: { claimPoints: 13, claimsPerSecond: 180, burstClaims: 180 },
+  limit: { claimPoints: 13, claimsPerSecond: 180, burstClaims: 180, graceMs: 120_000 },
 }
 
 async function reported(checks: readonly ReturnType<typeof checkOf>[]) {
