@@ -105,7 +105,7 @@ export class RunQueue {
     this.#startNext()
   }
 
-  /** One at a time: what a start leads to runs before the next one, and counts. */
+  /** One at a time: what a start leads to at once, over however many promises, runs before the next one, and counts. */
   readonly #startNext = (): void => {
     const atMs = nowMs()
     const waiter = atMs < this.#sliceEndMs ? this.#take() : undefined
@@ -117,8 +117,11 @@ export class RunQueue {
     this.#left++
     this.#waitedMs += atMs - waiter.sinceMs
     waiter.resolve(atMs < waiter.deadlineMs && waiter.isGone?.() !== true)
-    queueMicrotask(this.#startNext)
+    queueMicrotask(this.#thenNext)
   }
+
+  /** A tick that is asked for by a microtask comes when there are no microtasks left: the start has led to all it leads to. */
+  readonly #thenNext = (): void => process.nextTick(this.#startNext)
 
   #add(rank: number, waiter: Waiter): void {
     const last = this.#last[rank]

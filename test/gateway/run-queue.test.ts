@@ -70,6 +70,28 @@ test('between slices the event loop comes round, and whoever came meanwhile and 
   expect(started).toEqual(['first', 'payment', 'second', 'third'])
 })
 
+test('what a start leads to, over however many promises, counts before the next one is started', async () => {
+  const sliceMs = 2
+  const queue = new RunQueue(sliceMs)
+  busy(queue, sliceMs)
+  let turns = 0
+  let isOver = false
+  const count = (): void => {
+    turns++
+    if (!isOver) setImmediate(count)
+  }
+  setImmediate(count)
+  const request = async (): Promise<number> => {
+    await queue.enter('BROWSE', NEVER)
+    for (let hop = 0; hop < 30; hop++) await undefined
+    work(sliceMs)
+    return turns
+  }
+  const turnOf = await Promise.all([request(), request(), request()])
+  isOver = true
+  expect(new Set(turnOf).size).toBe(3)
+})
+
 test('nobody overtakes those who wait, though the slice has time left', async () => {
   const queue = new RunQueue(1)
   busy(queue, 1)
