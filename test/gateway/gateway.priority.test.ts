@@ -19,7 +19,7 @@ const authorization = `authorization: Bearer ${tokenFor(SECRET, { sub: 'alice' }
 const echo = (text: string): string => `{ echo(text: ${JSON.stringify(text)}) }`
 
 interface Stand extends AsyncDisposable {
-  /** Connections that the gateway has accepted: it does so one a turn of the event loop. */
+  /** Connections that the gateway has accepted. */
   connect(count: number): Promise<RawClient[]>
   /** What has come to the subgraph, in order. */
   readonly started: string[]
