@@ -3,6 +3,7 @@ import { planHost } from './execution/plan-host.ts'
 import type { PersistedTexts } from './operations/apq.ts'
 import type { UnknownTexts } from './operations/unknown-texts.ts'
 import type { Graph } from './pipeline.ts'
+import type { RunQueue } from './run-queue.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
 /** What is counted where it happens, and looked at when `/metrics` is. */
@@ -12,9 +13,13 @@ export interface Counted {
   /** `undefined`: nothing is shared. */
   readonly inFlight: Pick<InFlight<unknown>, 'shared'> | undefined
   readonly graph: { readonly current: Graph }
+  readonly runQueue: Pick<RunQueue, 'stats'>
 }
 
-export function exposeCounts(metrics: Metrics, { texts, unknownTexts, inFlight, graph }: Counted): void {
+export function exposeCounts(
+  metrics: Metrics,
+  { texts, unknownTexts, inFlight, graph, runQueue }: Counted,
+): void {
   metrics.expose(
     'spillway_unknown_texts_total',
     'Requests with a text that is of no persisted operation; counted where `SAFELIST` is audit or enforce.',
@@ -45,5 +50,15 @@ export function exposeCounts(metrics: Metrics, { texts, unknownTexts, inFlight, 
     'spillway_texts_kept',
     'Texts of clients that are compiled.',
     () => graph.current.adhoc.kept,
+  )
+  metrics.exposeLevel(
+    'spillway_run_queue_waiting',
+    'Requests that have come and wait for the event loop to start them.',
+    () => runQueue.stats.waiting,
+  )
+  metrics.exposeLevel(
+    'spillway_run_queue_wait_ms',
+    'How long the one that waits longest for its start has waited.',
+    () => runQueue.stats.waitMs,
   )
 }

@@ -159,13 +159,13 @@ async function buildGateway(
     onSwap: next => apollo.serve(next),
     onOutcome: outcome => metrics.observeSwap(outcome),
   })
-  busy.watch(() => graph.current.clients.values())
   assertSubgraphs('headers.subgraphs', options.headers?.subgraphs, graph.current.supergraph.subgraphs)
   assertSubgraphs('cost.subgraphs', options.cost?.subgraphs, graph.current.supergraph.subgraphs)
   const texts = createPersistedTexts(caching.texts)
   const unknownTexts = createUnknownTexts(logger)
   const inFlight: Stages['inFlight'] = share.queries === false ? undefined : new InFlight()
-  exposeCounts(metrics, { texts, unknownTexts, inFlight, graph })
+  const runQueue = new RunQueue()
+  exposeCounts(metrics, { texts, unknownTexts, inFlight, graph, runQueue })
   caching.answers?.addMetrics(metrics)
   addSurgeMetrics(metrics, LEVELS, busy.level)
   const { overrideRedis } = options
@@ -201,7 +201,7 @@ async function buildGateway(
     showsPlans: queryPlans,
     spending,
     level: busy.level,
-    runQueue: new RunQueue(),
+    runQueue,
     metrics,
     logger,
     production,
@@ -294,6 +294,7 @@ async function buildGateway(
     swap: change => graph.swap(change),
     async listen({ port, host = '127.0.0.1' }) {
       await app.listen({ port, host })
+      busy.watch(() => graph.current.clients.values())
       return (app.server.address() as AddressInfo).port
     },
     close: () => (closed ??= closeNow()),

@@ -1,14 +1,14 @@
 import { type DeadlineMs, nowMs } from '../protocol/deadline.ts'
 import { PRIORITIES, type Priority } from '../protocol/priority.ts'
 
-/** What requests have waited for their start, since the process began. */
+/** How requests wait for their start. Totals since the process began, but for what is so now. */
 export interface RunQueueStats {
   readonly waiting: number
-  /** Of the one that waits longest. */
+  /** Of the one that waits longest, in milliseconds; 0 while nobody does. */
   readonly waitMs: number
-  /** Those who have waited, and no longer do. */
+  /** Those who have been started, or given up. */
   readonly left: number
-  /** Theirs, added up. */
+  /** Summed over those: how long they had waited, in milliseconds. */
   readonly waitedMs: number
 }
 
@@ -79,10 +79,14 @@ export class RunQueue {
       if (!this.#hasSlice) {
         this.#hasSlice = true
         this.#sliceEndMs = atMs + this.#sliceMs
+        this.#left++
         setImmediate(this.#turn)
         return undefined
       }
-      if (atMs < this.#sliceEndMs) return undefined
+      if (atMs < this.#sliceEndMs) {
+        this.#left++
+        return undefined
+      }
     }
     return new Promise(resolve => {
       this.#add(PRIORITIES.indexOf(priority), {

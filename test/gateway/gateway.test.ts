@@ -121,6 +121,7 @@ describe('metrics', () => {
       expect(answer).toContain('spillway_request_seconds_count{operation="Who"} 1')
       expect(answer).toContain('nodejs_eventloop_lag_p99_seconds')
       expect(answer).toContain('spillway_convoy_in_flight{subgraph="shop"} 0')
+      expect(answer).toContain('spillway_run_queue_waiting 0')
     }))
 })
 
