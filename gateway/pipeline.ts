@@ -35,7 +35,7 @@ const CACHE_HEADER = 'spillway-cache-debug'
 
 /**
  * The first half of a request's life, before anything of it is parsed. The order of the steps is the behaviour: who
- * calls, then what, then whether it is let in now.
+ * calls, then what, then its turn among those who came, then whether it is let in now.
  */
 export async function admit(stages: Stages, incoming: Incoming): Promise<RequestState | Fault> {
   const caller = await stages.identify(incoming.authorization, incoming.headers['x-api-key'])

@@ -61,6 +61,7 @@ export function mcpRoutes(app: FastifyInstance, options: McpOptions): void {
       clientName: clientNameOf(request.headers),
       clientVersion: clientVersionOf(request.headers),
       traceparent: traceparentOf(request.headers),
+      isGone: () => request.raw.socket.destroyed,
       hash: undefined,
       text: undefined,
       operationName: undefined,
