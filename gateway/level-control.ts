@@ -3,14 +3,14 @@ import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { createLevelPin, type LevelPin } from './control/level-pin.ts'
 import type { SettingsRedis } from './control/redis-settings.ts'
 import { planHost } from './execution/plan-host.ts'
-import { watchPressure } from './surge/pressure.ts'
+import { type Pressure, watchPressure } from './surge/pressure.ts'
 import { createSurgeLevel, type SampledSurgeLevel } from './surge/surge-level.ts'
 
 /** How busy the gateway is, and who says so. */
 export interface LevelControl {
   readonly level: SampledSurgeLevel
   readonly pin: LevelPin
-  /** Whose waits count from now on. */
+  /** Measures from now on; what was before, as the work of loading, counts for nothing. @param clients whose waits count. */
   watch(clients: () => Iterable<SubgraphClient>): void
   close(): void
 }
@@ -23,12 +23,9 @@ export interface LevelControlOptions {
   readonly logger: Logger
 }
 
-/** There before the graph is: what is kept of answers looks at it. */
+/** There before the graph is, and CALM until it is told to watch: what is kept of answers looks at it. */
 export function createLevelControl({ measures, redis, logger }: LevelControlOptions): LevelControl {
-  let clients: () => Iterable<SubgraphClient> = () => []
-  const pressure = measures
-    ? watchPressure({ clients: () => clients(), plansPending: () => planHost.pending })
-    : undefined
+  let pressure: Pressure | undefined
   const pin = createLevelPin({ redis, logger })
   const level = createSurgeLevel({
     readings: () => pressure?.take() ?? [],
@@ -38,8 +35,11 @@ export function createLevelControl({ measures, redis, logger }: LevelControlOpti
   return {
     level,
     pin,
-    watch(those) {
-      clients = those
+    watch(clients) {
+      if (!measures || pressure !== undefined) return
+      pressure = watchPressure({ clients, plansPending: () => planHost.pending })
+      // What the clients have counted so far is where counting begins.
+      pressure.take()
     },
     close() {
       level.close()

@@ -189,10 +189,15 @@ export class Convoy<Item, Answer> {
 
   /**
    * Total since the start: what each item's batch had waited when it left, summed over items. A wait that is over between
-   * two looks is in their difference, and divided by that of `counts.items` it is the mean.
+   * two looks is in their difference, and divided by that of `left` it is the mean.
    */
   get waitedMs(): number {
     return this.#waitedMs
+  }
+
+  /** Total since the start: items that left. */
+  get left(): number {
+    return this.#items
   }
 
   /** What a new item of the lowest priority would wait, judged by recent batches. */

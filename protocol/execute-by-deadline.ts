@@ -1,13 +1,15 @@
 import { remainingMs } from './deadline.ts'
 import { Fault } from './fault.ts'
 import { answerLost, isNoAnswerCode, noAnswer } from './no-answer.ts'
-import type { SubgraphAnswer, SubgraphRequest } from './subgraph-client.ts'
+import type { QueueStats, SubgraphAnswer, SubgraphRequest } from './subgraph-client.ts'
 
 /** A subgraph where it runs, as the in-process client and the HTTP server call it. */
 export interface ServedSubgraph {
   readonly name: string
   execute(request: SubgraphRequest): Promise<SubgraphAnswer>
   ready(): Promise<void>
+  /** Where its operations wait, by name, to be read at any time. */
+  readonly queues?: ReadonlyMap<string, QueueStats>
 }
 
 /** Node's timers end at 2³¹ − 1 ms and turn anything longer into 1 ms. */

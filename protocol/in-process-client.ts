@@ -27,7 +27,8 @@ export class InProcessClient implements SubgraphClient {
   }
 
   get stats(): SubgraphClientStats {
-    return { inFlight: this.#inFlight }
+    const { queues } = this.#subgraph
+    return { inFlight: this.#inFlight, ...(queues === undefined ? {} : { queues }) }
   }
 
   async execute(request: SubgraphRequest): Promise<SubgraphAnswer> {

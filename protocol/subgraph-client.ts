@@ -57,6 +57,16 @@ export interface SubgraphClient {
   readonly stats?: SubgraphClientStats
 }
 
+/** Somewhere on the way where callers wait for their turn. Totals since the start, but for `waitMs`. */
+export interface QueueStats {
+  /** How long the one that waits longest has waited, in milliseconds; 0 while nobody waits. */
+  readonly waitMs: number
+  /** Those who have had their turn, at once or after a wait. */
+  readonly left: number
+  /** Summed over those: how long they had waited, in milliseconds. */
+  readonly waitedMs: number
+}
+
 /** Levels are of this moment, the rest are totals since the start. */
 export interface SubgraphClientStats {
   /** Operations waiting for a lane. */
@@ -86,4 +96,6 @@ export interface SubgraphClientStats {
   readonly retries?: number
   /** Operations answered by the answer to another. */
   readonly shared?: number
+  /** Where operations wait inside the subgraph, by name, such as `connections`: of one in this process. */
+  readonly queues?: ReadonlyMap<string, QueueStats>
 }

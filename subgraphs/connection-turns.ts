@@ -1,5 +1,6 @@
-import { nowMs } from '../protocol/deadline.ts'
+import { type DeadlineMs, nowMs } from '../protocol/deadline.ts'
 import { PRIORITIES } from '../protocol/priority.ts'
+import type { QueueStats } from '../protocol/subgraph-client.ts'
 import type { Urgency } from './urgency.ts'
 
 export interface ConnectionTurnsOptions {
@@ -15,6 +16,7 @@ export interface ConnectionTurnsOptions {
 
 interface Waiter {
   readonly deadlineMs: number
+  readonly sinceMs: number
   readonly queue: Waiter[]
   readonly resolve: () => void
   readonly reject: (error: Error) => void
@@ -29,18 +31,40 @@ interface Waiter {
  *
  *     enter → taken → leave          enter → waiting → taken → leave          waiting → refused (its time is over)
  */
-export class ConnectionTurns {
+export class ConnectionTurns implements QueueStats {
   readonly #options: ConnectionTurnsOptions
+  readonly #clock: () => DeadlineMs
   readonly #queues: Waiter[][] = PRIORITIES.map(() => [])
   #taken = 0
   #waiting = 0
+  #left = 0
+  #waitedMs = 0
 
-  constructor(options: ConnectionTurnsOptions) {
+  constructor(options: ConnectionTurnsOptions, clock: () => DeadlineMs = nowMs) {
     this.#options = options
+    this.#clock = clock
   }
 
   get waiting(): number {
     return this.#waiting
+  }
+
+  /** How long the one that waits longest has waited, in milliseconds; 0 while nobody waits. */
+  get waitMs(): number {
+    if (this.#waiting === 0) return 0
+    let oldestMs = Number.POSITIVE_INFINITY
+    for (const queue of this.#queues) oldestMs = Math.min(oldestMs, queue[0]?.sinceMs ?? oldestMs)
+    return this.#clock() - oldestMs
+  }
+
+  /** Turns that were taken, since the start. */
+  get left(): number {
+    return this.#left
+  }
+
+  /** Summed over them: how long they had been waited for, in milliseconds. */
+  get waitedMs(): number {
+    return this.#waitedMs
   }
 
   /**
@@ -51,18 +75,24 @@ export class ConnectionTurns {
     const { turnsMax, waitingMax, waitMsMax, unavailable } = this.#options
     if (this.#taken < turnsMax) {
       this.#taken++
+      this.#left++
       return undefined
     }
     if (this.#waiting >= waitingMax && !this.#makePlace(PRIORITIES.indexOf(priority)))
       return Promise.reject(unavailable(full(waitingMax)))
     return new Promise((resolve, reject) => {
       const queue = this.#queues[PRIORITIES.indexOf(priority)]!
-      const waiter: Waiter = { deadlineMs, queue, resolve, reject, timer: undefined }
-      const leftMs = Math.max(0, Math.ceil(Math.min(waitMsMax, deadlineMs - nowMs())))
-      waiter.timer = setTimeout(() => {
-        queue.splice(queue.indexOf(waiter), 1)
-        this.#refuse(waiter, deadlineMs <= nowMs() ? LATE : `no connection within ${waitMsMax} ms`)
-      }, leftMs)
+      const sinceMs = this.#clock()
+      const waiter: Waiter = { deadlineMs, sinceMs, queue, resolve, reject, timer: undefined }
+      const leftMs = deadlineMs - sinceMs
+      waiter.timer = setTimeout(
+        () => {
+          queue.splice(queue.indexOf(waiter), 1)
+          // Not by the clock: a timer may come a little early.
+          this.#refuse(waiter, leftMs <= waitMsMax ? LATE : `no connection within ${waitMsMax} ms`)
+        },
+        Math.max(0, Math.ceil(Math.min(waitMsMax, leftMs))),
+      )
       queue.push(waiter)
       this.#waiting++
     })
@@ -73,12 +103,15 @@ export class ConnectionTurns {
     for (const queue of this.#queues) {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         // Its timer may be late in a process that is busy.
-        if (next.deadlineMs <= nowMs()) {
+        const atMs = this.#clock()
+        if (next.deadlineMs <= atMs) {
           this.#refuse(next, LATE)
           continue
         }
         clearTimeout(next.timer)
         this.#waiting--
+        this.#left++
+        this.#waitedMs += atMs - next.sinceMs
         next.resolve()
         return
       }

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
+import type { QueueStats } from '../protocol/subgraph-client.ts'
 import { columnTypes } from './column-types.ts'
 import { ConnectionTurns } from './connection-turns.ts'
 import {
@@ -72,6 +73,7 @@ export class Database implements Queryable {
   readonly #pool: pg.Pool
   /** As many as the pool has connections, so that nobody waits in the pool's own queue, which knows no priorities. */
   readonly #turns: ConnectionTurns
+  readonly #queues = new Map<string, QueueStats>()
   readonly #config: pg.ClientConfig
   /** Undefined until the first connection: whoever starts on it says what it waits for. */
   #reachable: boolean | undefined
@@ -94,6 +96,7 @@ export class Database implements Queryable {
       waitMsMax: options.acquireWaitMsMax ?? ACQUIRE_WAIT_MS_MAX,
       unavailable: databaseUnavailable,
     })
+    this.addQueue('connections', this.#turns)
     this.#pool = new pg.Pool({
       ...this.#config,
       max: this.poolMax,
@@ -112,6 +115,16 @@ export class Database implements Queryable {
   get load(): { readonly busy: number; readonly idle: number; readonly waiting: number } {
     const { totalCount, idleCount, waitingCount } = this.#pool
     return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount + this.#turns.waiting }
+  }
+
+  /** Where whoever wants something of this database waits: `connections`, and what was added; read at any time. */
+  get queues(): ReadonlyMap<string, QueueStats> {
+    return this.#queues
+  }
+
+  /** One more such queue: one that gathers statements before it asks for a connection. The last one of a name counts. */
+  addQueue(name: string, queue: QueueStats): void {
+    this.#queues.set(name, queue)
   }
 
   /** One statement, committed by itself. */

@@ -40,7 +40,7 @@ export function createInProcessSubgraphs(options: {
     const subgraph = SUBGRAPHS[name].create({ database, clientOf, seed, logger: log })
     databases.push(database)
     subgraphs.set(name, subgraph)
-    clients.set(name, new InProcessClient(subgraph))
+    clients.set(name, new InProcessClient({ ...subgraph, queues: database.queues }))
   }
 
   function clientOf(name: SubgraphName): SubgraphClient {

@@ -4,7 +4,7 @@ export type Level = (typeof LEVELS)[number]
 
 /** A wait beside what it should be. */
 export interface Reading {
-  /** Such as `convoy:coupon` or `eventLoopDelay`. */
+  /** Such as `convoy:coupon`, `connections:payment` or `eventLoopDelay`. */
   readonly name: string
   /** Of the last period: a wait in milliseconds, a share from 0 to 1, or how many wait. */
   readonly value: number

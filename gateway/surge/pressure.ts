@@ -1,7 +1,7 @@
 import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import { nowMs } from '../../protocol/deadline.ts'
-import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
-import type { Reading } from './level.ts'
+import type { QueueStats, SubgraphClient } from '../../protocol/subgraph-client.ts'
+import type { Level, Reading } from './level.ts'
 import { watchLoopDelay } from './loop-delay.ts'
 
 export interface PressureOptions {
@@ -28,54 +28,73 @@ const UTILIZATION_TARGET = 0.9
 const PLANS_TARGET = 50
 
 /**
- * A subgraph that has answered nothing for so long, though somebody waits, is gone and not just busy: who asks others would
- * be refused and it not relieved. Measured with one that took every request and answered none: for the 13 s until its
+ * A queue that nobody has left for so long, though somebody waits, stands and is not just long: who asks elsewhere would be
+ * refused and it not relieved. Measured with a subgraph that took every request and answered none: for the 13 s until its
  * breaker opened all that browsed was shed, whatever it asked for.
  */
 const SILENT_MS = 1_000
 
-/** What a client had counted when it was last asked. */
-interface Waited {
-  readonly items: number
+/** What a queue had counted when it was last looked at. */
+interface Looked {
+  readonly left: number
   readonly waitedMs: number
-  readonly answered: number | undefined
+  readonly moved: number | undefined
   /** When that was last another number, or nobody waited. */
-  readonly heardMs: number
+  readonly movedMs: number
 }
 
 /**
- * The readings of this process: the wait for each subgraph, the event loop's delay and utilisation, and the planner's
- * queue. A wait is the longer of two: what the operations that left since the last call have waited on the average, which
- * misses none that is over by now, and the age of the oldest that waits still, which misses none that starves. An average,
- * and not the longest: one batch behind one slow answer is no pressure. A client without lanes has no reading. That of a
- * subgraph that answers nothing any more raises BUSY at most: its breaker is what helps.
+ * The readings of this process: the wait for each subgraph and, where it is in this process, in its own queues (for a
+ * connection to PostgreSQL, for a batch of claims); the event loop's delay and utilisation, and the planner's queue. A wait
+ * is the longer of two: what those that left since the last call have waited on the average, which misses none that is over
+ * by now, and the age of the oldest that waits still, which misses none that starves. An average, and not the longest: one
+ * batch behind one slow answer is no pressure. Nobody waits: 0. A client without lanes has no reading of its own.
+ *
+ * What stands still sheds nobody. That of a subgraph that answers nothing any more raises BUSY at most: its breaker is
+ * what helps. A queue inside one has none: SURGE, at which what is kept serves for longer.
  */
 export function watchPressure({ clients, plansPending, clock = nowMs }: PressureOptions): Pressure {
   const delay = watchLoopDelay()
-  const before = new WeakMap<SubgraphClient, Waited>()
+  const before = new WeakMap<SubgraphClient, Map<string, Looked>>()
   let utilization: EventLoopUtilization = performance.eventLoopUtilization()
 
-  function readingOf(client: SubgraphClient): Reading | undefined {
-    const { waitMs, items = 0, waitedMs = 0, answered } = client.stats ?? {}
-    if (waitMs === undefined) return undefined
-    const last = before.get(client)
+  /** @param moved what goes up as long as it does not stand still; `undefined`: nobody can tell. */
+  function readingOf(
+    looked: Map<string, Looked>,
+    name: string,
+    { waitMs, left, waitedMs }: QueueStats,
+    moved: number | undefined,
+    standing: Level,
+  ): Reading {
+    const last = looked.get(name)
     const atMs = clock()
-    const isHeard = last === undefined || answered === undefined || answered !== last.answered || waitMs === 0
-    const heardMs = isHeard ? atMs : last.heardMs
-    before.set(client, { items, waitedMs, answered, heardMs })
-    const left = items - (last?.items ?? 0)
-    const value = left === 0 ? waitMs : Math.max(waitMs, (waitedMs - (last?.waitedMs ?? 0)) / left)
-    const raises = atMs - heardMs < SILENT_MS ? 'SHED' : 'BUSY'
-    return { name: `convoy:${client.name}`, value, target: WAIT_TARGET_MS, raises }
+    const isMoving = last === undefined || moved === undefined || moved !== last.moved || waitMs === 0
+    const movedMs = isMoving ? atMs : last.movedMs
+    looked.set(name, { left, waitedMs, moved, movedMs })
+    const count = left - (last?.left ?? 0)
+    const value = count === 0 ? waitMs : Math.max(waitMs, (waitedMs - (last?.waitedMs ?? 0)) / count)
+    return { name, value, target: WAIT_TARGET_MS, raises: atMs - movedMs < SILENT_MS ? 'SHED' : standing }
+  }
+
+  function addReadings(readings: Reading[], client: SubgraphClient): void {
+    const { stats } = client
+    if (stats === undefined) return
+    const looked = before.get(client) ?? new Map<string, Looked>()
+    before.set(client, looked)
+    const { waitMs, items: left = 0, waitedMs = 0, answered, queues } = stats
+    if (waitMs !== undefined) {
+      const lanes = { waitMs, left, waitedMs }
+      readings.push(readingOf(looked, `convoy:${client.name}`, lanes, answered, 'BUSY'))
+    }
+    if (queues === undefined) return
+    for (const [name, queue] of queues)
+      readings.push(readingOf(looked, `${name}:${client.name}`, queue, queue.left, 'SURGE'))
   }
 
   return {
     take() {
       const readings: Reading[] = []
-      for (const client of clients()) {
-        const reading = readingOf(client)
-        if (reading !== undefined) readings.push(reading)
-      }
+      for (const client of clients()) addReadings(readings, client)
       const lastUtilization = utilization
       utilization = performance.eventLoopUtilization()
       const { utilization: share } = performance.eventLoopUtilization(utilization, lastUtilization)

@@ -82,8 +82,12 @@ class MeasuredLevel implements SampledSurgeLevel {
     if (to === from) return
     this.#measured = to
     this.#changes.set(to, this.changesTo(to) + 1)
-    const isUp = LEVELS.indexOf(to) > LEVELS.indexOf(from)
-    this.#options.logger[isUp ? 'warn' : 'info']({ from, to, worst: this.#readings[0] }, 'level changed')
+    // BUSY refuses nobody, and neither does any way down.
+    const isAlarming = to !== 'BUSY' && LEVELS.indexOf(to) > LEVELS.indexOf(from)
+    this.#options.logger[isAlarming ? 'warn' : 'info'](
+      { from, to, worst: this.#readings[0] },
+      'level changed',
+    )
   }
 
   close(): void {

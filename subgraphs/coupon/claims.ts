@@ -4,6 +4,7 @@ import type { DeadlineMs } from '../../protocol/deadline.ts'
 import { Fault } from '../../protocol/fault.ts'
 import type { Priority } from '../../protocol/priority.ts'
 import { sliceOf } from '../../protocol/slice.ts'
+import type { QueueStats } from '../../protocol/subgraph-client.ts'
 import { type Database, isDataError, OutcomeUnknown } from '../database.ts'
 import { withUrgency } from '../urgency.ts'
 import { assertCampaignId } from './coupon.ts'
@@ -48,13 +49,16 @@ interface Claim extends ClaimRequest {
  * The write path of issuance: claims of one bucket ride together, one batch in flight a bucket, because the bucket's row
  * lets only one through anyway. Nothing is remembered between batches but how many buckets a campaign has.
  */
-export class Claims {
+export class Claims implements QueueStats {
   readonly #database: Database
   readonly #batchMax: number
   readonly #convoys = new Map<string, Convoy<Claim, ClaimAnswer>>()
   readonly #bucketCounts = new Map<string, number>()
   readonly #bucketCountConvoy: Convoy<Pick<ClaimRequest, 'campaignId' | 'deadlineMs'>, number>
   #underWay = 0
+  /** Of convoys that are no longer kept. */
+  #leftBefore = 0
+  #waitedBeforeMs = 0
 
   /** @param batchMax claims in one SQL call. */
   constructor(database: Database, batchMax: number = BATCH_MAX) {
@@ -75,11 +79,33 @@ export class Claims {
       send: items =>
         inTheNameOf('CLAIM', () => this.#readBucketCounts(items.map(({ campaignId }) => campaignId))),
     })
+    database.addQueue('claims', this)
   }
 
   /** Claims waiting or under way. */
   get underWay(): number {
     return this.#underWay
+  }
+
+  /** How long the oldest batch that has not left has waited, in milliseconds; 0 while none waits. */
+  get waitMs(): number {
+    let longestMs = 0
+    for (const { waitMs } of this.#convoys.values()) longestMs = Math.max(longestMs, waitMs)
+    return longestMs
+  }
+
+  /** Claims that left in a batch, since the start. */
+  get left(): number {
+    let left = this.#leftBefore
+    for (const convoy of this.#convoys.values()) left += convoy.left
+    return left
+  }
+
+  /** Summed over them: how long their batch had waited, in milliseconds. */
+  get waitedMs(): number {
+    let waitedMs = this.#waitedBeforeMs
+    for (const convoy of this.#convoys.values()) waitedMs += convoy.waitedMs
+    return waitedMs
   }
 
   /**
@@ -141,7 +167,10 @@ export class Claims {
 
   #dropIdleConvoys(): void {
     for (const [key, convoy] of this.#convoys) {
-      if (convoy.depth === 0 && convoy.inFlight === 0) this.#convoys.delete(key)
+      if (convoy.depth > 0 || convoy.inFlight > 0) continue
+      this.#leftBefore += convoy.left
+      this.#waitedBeforeMs += convoy.waitedMs
+      this.#convoys.delete(key)
     }
   }
 

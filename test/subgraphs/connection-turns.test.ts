@@ -5,14 +5,17 @@ import { ConnectionTurns, type ConnectionTurnsOptions } from '../../subgraphs/co
 
 const NEVER = Number.POSITIVE_INFINITY
 
-function stand(options: Partial<ConnectionTurnsOptions> = {}) {
-  const turns = new ConnectionTurns({
-    turnsMax: 1,
-    waitingMax: 100,
-    waitMsMax: 60_000,
-    unavailable: why => new Error(why),
-    ...options,
-  })
+function stand(options: Partial<ConnectionTurnsOptions> = {}, clock?: () => number) {
+  const turns = new ConnectionTurns(
+    {
+      turnsMax: 1,
+      waitingMax: 100,
+      waitMsMax: 60_000,
+      unavailable: why => new Error(why),
+      ...options,
+    },
+    clock,
+  )
   const order: string[] = []
   return {
     turns,
@@ -101,4 +104,41 @@ test('so many wait and no more: for who is more urgent the last of the least urg
     'pay 2',
     'browse 1',
   ])
+})
+
+test('counts every turn and what was waited for it, and shows the age of the oldest that waits', async () => {
+  let now = 0
+  const { turns, ask } = stand({}, () => now)
+  const read = (): readonly number[] => [turns.waitMs, turns.left, turns.waitedMs]
+  expect(read()).toEqual([0, 0, 0])
+  turns.enter({ priority: 'BROWSE', deadlineMs: NEVER })
+  expect(read()).toEqual([0, 1, 0])
+  const asked = [ask('browse', 'BROWSE')]
+  now = 30
+  asked.push(ask('pay', 'PAY'))
+  now = 100
+  expect(read()).toEqual([100, 1, 0])
+  // 100 − 30, of the payment; who browses waits on.
+  turns.leave()
+  expect(read()).toEqual([100, 2, 70])
+  now = 250
+  turns.leave()
+  expect(read()).toEqual([0, 3, 320])
+  turns.leave()
+  await Promise.all(asked)
+  expect(read()).toEqual([0, 3, 320])
+})
+
+test('who is refused, or has waited in vain, has had no turn, and no longer waits', async () => {
+  let now = 0
+  const { turns, order, ask } = stand({ waitingMax: 1 }, () => now)
+  turns.enter({ priority: 'BROWSE', deadlineMs: NEVER })
+  const asked = [ask('late', 'BROWSE', 50)]
+  await ask('no room')
+  now = 60
+  expect(turns.waitMs).toBe(60)
+  turns.leave()
+  await Promise.all(asked)
+  expect(order).toHaveLength(2)
+  expect([turns.waitMs, turns.left, turns.waitedMs]).toEqual([0, 1, 0])
 })

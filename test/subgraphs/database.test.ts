@@ -147,6 +147,24 @@ describe('a connection', () => {
     await Promise.all([holder, ...waiting])
   })
 
+  it('is a queue that says how long it is waited for, beside others that are added', async () => {
+    await using database = open({ poolMax: 1 })
+    const added = { waitMs: 1, left: 2, waitedMs: 3 }
+    database.addQueue('batches', added)
+    expect([...database.queues.keys()]).toEqual(['connections', 'batches'])
+    expect(database.queues.get('batches')).toBe(added)
+    const queue = database.queues.get('connections')!
+    const held = Promise.withResolvers<void>()
+    const holder = database.transaction(async () => await held.promise)
+    const waiting = database.ping()
+    await until('it has waited', () => queue.waitMs >= 20)
+    expect([queue.left, queue.waitedMs]).toEqual([1, 0])
+    held.resolve()
+    await Promise.all([holder, waiting])
+    expect([queue.waitMs, queue.left]).toEqual([0, 2])
+    expect(queue.waitedMs).toBeGreaterThanOrEqual(20)
+  })
+
   it('is given to a payment before those who browse, and to nobody who has run out of time', async () => {
     await using database = open({ poolMax: 1 })
     const held = Promise.withResolvers<void>()

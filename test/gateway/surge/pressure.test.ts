@@ -71,6 +71,51 @@ test('the wait for a subgraph that answers nothing any more sheds nobody, until 
   expect(raisesAt(3_600)).toBe('BUSY')
 })
 
+test('queues inside a subgraph have readings of their own, beside that of its client', () => {
+  const connections = { waitMs: 0, left: 1_000, waitedMs: 50_000 }
+  const claims = { waitMs: 0, left: 0, waitedMs: 0 }
+  const queues = new Map([
+    ['connections', connections],
+    ['claims', claims],
+  ])
+  const client = clientOf('coupon', () => ({ inFlight: 3, queues }))
+  const read = watch({ clients: () => [client] })
+  // What was before it was first looked at is all of the past.
+  expect(read('connections:coupon')?.value).toBe(50)
+  expect(read('connections:coupon')?.value).toBe(0)
+  Object.assign(connections, { left: 1_100, waitedMs: 57_000 })
+  expect(read('connections:coupon')).toEqual({
+    name: 'connections:coupon',
+    // (57,000 − 50,000) / (1,100 − 1,000)
+    value: 70,
+    target: 50,
+    raises: 'SHED',
+  })
+  Object.assign(claims, { waitMs: 900 })
+  expect(read('claims:coupon')?.value).toBe(900)
+  Object.assign(claims, { waitMs: 0, left: 10, waitedMs: 10_000 })
+  expect(read('claims:coupon')?.value).toBe(1_000)
+  expect(read('claims:coupon')?.value).toBe(0)
+  expect(read('convoy:coupon')).toBeUndefined()
+})
+
+test('a queue inside a subgraph that stands still sheds nobody, until somebody leaves it', () => {
+  let now = 0
+  const connections = { waitMs: 900, left: 8, waitedMs: 0 }
+  const client = clientOf('coupon', () => ({ queues: new Map([['connections', connections]]) }))
+  const read = watch({ clients: () => [client], clock: () => now })
+  const raisesAt = (ms: number, more: Partial<typeof connections> = {}): string | undefined => {
+    now = ms
+    Object.assign(connections, more)
+    return read('connections:coupon')?.raises
+  }
+  expect([raisesAt(0), raisesAt(999), raisesAt(1_000)]).toEqual(['SHED', 'SHED', 'SURGE'])
+  expect(read('connections:coupon')?.value).toBe(900)
+  expect(raisesAt(1_200, { left: 9, waitedMs: 2_000 })).toBe('SHED')
+  expect([raisesAt(2_199), raisesAt(2_200)]).toEqual(['SHED', 'SURGE'])
+  expect(raisesAt(2_400, { waitMs: 0 })).toBe('SHED')
+})
+
 test('a wait that is over between two looks is not missed', async () => {
   const batches: (() => void)[] = []
   const convoy = new Convoy<number, number>({

@@ -53,7 +53,7 @@ test('a pinned level holds in place of the measured one, which is measured all t
   expect(level.current).toBe('BUSY')
 })
 
-test('every change is counted, and told with what made it', () => {
+test('every change is counted and told with what made it: a warning where some are refused from now on', () => {
   const lines: string[] = []
   const { level, sample } = byHand(
     {},
@@ -61,20 +61,26 @@ test('every change is counted, and told with what made it', () => {
   )
   for (let i = 0; i < 2; i++) sample(waitOf('convoy:coupon', 60))
   for (let i = 0; i < 26; i++) sample(waitOf('convoy:coupon', 0))
-  for (let i = 0; i < 2; i++) sample(waitOf('convoy:coupon', 70))
+  for (let i = 0; i < 2; i++) sample(waitOf('convoy:coupon', 210))
+  for (let i = 0; i < 3; i++) sample(waitOf('convoy:coupon', 810))
+  for (let i = 0; i < 35; i++) sample(waitOf('convoy:coupon', 60))
   expect((['CALM', 'BUSY', 'SURGE', 'SHED'] as const).map(name => level.changesTo(name))).toEqual([
-    1, 2, 0, 0,
+    1, 2, 2, 1,
   ])
+  const told = (from: string, to: string, priority: number, value: number) => ({
+    msg: 'level changed',
+    level: priority,
+    from,
+    to,
+    worst: { name: 'convoy:coupon', value },
+  })
   expect(lines).toMatchObject([
-    {
-      msg: 'level changed',
-      level: 40,
-      from: 'CALM',
-      to: 'BUSY',
-      worst: { name: 'convoy:coupon', value: 60 },
-    },
-    { msg: 'level changed', level: 30, from: 'BUSY', to: 'CALM' },
-    { msg: 'level changed', level: 40, from: 'CALM', to: 'BUSY', worst: { value: 70 } },
+    told('CALM', 'BUSY', 30, 60),
+    told('BUSY', 'CALM', 30, 0),
+    told('CALM', 'SURGE', 40, 210),
+    told('SURGE', 'SHED', 40, 810),
+    told('SHED', 'SURGE', 30, 60),
+    told('SURGE', 'BUSY', 30, 60),
   ])
 })
 

@@ -382,6 +382,29 @@ describe('a full queue', () => {
   })
 })
 
+describe('the wait for a batch', () => {
+  it('shows while it lasts and is counted when it is over, among the queues of the database', async () => {
+    await using own = await openCoupon(owned.connection)
+    await own.open('campaign_wait', 10)
+    await own.claim('warm', 'campaign_wait')
+    const queue = own.database.queues.get('claims')!
+    const before = { left: queue.left, waitedMs: queue.waitedMs }
+    const letGo = await holdLock(own, 'SELECT 1 FROM bucket FOR UPDATE')
+    const first = own.claim('first', 'campaign_wait')
+    await lockWaits(own, 1)
+    // It is under way, and nobody waits for the next.
+    expect(queue.waitMs).toBe(0)
+    const second = own.claim('second', 'campaign_wait')
+    await until('it has waited', () => queue.waitMs >= 20)
+    expect(queue.left).toBe(before.left + 1)
+    await letGo()
+    await Promise.all([first, second])
+    expect(queue.waitMs).toBe(0)
+    expect(queue.left).toBe(before.left + 2)
+    expect(queue.waitedMs - before.waitedMs).toBeGreaterThanOrEqual(20)
+  })
+})
+
 describe('a batch', () => {
   it('waits for its connection as what it carries, whoever it left with', async () => {
     await using own = await openCoupon(owned.connection)
