@@ -8,6 +8,7 @@
 --            epoch   this life of the line
 --            shift   what the wall clock is ahead of the line's time, but for a pause that goes on
 --            since, told    when the owner first and last said that the line is paused (wall)
+--            over    when the owner first said, after that, that it is not (wall)
 --            seen, owed     the points that were really taken: how many had not flowed in again at an instant (wall)
 --            end     where the schedule of reservations ends
 --            heirs   until when the schedule is of places that a life before this one gave
@@ -61,10 +62,11 @@ local function text(number)
   return format('%.17g', number)
 end
 
-local held = call('HMGET', line, 'epoch', 'shift', 'since', 'told', 'seen', 'owed', 'end', 'heirs', 'late', 'last')
+local held = call('HMGET', line, 'epoch', 'shift', 'since', 'told', 'seen', 'owed', 'end', 'heirs', 'late', 'last',
+  'over')
 local epoch, shift, since, told = held[1], tonumber(held[2]), tonumber(held[3]), tonumber(held[4])
 local seen, owed, theEnd = tonumber(held[5]), tonumber(held[6]), tonumber(held[7])
-local heirs, late, last = tonumber(held[8]), tonumber(held[9]), tonumber(held[10])
+local heirs, late, last, over = tonumber(held[8]), tonumber(held[9]), tonumber(held[10]), tonumber(held[11])
 if not epoch then
   epoch, shift, since, told = args[9], math.floor(now), nil, nil
   seen, owed, theEnd, heirs, late, last = now, 0, -1e15, -1e15, -1e15, -1e15
@@ -76,15 +78,22 @@ if now < seen then
   local back = math.ceil(seen - now)
   shift = shift - back
   if since then
-    since, told = since - back, told - back
+    since, told, over = since - back, told - back, over and over - back
   end
 end
 
+-- A pause goes on while nobody says anything else, but no longer than this after the last word of it.
+local function pauseEnd()
+  return over or told + horizon
+end
+
+-- A clock that has moved by less than a millisecond since counts as one that stands still.
+local wholeNow = math.floor(now)
 local shiftNow, shiftText, lineNow
 local function tellTime()
   shiftNow = shift
   if since then
-    shiftNow = shift + told - since
+    shiftNow = shift + min(wholeNow, pauseEnd()) - since
   end
   lineNow, shiftText = now - shiftNow, text(shiftNow)
 end
@@ -362,17 +371,18 @@ local function giveBack(points, life, caller, instant)
   end
 end
 
--- How long a pause goes on after the last word of it: gateways hear of its end at different moments.
+-- How long after the last word of a pause there may be another of the same: gateways hear of its end at different moments.
 local pauseToldMs = 2000
 
 local function heed(isPaused)
-  -- A clock that has moved by less than a millisecond since counts as one that stands still.
-  local at = math.floor(now)
+  if since and not isPaused then
+    over = min(wholeNow, pauseEnd())
+  end
+  if since and wholeNow - told > pauseToldMs and wholeNow >= pauseEnd() then
+    shift, since, told, over = shift + pauseEnd() - since, nil, nil, nil
+  end
   if isPaused then
-    since = since or at
-    told = max(told or at, at)
-  elseif since and now - told > pauseToldMs then
-    shift, since, told = shift + told - since, nil, nil
+    since, told, over = since or wholeNow, wholeNow, nil
   end
   tellTime()
   due = nil
@@ -412,6 +422,7 @@ end
 write('shift', shift, held[2])
 write('since', since, held[3])
 write('told', told, held[4])
+write('over', over, held[11])
 write('end', theEnd, held[7])
 write('heirs', heirs, held[8])
 write('late', late, held[9])
@@ -419,6 +430,9 @@ write('last', last, held[10])
 call('HSET', line, unpack(changed))
 if held[3] and not since then
   call('HDEL', line, 'since', 'told')
+end
+if held[11] and not over then
+  call('HDEL', line, 'over')
 end
 -- Until its budget is full. One that gave places, until the last of their tokens is void: before that, whoever shows one
 -- again would be taken for somebody of another life. A pause that nobody tells of meanwhile makes it no later.

@@ -30,7 +30,10 @@ export interface Lines {
    * @param isDueAgain nothing was done for the caller: its place, if it came by one, admits once more within its grace.
    */
   giveBack(admitted: Admitted, points: number, isDueAgain: boolean): void
-  /** How the line's owner says that it stands; told again and again while the line is live. */
+  /**
+   * How the line's owner says that it stands; told again and again while the line is live. A pause lasts from the first
+   * word of it to the first one of its end, and where none comes a horizon after the last word of it.
+   */
   heed(line: Bucket, isPaused: boolean): void
 }
 

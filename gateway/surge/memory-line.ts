@@ -34,7 +34,7 @@ export class MemoryLine {
     this.epoch = epoch
     this.askedMs = wallMs
     this.#terms = terms
-    this.#time = new LineTime(wallMs)
+    this.#time = new LineTime(wallMs, terms.horizonMs)
     this.#guard = new LineGuard(0)
     this.#honoured = new HonouredPlaces(terms)
     this.#schedule = new LineSchedule(terms)

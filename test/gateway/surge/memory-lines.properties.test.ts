@@ -144,8 +144,7 @@ class Pair {
     this.#rate = rate
     this.#lines = createMemoryLines({ terms: TERMS, clock: () => this.nowMs })
     this.#obvious = new ObviousLine(TERMS, START_MS, 0, 0)
-    this.#lines.heed(this.#line, true)
-    this.#obvious.heed(true)
+    this.#begin()
   }
 
   get #line() {
@@ -199,6 +198,14 @@ class Pair {
     return this.#lines.waiting
   }
 
+  /** A line begins when it is first heard of: here by a pause that is over. */
+  #begin(): void {
+    for (const isPaused of [true, false]) {
+      this.#lines.heed(this.#line, isPaused)
+      this.#obvious.heed(isPaused)
+    }
+  }
+
   #shownBy(caller: string, shows: Extract<Step, { kind: 'arrive' }>['shows']) {
     if (shows === undefined) return undefined
     if ('ago' in shows) {
@@ -227,8 +234,7 @@ class Pair {
     this.#promisedMs = Math.max(0, ...this.told.map(({ admitAtMs }) => admitAtMs))
     this.#lines = createMemoryLines({ terms: TERMS, clock: () => this.nowMs })
     this.#obvious = new ObviousLine(TERMS, this.nowMs, ++this.#lives, this.#promisedMs)
-    this.#lines.heed(this.#line, true)
-    this.#obvious.heed(true)
+    this.#begin()
     this.net.length = 0
     this.instants = []
     this.holding.clear()

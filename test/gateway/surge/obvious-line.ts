@@ -51,7 +51,7 @@ export class ObviousLine {
   #passedMs = 0
   #wallMs: number
   #pausedMs = 0
-  #pause: { sinceMs: number; lastMs: number } | undefined
+  #pause: { readonly sinceMs: number; readonly lastMs: number; overMs: number } | undefined
   /** As of an instant of time that has passed. */
   #owed = 0
   #seenMs = 0
@@ -79,13 +79,14 @@ export class ObviousLine {
   }
 
   heed(isPaused: boolean): void {
-    if (isPaused) {
-      this.#pause ??= { sinceMs: this.#passedMs, lastMs: this.#passedMs }
-      this.#pause.lastMs = this.#passedMs
-    } else if (this.#pause !== undefined && this.#passedMs - this.#pause.lastMs > 2_000) {
-      this.#pausedMs += this.#pause.lastMs - this.#pause.sinceMs
+    const nowMs = this.#passedMs
+    const pause = this.#pause
+    if (pause !== undefined && !isPaused) pause.overMs = Math.min(nowMs, this.#pauseEndMs)
+    if (pause !== undefined && nowMs - pause.lastMs > 2_000 && nowMs >= this.#pauseEndMs) {
+      this.#pausedMs += this.#pauseEndMs - pause.sinceMs
       this.#pause = undefined
     }
+    if (isPaused) this.#pause = { sinceMs: this.#pause?.sinceMs ?? nowMs, lastMs: nowMs, overMs: Infinity }
   }
 
   arrive(ask: Ask): ObviousTurn {
@@ -126,8 +127,15 @@ export class ObviousLine {
     return this.#rate.perSecond / 1_000
   }
 
+  /** When nobody says that it is over, a horizon after the last word of it. */
+  get #pauseEndMs(): number {
+    const { lastMs, overMs } = this.#pause!
+    return Math.min(overMs, lastMs + this.#terms.horizonMs)
+  }
+
   get #stoodMs(): number {
-    return this.#pausedMs + (this.#pause === undefined ? 0 : this.#pause.lastMs - this.#pause.sinceMs)
+    if (this.#pause === undefined) return this.#pausedMs
+    return this.#pausedMs + Math.min(this.#passedMs, this.#pauseEndMs) - this.#pause.sinceMs
   }
 
   get #nowMs(): number {

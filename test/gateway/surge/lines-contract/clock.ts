@@ -38,6 +38,7 @@ export function describeClock(line: LineStand): void {
       pass(5_000)
       await heed(true)
       expect(await kept('a', { mode: 'PAUSED' })).toMatchObject({ retryAfterMs: 100 })
+      await heed(false)
       pass(100)
       await admitted('a')
     })

@@ -52,9 +52,11 @@ export function describePause(line: LineStand): void {
       expect(await kept('b', { mode })).toMatchObject({ retryAfterMs: 200, admitAtMs: inMs(30_200) })
       pass(750)
       await heed(false)
-      expect(await admitted('a')).toMatchObject({ lateMs: close(650) })
+      pass(100)
+      expect(await admitted('a')).toMatchObject({ lateMs: close(0) })
+      pass(100)
       const { place } = await admitted('b')
-      expect(place!.instantMs + place!.shiftMs).toBeCloseTo(START_MS + 30_200, 2)
+      expect(place!.instantMs + place!.shiftMs).toBeCloseTo(START_MS + 30_950, 2)
     })
 
     it('begin to wait for nobody: grace stands still', async () => {
@@ -67,8 +69,9 @@ export function describePause(line: LineStand): void {
       }
       await heed(true)
       expect(await kept('a', { mode })).toMatchObject({ isNew: false, retryAfterMs: 100 })
+      await heed(false)
       pass(1_100)
-      await admitted('a')
+      expect(await admitted('a')).toMatchObject({ lateMs: close(1_000) })
     })
 
     it('go on while one gateway says so, though another has heard of the end', async () => {
@@ -90,7 +93,52 @@ export function describePause(line: LineStand): void {
       pass(5_000)
       await heed(true)
       const { place } = await admitted('a')
-      expect(place!.instantMs + place!.shiftMs).toBeCloseTo(START_MS + 16_100, 2)
+      expect(place!.instantMs + place!.shiftMs).toBeCloseTo(START_MS + 100 + 13_001 + 5_000, 2)
+    })
+
+    it('stand still for as long as nobody knows how they stand: no grace ends meanwhile', async () => {
+      await start({ graceMs: 1_000, horizonMs: 10_000 })
+      await drain()
+      await fill(['a'])
+      await heed(true)
+      pass(9_000)
+      expect(await kept('a')).toMatchObject({ isNew: false, retryAfterMs: 100, admitAtMs: inMs(9_100) })
+      await heed(false)
+      pass(99)
+      expect(await kept('a')).toMatchObject({ retryAfterMs: 1 })
+      pass(1)
+      expect(await admitted('a')).toMatchObject({ lateMs: close(0), waiting: 0 })
+    })
+
+    it('stand still no longer than a horizon after the last word of it', async () => {
+      await start({ horizonMs: 10_000 })
+      await drain()
+      await fill(['a'])
+      await heed(true)
+      pass(10_099)
+      expect(await kept('a')).toMatchObject({ retryAfterMs: 1 })
+      await heed(false)
+      pass(1)
+      expect(await admitted('a')).toMatchObject({ lateMs: close(0) })
+    })
+
+    it.each([
+      ['was over', 750],
+      ['was not known to be over', undefined],
+    ])('take back no time since a pause that %s when nobody asked any more', async (_, overMs) => {
+      await heed(true)
+      if (overMs !== undefined) {
+        pass(overMs)
+        await heed(false)
+      }
+      pass(3_600_000)
+      await drain()
+      await heed(true)
+      pass(5_000)
+      await heed(false)
+      await drain()
+      // Behind nobody but those who have just come.
+      expect(await kept('a')).toMatchObject({ retryAfterMs: 100 })
     })
 
     it('is over for a line that was never paused', async () => {
