@@ -294,7 +294,7 @@ async function buildGateway(
     swap: change => graph.swap(change),
     async listen({ port, host = '127.0.0.1' }) {
       await app.listen({ port, host })
-      busy.watch(() => graph.current.clients.values())
+      busy.watch({ clients: () => graph.current.clients.values(), runQueue: () => runQueue.stats })
       return (app.server.address() as AddressInfo).port
     },
     close: () => (closed ??= closeNow()),

@@ -1,17 +1,16 @@
 import type { Logger } from 'pino'
-import type { SubgraphClient } from '../protocol/subgraph-client.ts'
 import { createLevelPin, type LevelPin } from './control/level-pin.ts'
 import type { SettingsRedis } from './control/redis-settings.ts'
 import { planHost } from './execution/plan-host.ts'
-import { type Pressure, watchPressure } from './surge/pressure.ts'
+import { type Pressure, type PressureOptions, watchPressure } from './surge/pressure.ts'
 import { createSurgeLevel, type SampledSurgeLevel } from './surge/surge-level.ts'
 
 /** How busy the gateway is, and who says so. */
 export interface LevelControl {
   readonly level: SampledSurgeLevel
   readonly pin: LevelPin
-  /** Measures from now on; what was before, as the work of loading, counts for nothing. @param clients whose waits count. */
-  watch(clients: () => Iterable<SubgraphClient>): void
+  /** Measures from now on; what was before, as the work of loading, counts for nothing. */
+  watch(watched: Pick<PressureOptions, 'clients' | 'runQueue'>): void
   close(): void
 }
 
@@ -35,9 +34,9 @@ export function createLevelControl({ measures, redis, logger }: LevelControlOpti
   return {
     level,
     pin,
-    watch(clients) {
+    watch({ clients, runQueue }) {
       if (!measures || pressure !== undefined) return
-      pressure = watchPressure({ clients, plansPending: () => planHost.pending })
+      pressure = watchPressure({ clients, runQueue, plansPending: () => planHost.pending })
       // What the clients have counted so far is where counting begins.
       pressure.take()
     },

@@ -7,6 +7,8 @@ import { watchLoopDelay } from './loop-delay.ts'
 export interface PressureOptions {
   /** Those in use now. */
   readonly clients: () => Iterable<SubgraphClient>
+  /** Requests that wait to be started. */
+  readonly runQueue: () => QueueStats
   /** Texts that wait for a plan. */
   readonly plansPending: () => number
   /** Milliseconds that never go back. Default: this process's. */
@@ -45,16 +47,18 @@ interface Looked {
 
 /**
  * The readings of this process: the wait for each subgraph and, where it is in this process, in its own queues (for a
- * connection to PostgreSQL, for a batch of claims); the event loop's delay and utilisation, and the planner's queue. A wait
- * is the longer of two: what those that left since the last call have waited on the average, which misses none that is over
+ * connection to PostgreSQL, for a batch of claims); the wait to be started, the event loop's delay and utilisation, and the
+ * planner's queue. A wait is the longer of two: what those that left since the last call have waited on the average, which misses none that is over
  * by now, and the age of the oldest that waits still, which misses none that starves. An average, and not the longest: one
  * batch behind one slow answer is no pressure. Nobody waits: 0. A client without lanes has no reading of its own.
  *
  * What stands still sheds nobody. That of a subgraph that answers nothing any more raises BUSY at most: its breaker is
  * what helps. A queue inside one has none: SURGE, at which what is kept serves for longer.
  */
-export function watchPressure({ clients, plansPending, clock = nowMs }: PressureOptions): Pressure {
+export function watchPressure(options: PressureOptions): Pressure {
+  const { clients, runQueue, plansPending, clock = nowMs } = options
   const delay = watchLoopDelay()
+  const ofOwn = new Map<string, Looked>()
   const before = new WeakMap<SubgraphClient, Map<string, Looked>>()
   let utilization: EventLoopUtilization = performance.eventLoopUtilization()
 
@@ -95,6 +99,7 @@ export function watchPressure({ clients, plansPending, clock = nowMs }: Pressure
     take() {
       const readings: Reading[] = []
       for (const client of clients()) addReadings(readings, client)
+      readings.push(readingOf(ofOwn, 'runQueue', runQueue(), undefined, 'SHED'))
       const lastUtilization = utilization
       utilization = performance.eventLoopUtilization()
       const { utilization: share } = performance.eventLoopUtilization(utilization, lastUtilization)

@@ -3,6 +3,8 @@ import { createLevelControl, type LevelControlOptions } from '../../gateway/leve
 import type { SubgraphClient, SubgraphClientStats } from '../../protocol/subgraph-client.ts'
 import { silent } from '../harness/postgres.ts'
 
+const NOBODY = { waitMs: 0, left: 0, waitedMs: 0 }
+
 const closing: (() => void)[] = []
 afterEach(() => {
   for (const close of closing.splice(0)) close()
@@ -36,7 +38,7 @@ test('what was before it is told to watch counts for nothing: the work of loadin
   for (let i = 0; i < 4; i++) busy.level.sample()
   expect([busy.level.measured, busy.level.readings]).toEqual(['CALM', []])
 
-  busy.watch(() => [client])
+  busy.watch({ clients: () => [client], runQueue: () => NOBODY })
   busy.level.sample()
   const readings = Object.fromEntries(busy.level.readings.map(({ name, value }) => [name, value]))
   expect(readings['connections:payment']).toBe(0)
@@ -47,7 +49,7 @@ test('once it watches, callers who wait for a connection of a subgraph in this p
   const busy = open()
   const connections = { waitMs: 0, left: 100, waitedMs: 0 }
   const client = clientOf({ queues: new Map([['connections', connections]]) })
-  busy.watch(() => [client])
+  busy.watch({ clients: () => [client], runQueue: () => NOBODY })
   busy.level.sample()
   for (let i = 0; i < 2; i++) {
     connections.left += 10
@@ -61,7 +63,7 @@ test('once it watches, callers who wait for a connection of a subgraph in this p
 
 test('told to measure nothing, it has no readings and stays CALM', () => {
   const busy = open({ measures: false })
-  busy.watch(() => [clientOf({ waitMs: 10_000, items: 0 })])
+  busy.watch({ clients: () => [clientOf({ waitMs: 10_000, items: 0 })], runQueue: () => NOBODY })
   for (let i = 0; i < 4; i++) busy.level.sample()
   expect([busy.level.measured, busy.level.readings]).toEqual(['CALM', []])
 })

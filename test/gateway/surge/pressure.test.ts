@@ -3,13 +3,20 @@ import { type PressureOptions, watchPressure } from '../../../gateway/surge/pres
 import { Convoy } from '../../../protocol/convoy.ts'
 import type { SubgraphClient, SubgraphClientStats } from '../../../protocol/subgraph-client.ts'
 
+const NOBODY = { waitMs: 0, left: 0, waitedMs: 0 }
+
 const closing: (() => void)[] = []
 afterEach(() => {
   for (const close of closing.splice(0)) close()
 })
 
 function watch(options: Partial<PressureOptions> = {}) {
-  const pressure = watchPressure({ clients: () => [], plansPending: () => 0, ...options })
+  const pressure = watchPressure({
+    clients: () => [],
+    runQueue: () => NOBODY,
+    plansPending: () => 0,
+    ...options,
+  })
   closing.push(() => pressure.close())
   return (name: string) => pressure.take().find(reading => reading.name === name)
 }
@@ -158,6 +165,17 @@ test('the clients are those in use now, each with its own counts, and one withou
   expect(read('convoy:coupon')?.value).toBe(90)
   expect(read('convoy:catalog')).toBeUndefined()
   expect(read('convoy:payment')).toBeUndefined()
+})
+
+test('requests that wait to be started have a reading', () => {
+  let runQueue = NOBODY
+  const read = watch({ runQueue: () => runQueue })
+  expect(read('runQueue')).toEqual({ name: 'runQueue', value: 0, target: 50, raises: 'SHED' })
+  // (8,000 − 0) / (100 − 0)
+  runQueue = { waitMs: 20, left: 100, waitedMs: 8_000 }
+  expect(read('runQueue')?.value).toBe(80)
+  runQueue = { ...runQueue, waitMs: 120 }
+  expect(read('runQueue')?.value).toBe(120)
 })
 
 test('the event loop and the planner have readings, each with what it may raise', () => {
