@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { booksOf, runningCampaign } from '../harness/campaigns.ts'
 import { crowd } from '../harness/crowd.ts'
+import { expectOrderPaid } from '../harness/paid-order.ts'
 import { testFolder } from '../harness/postgres.ts'
 import { type EmbeddedStack, startEmbedded } from '../harness/stack.ts'
-import { SKU } from '../harness/trip.ts'
 
 /** I6, over HTTP, against the whole product in a process of its own. */
 
@@ -69,14 +69,5 @@ async function expectOrderPaidWith(stack: EmbeddedStack, shopper: string, coupon
   const graph = stack.shopper(shopper)
   const wallet = await graph.persisted('MyCoupons')
   expect(wallet.body.data.me.coupons.edges[0].node).toMatchObject({ id: couponId, state: 'ISSUED' })
-  const quoted = await graph.persisted('QuoteOrder', {
-    input: { lines: [{ sku: SKU, quantity: 2 }], couponId },
-  })
-  const quoteId = quoted.body.data.quoteOrder.quote.id
-  const placed = await graph.persisted('PlaceOrder', { input: { quoteId } })
-  const orderId = placed.body.data.placeOrder.order.id
-  const paid = await graph.persisted('PayOrder', { input: { orderId } })
-  expect(paid.body.data.payOrder.__typename).toBe('OrderPaid')
-  const status = await graph.persisted('OrderStatus', { id: orderId })
-  expect(status.body.data.order).toMatchObject({ state: 'PAID', coupon: { id: couponId, state: 'REDEEMED' } })
+  await expectOrderPaid(graph, couponId)
 }

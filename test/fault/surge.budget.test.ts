@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { booksOf, runningCampaign } from '../harness/campaigns.ts'
-import { claimCrowd, expectCouponsKept, limitClaims, lineOf } from '../harness/claim-line.ts'
+import { claimCrowd, expectCouponsKept, lineOf, startLimited } from '../harness/claim-line.ts'
 import type { Heard } from '../harness/line-crowd.ts'
 import { until } from '../harness/postgres.ts'
-import { type EmbeddedStack, startEmbedded } from '../harness/stack.ts'
+import type { EmbeddedStack } from '../harness/stack.ts'
 
 /** The budget runs out while people wait, over HTTP, against the whole product in a process of its own: I1, and an honest answer for everybody. */
 
@@ -21,8 +21,7 @@ const hearsNothingIsLeft = ({ outcome, remaining }: Heard): boolean =>
 
 let stack: EmbeddedStack
 beforeAll(async () => {
-  stack = await startEmbedded({ environment: { LOG_LEVEL: 'fatal', COST_MODE: 'enforce' } })
-  await limitClaims(stack, stack.url, CLAIMS)
+  stack = await startLimited(CLAIMS)
 })
 afterAll(async () => {
   await stack?.[Symbol.asyncDispose]()
@@ -39,9 +38,10 @@ it('no more places are promised than are left, everybody hears the truth, and no
   let isOver = false
   let waitingMax = 0
   const watching = until('the crowd to be heard', async () => {
+    // In this order: what is issued between the two readings are places that the second has no more.
+    const { issued } = await booksOf(stack.database, campaignId)
     const line = (await lineOf(stack, stack.url, campaignId))!
     waitingMax = Math.max(waitingMax, line.waiting)
-    const { issued } = await booksOf(stack.database, campaignId)
     expect(line.waiting).toBeLessThanOrEqual(COUPONS - issued + SPARE)
     return isOver
   })

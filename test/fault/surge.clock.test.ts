@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectRedis } from '../../gateway/redis/redis-connection.ts'
 import type { BudgetStore } from '../../gateway/surge/budgets.ts'
-import { openFleetBudgets } from '../../gateway/surge/fleet-budgets.ts'
 import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
-import { CLAIM_POINTS, dropGraph } from '../harness/drop-graph.ts'
-import { burstOf, type Heard, LineCrowd } from '../harness/line-crowd.ts'
-import { silent } from '../harness/postgres.ts'
+import { dropGraph } from '../harness/drop-graph.ts'
+import { budgetsBy, dropCrowd, ENFORCED, limitDrops } from '../harness/drop-line.ts'
+import { burstOf, type Heard, type LineCrowd } from '../harness/line-crowd.ts'
 import { startRedis, type TestRedis } from '../harness/redis.ts'
 
 /**
@@ -30,14 +28,7 @@ afterAll(() => server.stop())
 
 const STORES: Readonly<Record<string, (clock: () => number) => BudgetStore | Promise<BudgetStore>>> = {
   'in memory': clock => createMemoryBudgets({ clock }),
-  'in Redis': clock =>
-    openFleetBudgets({
-      redis: connectRedis(server.url),
-      logger: silent,
-      clock,
-      prefix: `clock-${++tests}:`,
-      waitMsMax: 30_000,
-    }),
+  'in Redis': clock => budgetsBy(clock, server, `clock-${++tests}:`),
 }
 
 interface Played {
@@ -51,21 +42,9 @@ async function play(store: string, jumpMs: number): Promise<Played> {
   let passedMs = 0
   let aheadMs = Date.parse('2027-02-06T04:00:00Z')
   const budgets = await STORES[store]!(() => passedMs + aheadMs)
-  const tiers = { shopper: { perSecond: 1_000, burst: 10_000 } }
-  await using graph = await dropGraph([{ budgets, cost: { mode: 'enforce', tiers } }])
-  await graph.control(0, 'PUT', '/Mutation.claim', {
-    body: {
-      per: 'FLEET',
-      by: 'input.drop',
-      perSecond: 1_000 * PER_MS * CLAIM_POINTS,
-      burst: AT_ONCE * CLAIM_POINTS,
-    },
-  })
-  const crowd = new LineCrowd({
-    gateways: 1,
-    claim: (gateway, shopper, token) => graph.claim(gateway, shopper, 'spring', token),
-    clock: () => passedMs,
-  })
+  await using graph = await dropGraph([{ budgets, cost: ENFORCED }])
+  await limitDrops(graph, 0, { perSecond: 1_000 * PER_MS, atOnce: AT_ONCE })
+  const crowd = dropCrowd(graph, () => passedMs)
   const all: Heard[] = []
   const coming = [
     ...Array.from({ length: EARLY }, (_, i) => ({ shopper: `early-${i}`, atMs: i })),

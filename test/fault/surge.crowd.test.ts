@@ -2,14 +2,12 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Pool } from 'undici'
 import { describe, expect, it } from 'vitest'
-import { connectRedis } from '../../gateway/redis/redis-connection.ts'
 import type { BudgetStore } from '../../gateway/surge/budgets.ts'
-import { openFleetBudgets } from '../../gateway/surge/fleet-budgets.ts'
 import type { Arrival, Kept, Turn } from '../../gateway/surge/lines.ts'
 import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
 import { createMemoryLines } from '../../gateway/surge/memory-lines.ts'
 import { CLAIM_POINTS, DROP_MANIFEST, DROP_RATE, dropGraph } from '../harness/drop-graph.ts'
-import { silent } from '../harness/postgres.ts'
+import { budgetsBy, ENFORCED } from '../harness/drop-line.ts'
 import { startRedis } from '../harness/redis.ts'
 
 /** Everybody who waits asks again in the same moment. Time is moved by hand, and stands still unless it is. */
@@ -75,24 +73,21 @@ const AT_ONCE = DROP_RATE.burst / CLAIM_POINTS
 
 describe('five hundred who wait and ask at gateways at once, each of them twice,', () => {
   it.each([
-    ['in memory', 1, undefined],
-    ['of two gateways, in Redis', 2, 30_000],
-  ])('%s get the places that they have, and leave room for others', async (_, count, waitMsMax) => {
+    ['in memory', 1],
+    ['of two gateways, in Redis', 2],
+  ])('%s get the places that they have, and leave room for others', async (where, count) => {
     await using server = await startRedis()
     let now = START_MS
     const clock = (): number => now
     const budgets = async (): Promise<BudgetStore> =>
-      waitMsMax === undefined
-        ? createMemoryBudgets({ clock })
-        : await openFleetBudgets({ redis: connectRedis(server.url), logger: silent, clock, waitMsMax })
-    const tiers = { shopper: { perSecond: 1_000, burst: 10_000 } }
+      where === 'in memory' ? createMemoryBudgets({ clock }) : await budgetsBy(clock, server)
     const placeKeys = ['a key for the tokens of places, for tests']
     await using graph = await dropGraph(
       await Promise.all(
         Array.from({ length: count }, async () => ({
           budgets: await budgets(),
           placeKeys,
-          cost: { mode: 'enforce' as const, tiers },
+          cost: ENFORCED,
         })),
       ),
     )

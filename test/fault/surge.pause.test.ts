@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { booksOf, runningCampaign } from '../harness/campaigns.ts'
-import { claimCrowd, expectCouponsKept, limitClaims, lineOf } from '../harness/claim-line.ts'
+import { claimCrowd, expectCouponsKept, lineOf, startLimited } from '../harness/claim-line.ts'
 import { type Heard, overtakings } from '../harness/line-crowd.ts'
+import { expectOrderPaid } from '../harness/paid-order.ts'
 import { until } from '../harness/postgres.ts'
-import { type EmbeddedStack, startEmbedded } from '../harness/stack.ts'
-import { SKU } from '../harness/trip.ts'
+import type { EmbeddedStack } from '../harness/stack.ts'
 
 /** Pause and resume while people wait in line, over HTTP, against the whole product in a process of its own: I6, I10, I12. */
 
@@ -28,8 +28,7 @@ const OVERTAKEN_MAX = 0.1
 
 let stack: EmbeddedStack
 beforeAll(async () => {
-  stack = await startEmbedded({ environment: { LOG_LEVEL: 'fatal', COST_MODE: 'enforce' } })
-  await limitClaims(stack, stack.url, CLAIMS)
+  stack = await startLimited(CLAIMS)
 })
 afterAll(async () => {
   await stack?.[Symbol.asyncDispose]()
@@ -63,7 +62,8 @@ it('after a pause in mid-surge nothing is issued, places are kept, and all are s
   const waiting = holders(crowd.heard)
   expect(waiting.length).toBeGreaterThan(20)
 
-  await expectOrderPaid(crowd.heard.find(({ couponId }) => couponId !== undefined)!)
+  const holder = crowd.heard.find(({ couponId }) => couponId !== undefined)!
+  await expectOrderPaid(stack.shopper(holder.shopper), holder.couponId!)
   await until('a while', () => Date.now() - knownMs > PAUSED_MS)
   // Whoever asks during it has the place yet, due or not, and whoever comes newly gets none.
   const during = await Promise.all(waiting.map(({ shopper }) => crowd.ask(shopper, 0)))
@@ -123,19 +123,4 @@ it('after a pause in mid-surge nothing is issued, places are kept, and all are s
 function holders(heard: readonly Heard[]): readonly Heard[] {
   const last = new Map(heard.map(one => [one.shopper, one]))
   return [...last.values()].filter(({ outcome }) => outcome === 'KeptPlace')
-}
-
-/** Quoted, placed, paid and redeemed. */
-async function expectOrderPaid({ shopper, couponId }: Heard): Promise<void> {
-  const graph = stack.shopper(shopper)
-  const quoted = await graph.persisted('QuoteOrder', {
-    input: { lines: [{ sku: SKU, quantity: 2 }], couponId },
-  })
-  const quoteId = quoted.body.data.quoteOrder.quote.id
-  const placed = await graph.persisted('PlaceOrder', { input: { quoteId } })
-  const orderId = placed.body.data.placeOrder.order.id
-  const paid = await graph.persisted('PayOrder', { input: { orderId } })
-  expect(paid.body.data.payOrder.__typename).toBe('OrderPaid')
-  const status = await graph.persisted('OrderStatus', { id: orderId })
-  expect(status.body.data.order.coupon).toMatchObject({ id: couponId, state: 'REDEEMED' })
 }

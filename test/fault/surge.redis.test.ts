@@ -2,8 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connectRedis } from '../../gateway/redis/redis-connection.ts'
 import { openFleetBudgets } from '../../gateway/surge/fleet-budgets.ts'
 import { DEFAULT_LINE_TERMS, type LineTerms } from '../../gateway/surge/lines.ts'
-import { CLAIM_POINTS, type DropGraph, dropGraph } from '../harness/drop-graph.ts'
-import { burstOf, type Heard, LineCrowd, overtakings } from '../harness/line-crowd.ts'
+import { type DropGraph, dropGraph } from '../harness/drop-graph.ts'
+import { dropCrowd, ENFORCED, limitDrops } from '../harness/drop-line.ts'
+import { burstOf, type Heard, type LineCrowd, overtakings } from '../harness/line-crowd.ts'
 import { silent, until } from '../harness/postgres.ts'
 import { startRedis, type TestRedis } from '../harness/redis.ts'
 
@@ -41,26 +42,16 @@ beforeEach(async () => {
     stores.map(budgets => ({
       budgets,
       placeKeys: ['a key for the tokens of places, for tests'],
-      cost: { mode: 'enforce' as const, tiers: { shopper: { perSecond: 1_000, burst: 10_000 } } },
+      cost: ENFORCED,
     })),
   )
   graph.stocks.set('spring', { remaining: 100_000, state: 'OPEN' })
   for (let gateway = 0; gateway < GATEWAYS; gateway++)
-    await graph.control(gateway, 'PUT', '/Mutation.claim', {
-      body: {
-        per: 'FLEET',
-        by: 'input.drop',
-        perSecond: 1_000 * PER_MS * CLAIM_POINTS,
-        burst: AT_ONCE * CLAIM_POINTS,
-      },
-    })
+    await limitDrops(graph, gateway, { perSecond: 1_000 * PER_MS, atOnce: AT_ONCE })
   await until('both gateways to know of each other', () =>
     stores.every(({ gateways, source }) => gateways === GATEWAYS && source === 'redis'),
   )
-  crowd = new LineCrowd({
-    gateways: GATEWAYS,
-    claim: (gateway, shopper, token) => graph.claim(gateway, shopper, 'spring', token),
-  })
+  crowd = dropCrowd(graph)
 })
 afterEach(async () => {
   await graph[Symbol.asyncDispose]()

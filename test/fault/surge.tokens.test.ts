@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectRedis } from '../../gateway/redis/redis-connection.ts'
 import type { BudgetStore } from '../../gateway/surge/budgets.ts'
-import { openFleetBudgets } from '../../gateway/surge/fleet-budgets.ts'
 import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
 import {
   CLAIM_POINTS,
@@ -10,7 +8,7 @@ import {
   type DropGraph,
   dropGraph,
 } from '../harness/drop-graph.ts'
-import { silent } from '../harness/postgres.ts'
+import { budgetsBy, ENFORCED } from '../harness/drop-line.ts'
 import { startRedis, type TestRedis } from '../harness/redis.ts'
 
 /** I11: tokens that are forged, cut, another's, used or void admit nobody. Time is moved by hand. */
@@ -48,8 +46,7 @@ const inMemory: MakeBudgets = clock => createMemoryBudgets({ clock })
 /** Those of one test share one Redis. */
 function inRedis(): MakeBudgets {
   const prefix = `tokens-${++tests}:`
-  return clock =>
-    openFleetBudgets({ redis: connectRedis(server.url), logger: silent, clock, prefix, waitMsMax: 30_000 })
+  return clock => budgetsBy(clock, server, prefix)
 }
 
 async function stand(
@@ -57,13 +54,12 @@ async function stand(
   makeBudgets: MakeBudgets = inMemory,
 ): Promise<Stand> {
   let now = Date.parse('2027-02-06T04:00:00Z')
-  const tiers = { shopper: { perSecond: 1_000, burst: 10_000 } }
   const graph = await dropGraph(
     await Promise.all(
       keys.map(async placeKeys => ({
         budgets: await makeBudgets(() => now),
         placeKeys,
-        cost: { mode: 'enforce' as const, tiers },
+        cost: ENFORCED,
       })),
     ),
   )

@@ -2,9 +2,9 @@ import { request } from 'undici'
 import { expect } from 'vitest'
 import type { PostgresConnection } from '../../subgraphs/embedded-postgres.ts'
 import { Graph } from './graph.ts'
-import { type Heard, LineCrowd } from './line-crowd.ts'
+import { type ClaimRate, type Heard, LineCrowd } from './line-crowd.ts'
 import { ask } from './postgres.ts'
-import type { Stack } from './stack.ts'
+import { type EmbeddedStack, type Stack, startEmbedded } from './stack.ts'
 import { tokenFor } from './tokens.ts'
 
 /** What ClaimCoupon costs: the field's 10, its input's 1 and the coupon's 2. */
@@ -37,11 +37,23 @@ export async function control(
   return said
 }
 
+/** The whole product in a process of its own, which lets so many claims of a campaign through. */
+export async function startLimited(rate: ClaimRate): Promise<EmbeddedStack> {
+  const stack = await startEmbedded({ environment: { LOG_LEVEL: 'fatal', COST_MODE: 'enforce' } })
+  try {
+    await limitClaims(stack, stack.url, rate)
+    return stack
+  } catch (error) {
+    await stack[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
 /** Lets so many claims of a campaign through. */
 export async function limitClaims(
   stack: Asked,
   url: string,
-  { perSecond, atOnce }: { readonly perSecond: number; readonly atOnce: number },
+  { perSecond, atOnce }: ClaimRate,
 ): Promise<void> {
   await control(stack, url, 'limits/Mutation.claimCoupon', 'PUT', {
     per: 'FLEET',

@@ -22,6 +22,12 @@ export interface Heard {
   readonly couponId?: string
 }
 
+/** What a line lets through. */
+export interface ClaimRate {
+  readonly perSecond: number
+  readonly atOnce: number
+}
+
 export interface Answered {
   readonly status: number
   // biome-ignore lint/suspicious/noExplicitAny: read as it comes; what is missing shows as an outcome
