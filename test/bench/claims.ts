@@ -93,13 +93,12 @@ async function functionsOf(
   // For its campaign; nobody asks it for anything.
   await using stood = await stand(on, 'embedded')
   const samples: FunctionSample[] = []
-  const { connection } = on.postgres
   for (const batch of inTurn(batches, round)) {
-    await functionRate(connection, stood.campaignId, batch, seconds / 4)
-    const perSecond = await functionRate(connection, stood.campaignId, batch, seconds)
-    samples.push({ round, batch, perSecond })
+    await functionRate(on.postgres, stood.campaignId, batch, seconds / 4)
+    const { perSecond, voidReason } = await functionRate(on.postgres, stood.campaignId, batch, seconds)
+    samples.push({ round, batch, perSecond, voidReason })
     process.stderr.write(
-      `function round ${round}  ${`${batch} a call`.padEnd(24)} ${perSecond.toFixed(0).padStart(6)}/s\n`,
+      `function round ${round}  ${`${batch} a call`.padEnd(24)} ${perSecond.toFixed(0).padStart(6)}/s${voidReason === undefined ? '' : `  void: ${voidReason}`}\n`,
     )
   }
   return samples

@@ -11,7 +11,7 @@ import { pinSelf } from './gateway/pinned.ts'
 import { LOAD_CORE } from './gateway/processor.ts'
 import { inTurn } from './gateway/window.ts'
 import { chartOf } from './overload/chart.ts'
-import { crowd, paced, watched } from './overload/measure.ts'
+import { type Borne, crowd, paced, watched } from './overload/measure.ts'
 import { type OverloadOptions, readOptions, USAGE } from './overload/options.ts'
 import {
   type CurveSample,
@@ -72,18 +72,19 @@ export async function run(argv: readonly string[]): Promise<void> {
 }
 
 async function drain(round: number, { drainSeconds: seconds }: OverloadOptions): Promise<DrainSample> {
-  const saturation = await saturationOf()
+  const { saturation, voidReason } = await saturationOf()
   await using stood = await stand(true)
   await warmUp(stood)
   const limit = Math.floor(saturation * DRAIN_LIMIT_SHARE)
   await stood.limitClaims(limit)
-  const { seen, borne } = await crowd(stood, {
+  const { seen, borne: drained } = await crowd(stood, {
     prefix: 'crowd',
     perSecond: DRAIN_MULTIPLE * limit,
     seconds,
     // Twice what it takes at the limit.
     drainSecondsMax: 2 * DRAIN_MULTIPLE * seconds,
   })
+  const borne = voidWith(drained, 'saturation', voidReason)
   say(
     `P6     round ${round}  L ${limit}/s  goodput ${(seen.coupons / seen.secondsToLast).toFixed(1)}/s  ${(seen.requests / seen.coupons).toFixed(2)} requests a success  p99 ${seen.admitted?.p99.toFixed(0)} ms${voidOf(borne)}`,
   )
@@ -134,8 +135,8 @@ async function paymentsOf(
       })
     const browseLimit = DEFAULT_TIERS.shopper.perSecond / (await priceOfSearch(stood, isOn))
     await pay('first', WARM_UP_SECONDS)
-    const calm = await pay('calm', seconds)
-    const { seen, borne } = await watched(stood, () =>
+    const { seen: calm, borne: inCalm } = await watched(stood, () => pay('calm', seconds))
+    const { seen, borne: underFlood } = await watched(stood, () =>
       Promise.all([
         pay('flooded', seconds),
         paced(stood, {
@@ -149,6 +150,7 @@ async function paymentsOf(
       ]),
     )
     const [flooded, flood] = seen
+    const borne = voidWith(underFlood, 'calm', inCalm.voidReason)
     samples.push({ round, isOn, calm, flooded, flood, browseLimit, borne })
     say(
       `pay    round ${round}  ${isOn ? 'on ' : 'off'}  p99 calm ${calm.latency?.p99.toFixed(1)} ms, flooded ${flooded.latency?.p99.toFixed(1)} ms${voidOf(borne)}`,
@@ -167,17 +169,17 @@ async function warmUp(stood: OverloadStand): Promise<void> {
 }
 
 /** Claims a second while somebody always waits, and nothing else holds them back: more come than there are connections for. */
-async function saturationOf(): Promise<number> {
+async function saturationOf(): Promise<{ readonly saturation: number } & Pick<Borne, 'voidReason'>> {
   await using stood = await stand(false)
   await warmUp(stood)
-  const { seen } = await crowd(stood, {
+  const { seen, borne } = await crowd(stood, {
     prefix: 'saturating',
     perSecond: 2 * RATE,
     seconds: SATURATING_SECONDS,
     drainSecondsMax: 0,
     connections: SATURATING_CONNECTIONS,
   })
-  return goodputOf(seen)
+  return { saturation: goodputOf(seen), voidReason: borne.voidReason }
 }
 
 /** In points, as the gateway tells it; where it counts none, as one does that counts. */
@@ -220,6 +222,12 @@ function publish(results: OverloadResults, isWhole: boolean): void {
   writeFileSync(join(folder, 'overload.md'), markdown(results, 'overload.svg'))
   if (chart !== undefined) writeFileSync(join(folder, 'overload.svg'), chart)
 }
+
+/** What one figure is held against must not be noise either. @param what it is. */
+const voidWith = (borne: Borne, what: string, reason: string | undefined): Borne =>
+  reason === undefined || borne.voidReason !== undefined
+    ? borne
+    : { ...borne, voidReason: `${what}: ${reason}` }
 
 const voidOf = ({ voidReason }: { readonly voidReason: string | undefined }): string =>
   voidReason === undefined ? '' : `  void: ${voidReason}`

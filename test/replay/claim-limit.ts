@@ -42,18 +42,20 @@ export async function claimLimitOf(stack: ReplayStack): Promise<ClaimLimit | und
 }
 
 /**
- * Admits so many claims a second from now on, at most a second's worth of them at once.
+ * Admits so many claims a second from now on, and so many of them at once. Default: a second's worth.
  * @returns puts back what held before.
  * @throws Error when the gateway refuses it.
  */
 export async function setClaimLimit(
   stack: ReplayStack,
   claimsPerSecond: number,
+  burstClaims: number = claimsPerSecond,
 ): Promise<() => Promise<void>> {
   const { limit } = await shownLimit(stack)
-  const perSecond = claimsPerSecond * (await pointsOfClaim())
+  const claimPoints = await pointsOfClaim()
+  const perSecond = claimsPerSecond * claimPoints
   // A burst below the price of one claim would admit none.
-  const burst = Math.max(perSecond, await pointsOfClaim())
+  const burst = Math.max(1, burstClaims) * claimPoints
   const put = (rate: { readonly perSecond: number; readonly burst: number }): Promise<unknown> =>
     control(stack, 'PUT', PATH, { per: 'FLEET', by: BY, ...rate })
   await put({ perSecond, burst })

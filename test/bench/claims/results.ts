@@ -16,6 +16,8 @@ export interface FunctionSample {
   readonly round: number
   readonly batch: number
   readonly perSecond: number
+  /** Why it says nothing, if so. */
+  readonly voidReason: string | undefined
 }
 
 export interface ClaimsResults {

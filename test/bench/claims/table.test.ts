@@ -62,11 +62,12 @@ describe('the page of claims', () => {
     const text = page(
       [sample({ part: 'batches', batchMax: 256 }), sample({ part: 'batches', batchMax: 1 })],
       [
-        { round: 1, batch: 256, perSecond: 30_000 },
-        { round: 1, batch: 1, perSecond: 1_000 },
+        { round: 1, batch: 256, perSecond: 30_000, voidReason: undefined },
+        { round: 2, batch: 256, perSecond: 10_000, voidReason: 'others were here' },
+        { round: 1, batch: 1, perSecond: 1_000, voidReason: undefined },
       ],
     )
     expect(text.indexOf('| 1 | 5000 |')).toBeLessThan(text.indexOf('| 256 | 5000 |'))
-    expect(text).toContain('| 1 | 1000 |\n| 256 | 30000 |')
+    expect(text).toContain('| 1 | 1000 |  |\n| 256 | 30000 | 1 of 2: others were here |')
   })
 })

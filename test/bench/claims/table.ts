@@ -29,7 +29,7 @@ export function markdown({ at, node, processor, rounds, samples, functions }: Cl
   return `${parts.join('\n\n')}\n`
 }
 
-function ratioTable(samples: readonly ClaimsSample[], rates: ReadonlyMap<number, number>): string[] {
+function ratioTable(samples: readonly ClaimsSample[], rates: Rates): string[] {
   if (samples.length === 0) return []
   const rows = LAYOUTS.flatMap(layout => {
     const mine = samples.filter(one => one.layout === layout)
@@ -87,7 +87,7 @@ function shareTable(samples: readonly ClaimsSample[]): string[] {
   return [
     `### P5: processor time a claim, ${many.toLocaleString('en')} callers ÷ ${few}`,
     table(
-      ['', `CPU µs at ${few}`, `CPU µs at ${many.toLocaleString('en')}`, 'ratio', 'to reach', ''],
+      ['', `CPU µs at ${few}`, `CPU µs at ${many.toLocaleString('en')}`, 'ratio', 'to reach', '', 'void'],
       LAYOUTS.flatMap(layout => {
         const at = (count: number): readonly ClaimsSample[] =>
           samples.filter(one => one.layout === layout && one.callers === count)
@@ -102,6 +102,7 @@ function shareTable(samples: readonly ClaimsSample[]): string[] {
             ratio.toFixed(3),
             '≤ 0.333',
             verdict(ratio <= MANY_SHARE_MAX),
+            [one.voids, all.voids].filter(text => text !== '').join('; '),
           ],
         ]
       }),
@@ -113,6 +114,7 @@ function callersTable(samples: readonly ClaimsSample[]): string[] {
   if (samples.length === 0) return []
   return [
     '### Callers',
+    'Each sends its next request when it has the last answer: the rate is what they bring about, the latency that of so many.',
     windowTable(
       'callers',
       samples,
@@ -122,7 +124,7 @@ function callersTable(samples: readonly ClaimsSample[]): string[] {
   ]
 }
 
-function batchTable(samples: readonly ClaimsSample[], rates: ReadonlyMap<number, number>): string[] {
+function batchTable(samples: readonly ClaimsSample[], rates: Rates): string[] {
   if (samples.length === 0 && rates.size === 0) return []
   const parts = ['### Claims in one SQL call']
   if (samples.length > 0) {
@@ -141,8 +143,8 @@ function batchTable(samples: readonly ClaimsSample[], rates: ReadonlyMap<number,
     parts.push(
       'The ceiling: the shipped SQL function called straight from Node, one caller, batch after batch of new shoppers, on the core of PostgreSQL while the other is idle.',
       table(
-        ['claims a call', 'claims/s'],
-        [...rates].map(([batch, perSecond]) => [`${batch}`, figure(perSecond)]),
+        ['claims a call', 'claims/s', 'void'],
+        [...rates].map(([batch, { perSecond, voids }]) => [`${batch}`, figure(perSecond), voids]),
       ),
     )
   }
@@ -199,17 +201,32 @@ function summaryOf(samples: readonly ClaimsSample[], isValid: (window: Window) =
   }
 }
 
-function ratesOf(functions: ClaimsResults['functions']): ReadonlyMap<number, number> {
+interface Rate {
+  readonly perSecond: number
+  readonly voids: string
+}
+/** By claims a call. */
+type Rates = ReadonlyMap<number, Rate>
+
+function ratesOf(functions: ClaimsResults['functions']): Rates {
   const byBatch = Map.groupBy(functions, ({ batch }) => batch)
-  return new Map(
-    [...byBatch]
-      .sort(([a], [b]) => a - b)
-      .map(([batch, all]) => [batch, median(all.map(one => one.perSecond))]),
-  )
+  return new Map([...byBatch].sort(([a], [b]) => a - b).map(([batch, all]) => [batch, rateOf(all)]))
 }
 
-function ceilingOf(rates: ReadonlyMap<number, number>): string {
+function rateOf(all: ClaimsResults['functions']): Rate {
+  const valid = all.filter(({ voidReason }) => voidReason === undefined)
+  const shown = valid.length > 0 ? valid : all
+  const wrong = all.find(({ voidReason }) => voidReason !== undefined)
+  return {
+    perSecond: median(shown.map(one => one.perSecond)),
+    voids: wrong === undefined ? '' : `${all.length - valid.length} of ${all.length}: ${wrong.voidReason}`,
+  }
+}
+
+function ceilingOf(rates: Rates): string {
   if (rates.size === 0) return ''
-  const [batch, perSecond] = [...rates].reduce((best, one) => (one[1] > best[1] ? one : best))
+  const [batch, { perSecond }] = [...rates].reduce((best, one) =>
+    one[1].perSecond > best[1].perSecond ? one : best,
+  )
   return ` The shipped SQL function called straight from Node, the ceiling, brings about ${figure(perSecond)} claims/s in batches of ${batch}.`
 }

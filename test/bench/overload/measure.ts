@@ -73,15 +73,19 @@ export async function watched<Seen>(
   const turnsBefore = await stand.turns()
   const before = read(gatewayPid)
   let isLooking = false
+  /** Since the last answer: a gateway that takes seconds to tell its level has it for as long. */
+  let seconds = 0
   const timer = setInterval(() => {
     rssBytes.push(stand.rssBytes())
+    seconds++
     if (isLooking) return
     isLooking = true
     void stand
       .level()
       .catch(() => undefined)
       .then((level = '?') => {
-        levels[level] = (levels[level] ?? 0) + 1
+        levels[level] = (levels[level] ?? 0) + seconds
+        seconds = 0
         isLooking = false
       })
   }, LOOK_MS)

@@ -24,6 +24,8 @@ export interface PacedSettings {
 }
 
 export interface PacedSeen {
+  /** Requests that were to be sent; more than `sent` where there were no connections for them. */
+  readonly due: number
   readonly sent: number
   /** Of answers with data, from when it was to be asked. */
   readonly latency: Spread | undefined
@@ -99,6 +101,7 @@ async function run(settings: PacedSettings): Promise<PacedSeen> {
   const { user, system } = process.cpuUsage(cpu)
   driver.close()
   return {
+    due: total,
     sent: driver.sent,
     latency: latency.spread,
     outcomes: Object.fromEntries(outcomes),

@@ -52,7 +52,13 @@ const point = (multiple: number, isOn: boolean): CurveSample => ({
   seen: SEEN,
   borne: BORNE,
 })
-const paid = (p99: number): PacedSeen => ({ sent: 1_000, latency: spread(p99), outcomes: {}, busy: 0 })
+const paid = (p99: number): PacedSeen => ({
+  due: 1_000,
+  sent: 1_000,
+  latency: spread(p99),
+  outcomes: {},
+  busy: 0,
+})
 
 const page = (results: Partial<OverloadResults>): string =>
   markdown(
@@ -118,5 +124,9 @@ describe('the page of overload', () => {
     })
     expect(page({ payments: [sample(110)] })).toContain('| 110.0 | 110 | reached |')
     expect(page({ payments: [sample(111)] })).toContain('| 111.0 | 110 | not reached |')
+    // 1,000 of 1,011 are less than 99 %, of 1,010 they are not: a payment that nobody heard of has no latency.
+    const lossy = (due: number) => ({ ...sample(110), flooded: { ...paid(110), due } })
+    expect(page({ payments: [lossy(1_010)] })).toContain('| 110.0 | 110 | reached |')
+    expect(page({ payments: [lossy(1_011)] })).toContain('| 110.0 | 110 | not reached |')
   })
 })
