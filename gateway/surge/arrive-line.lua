@@ -120,13 +120,14 @@ local perMs, burst
 local slack
 
 local function setRate(pointsPerMs, points)
-  if perMs == nil then
-    owed = max(0, owed - max(0, now - seen) * pointsPerMs)
-    seen = now
-  end
+  owed = max(0, owed - max(0, now - seen) * pointsPerMs)
+  seen = now
   perMs, burst = pointsPerMs, points
   slack = burst * rounding + perMs * same
-  owed = min(owed, burst + slack)
+  -- Of a burst that has been lowered.
+  if owed > burst + slack then
+    owed = burst
+  end
 end
 
 local function available()

@@ -30,6 +30,9 @@ type Step =
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'giveBack'; readonly ago: number; readonly points: number; readonly isDueAgain: boolean }
   | { readonly kind: 'heed'; readonly isPaused: boolean }
+  | { readonly kind: 'rate'; readonly rate: Rate }
+  /** A turn that was promised elsewhere, after all that were promised here. */
+  | { readonly kind: 'promised'; readonly inMs: number }
 
 const TERMS: LineTerms = {
   horizonMs: 4_000,
@@ -37,24 +40,26 @@ const TERMS: LineTerms = {
   holdMs: 150,
   slack: 1 / 8,
   aheadMs: 500,
-  placesMax: 30,
+  placesMax: 9,
 }
 const RATES: readonly Rate[] = [
   { perSecond: 10, burst: 5 },
   { perSecond: 7, burst: 5 },
   { perSecond: 50, burst: 12 },
+  { perSecond: 20, burst: 6 },
 ]
+const CALLERS = 14
 const MODES: readonly LineMode[] = ['OPEN', 'PLACES', 'SPENT', 'PAUSED']
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
-    weight: 10,
+    weight: 20,
     arbitrary: fc.record({
       kind: fc.constant('arrive' as const),
-      caller: fc.integer({ min: 0, max: 25 }),
+      caller: fc.integer({ min: 0, max: CALLERS - 1 }),
       points: fc.constantFrom(1, 1, 1, 2, 5, 0.5),
       mode: fc.oneof({ weight: 8, arbitrary: fc.constant('OPEN' as const) }, fc.constantFrom(...MODES)),
-      placesMax: fc.constantFrom(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 12, 0),
+      placesMax: fc.constantFrom(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 6, 0),
       shown: fc.constantFrom('none', 'none', 'none', 'own', 'foreign'),
       inMs: fc.integer({ min: -900, max: 4_500 }),
     }),
@@ -80,7 +85,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       isDueAgain: fc.boolean(),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('heed' as const), isPaused: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('heed' as const), isPaused: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('rate' as const), rate: fc.constantFrom(...RATES) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('promised' as const),
+      inMs: fc.integer({ min: 0, max: 5_000 }),
+    }),
+  },
 )
 
 let server: TestRedis
@@ -149,8 +165,16 @@ class Side {
 }
 
 async function check(rate: Rate, steps: readonly Step[]): Promise<void> {
-  const line = { key: `line ${++tests}`, rate }
-  const sides = [new Side(createMemoryLines({ clock, terms: TERMS })), new Side(inRedis)]
+  let line = { key: `line ${++tests}`, rate }
+  let promisedMs = 0
+  const memory = createMemoryLines({ clock, terms: TERMS })
+  const inMemory: Lines = {
+    terms: TERMS,
+    arrive: arrival => memory.arrive(arrival, 1, promisedMs),
+    giveBack: (...given) => memory.giveBack(...given),
+    heed: (...heeded) => memory.heed(...heeded),
+  }
+  const sides = [new Side(inMemory), new Side(inRedis)]
   // Who come without a step of another kind between them come at once, and ride in one call.
   let asked: { readonly at: number; readonly caller: number; readonly turns: Promise<readonly Turn[]> }[] = []
   const compare = async (): Promise<void> => {
@@ -172,13 +196,25 @@ async function check(rate: Rate, steps: readonly Step[]): Promise<void> {
       asked.push({ at, caller, turns: Promise.all(turns) })
       continue
     }
+    if (each.kind === 'heed') {
+      // Rides with those who come at once.
+      for (const { lines } of sides) lines.heed(line, each.isPaused)
+      continue
+    }
     await compare()
     if (each.kind === 'pass') nowMs += each.ms
-    else {
+    else if (each.kind === 'rate') {
+      // Until now points have flowed in at the rate that was, on either side.
+      const nobody = { line, caller: 'nobody', points: 1, shown: undefined, placesMax: 0 }
+      for (const { lines } of sides) await lines.arrive({ ...nobody, mode: 'SPENT', brakedPoints: 1 })
+      line = { ...line, rate: each.rate }
+    } else if (each.kind === 'promised') {
+      promisedMs = Math.max(nowMs, inRedis.lastPromisedMs(line.key)) + each.inMs
+      inRedis.promised(line.key, promisedMs)
+    } else {
       for (const { lines, taken } of sides) {
-        const given = each.kind === 'giveBack' ? taken.at(-1 - each.ago) : undefined
-        if (each.kind === 'heed') lines.heed(line, each.isPaused)
-        else if (given !== undefined) lines.giveBack(given, each.points, each.isDueAgain)
+        const given = taken.at(-1 - each.ago)
+        if (given !== undefined) lines.giveBack(given, each.points, each.isDueAgain)
       }
     }
   }
@@ -187,10 +223,10 @@ async function check(rate: Rate, steps: readonly Step[]): Promise<void> {
 
 describe('lines in Redis and lines in memory', () => {
   it('say the same to whoever comes, in whatever order it comes', async () => {
-    const steps = fc.array(step, { minLength: 1, maxLength: 80 })
+    const steps = fc.array(step, { minLength: 1, maxLength: 160 })
     await fc.assert(fc.asyncProperty(fc.constantFrom(...RATES), steps, check), {
       seed: 20_260_216,
-      numRuns: 200,
+      numRuns: 400,
     })
   })
 })
