@@ -28,7 +28,7 @@ export interface OverloadStand extends AsyncDisposable {
 }
 
 /** The service that claims need. Its queue is five seconds long: well inside a request's ten. */
-export const SERVICE: Omit<Settings, 'identityKey'> = {
+export const SERVICE: Omit<Settings, 'identityKey' | 'names'> = {
   claims: { perSecond: 500, queueMax: 2_500 },
   refusedAfterMs: 1_000,
   payingMs: 5,
@@ -40,14 +40,21 @@ export const SERVICE: Omit<Settings, 'identityKey'> = {
  */
 const BURST_SECONDS = 0.5
 
+/** Payment has one of its own, as where it is deployed: what others do keeps no payment waiting behind the gateway. */
+const PROCESSES = [['coupon', 'campaign', 'catalog'], ['payment']] as const
+
 const TURNS = /^spillway_turns_total\{.*outcome="(\w+)".*\} (\d+)$/gm
 const PAGE_BYTES = 4_096
 
 /** @param isOn whether limits, places and levels hold; else no cost is counted, and the level stays CALM. */
 export async function stand(isOn: boolean): Promise<OverloadStand> {
   await using stack = new AsyncDisposableStack()
-  const settings: Settings = { ...SERVICE, identityKey: IDENTITY.identityKey }
-  const subgraphs = stack.use(await startPinned(LOAD_CORE, '../overload/subgraphs.ts', settings))
+  const ports: Record<string, number> = {}
+  for (const names of PROCESSES) {
+    const settings: Settings = { ...SERVICE, identityKey: IDENTITY.identityKey, names }
+    const subgraphs = stack.use(await startPinned(LOAD_CORE, '../overload/subgraphs.ts', settings))
+    Object.assign(ports, subgraphs.ready.ports)
+  }
   const port = await freePort()
   const hosted: Hosted = {
     script: '../../gateway/main.ts',
@@ -61,7 +68,7 @@ export async function stand(isOn: boolean): Promise<OverloadStand> {
       COST_MODE: isOn ? 'enforce' : 'off',
       LOG_LEVEL: 'fatal',
       ...Object.fromEntries(
-        Object.entries(subgraphs.ready.ports!).map(([name, at]) => [
+        Object.entries(ports).map(([name, at]) => [
           `SUBGRAPH_URL_${name.toUpperCase()}`,
           `http://127.0.0.1:${at}/graphql`,
         ]),

@@ -9,12 +9,14 @@ import { answerParent } from '../gateway/program.ts'
 import { Backlog, type ServiceTerms } from './backlog.ts'
 
 /**
- * The four subgraphs of the shipped supergraph over HTTP, without a database: `node test/bench/overload/subgraphs.ts
+ * Subgraphs of the shipped supergraph over HTTP, without a database: `node test/bench/overload/subgraphs.ts
  * '<Settings as JSON>'` tells its parent their ports. Claims are worked off at a fixed rate, as a service does whose
  * bottleneck is behind it; the rest is answered at once.
  */
 export interface Settings {
   readonly identityKey: string
+  /** Those that this process serves. */
+  readonly names: readonly string[]
   readonly claims: ServiceTerms
   /** Whoever finds the queue of claims full is refused after so long: who is overloaded says so late. */
   readonly refusedAfterMs: number
@@ -140,6 +142,7 @@ const catalog = subgraph('catalog', {
 
 const ports: Record<string, number> = {}
 for (const one of [coupon, campaign, payment, catalog]) {
+  if (!settings.names.includes(one.name)) continue
   const server = createSubgraphHttpServer({
     subgraph: one,
     identityKeys: [settings.identityKey],

@@ -27,7 +27,7 @@ export function markdown(results: OverloadResults, chart: string): string {
   const { at, node, processor, rounds, seconds, serviceRate, drains, curve, payments } = results
   const parts = [
     `Medians of ${rounds} round${rounds === 1 ? '' : 's'} on ${processor}, Node ${node}; ${at.slice(0, 10)}.`,
-    `Made by \`npm run bench -- overload\`: the gateway with its shipped supergraph and operations on one core; on the other the shoppers, a process of their own, and subgraphs over HTTP without a database, of which coupon works off ${serviceRate} claims a second, one after the other, with a queue of five seconds. A fresh gateway for every line of a round.`,
+    `Made by \`npm run bench -- overload\`: the gateway with its shipped supergraph and operations on one core; on the other the shoppers, a process of their own, and subgraphs over HTTP without a database, payment in a process of its own; coupon works off ${serviceRate} claims a second, one after the other, with a queue of five seconds. A fresh gateway for every line of a round.`,
     VOID_RULES,
     ...drainTable(drains),
     ...curveTable(curve, seconds, serviceRate, chart),
