@@ -65,6 +65,8 @@ export interface QueueStats {
   readonly left: number
   /** Summed over those: how long they had waited, in milliseconds. */
   readonly waitedMs: number
+  /** What a wait should be at most, in milliseconds. Default: what any wait should be. */
+  readonly targetMs?: number
 }
 
 /** Levels are of this moment, the rest are totals since the start. */

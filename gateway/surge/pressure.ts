@@ -66,7 +66,7 @@ export function watchPressure(options: PressureOptions): Pressure {
   function readingOf(
     looked: Map<string, Looked>,
     name: string,
-    { waitMs, left, waitedMs }: QueueStats,
+    { waitMs, left, waitedMs, targetMs: target = WAIT_TARGET_MS }: QueueStats,
     moved: number | undefined,
     standing: Level,
   ): Reading {
@@ -77,7 +77,7 @@ export function watchPressure(options: PressureOptions): Pressure {
     looked.set(name, { left, waitedMs, moved, movedMs })
     const count = left - (last?.left ?? 0)
     const value = count === 0 ? waitMs : Math.max(waitMs, (waitedMs - (last?.waitedMs ?? 0)) / count)
-    return { name, value, target: WAIT_TARGET_MS, raises: atMs - movedMs < SILENT_MS ? 'SHED' : standing }
+    return { name, value, target, raises: atMs - movedMs < SILENT_MS ? 'SHED' : standing }
   }
 
   function addReadings(readings: Reading[], client: SubgraphClient): void {

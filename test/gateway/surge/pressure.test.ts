@@ -80,7 +80,7 @@ test('the wait for a subgraph that answers nothing any more sheds nobody, until 
 
 test('queues inside a subgraph have readings of their own, beside that of its client', () => {
   const connections = { waitMs: 0, left: 1_000, waitedMs: 50_000 }
-  const claims = { waitMs: 0, left: 0, waitedMs: 0 }
+  const claims = { waitMs: 0, left: 0, waitedMs: 0, targetMs: 100 }
   const queues = new Map([
     ['connections', connections],
     ['claims', claims],
@@ -99,7 +99,7 @@ test('queues inside a subgraph have readings of their own, beside that of its cl
     raises: 'SHED',
   })
   Object.assign(claims, { waitMs: 900 })
-  expect(read('claims:coupon')?.value).toBe(900)
+  expect(read('claims:coupon')).toMatchObject({ value: 900, target: 100 })
   Object.assign(claims, { waitMs: 0, left: 10, waitedMs: 10_000 })
   expect(read('claims:coupon')?.value).toBe(1_000)
   expect(read('claims:coupon')?.value).toBe(0)
