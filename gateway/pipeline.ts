@@ -10,7 +10,7 @@ import type { Variables } from './execution/variables.ts'
 import { keptPlaceOf, placeExtension } from './kept-place.ts'
 import type { ServableOperation } from './operations/registry.ts'
 import { asData, outcomeOf, record, refusalOf } from './outcome.ts'
-import { isNothing, type Outcome } from './request.ts'
+import { isInVain, type Outcome } from './request.ts'
 import { KEPT_POINTS, type Reservation } from './spending.ts'
 import type { Graph, Incoming, RequestState, Stages } from './stages.ts'
 import { standingOf } from './standing.ts'
@@ -136,9 +136,8 @@ export async function run(
   if (reserved === undefined) return record(stages, state, operation, outcome)
   const actual = isRefused ? undefined : executed.actualCost
   // Only places are anything to an answer in vain: no other is looked into.
-  const isInVain =
-    outcome.errors !== undefined && hasPlaces(stages, state.caller, operation) && isNothing(outcome)
-  const cost = costOf(stages, state, operation, variables, reserved, actual, isInVain)
+  const wasInVain = hasPlaces(stages, state.caller, operation) && isInVain(outcome)
+  const cost = costOf(stages, state, operation, variables, reserved, actual, wasInVain)
   const priced = withCost(outcome, cost)
   return record(stages, state, operation, priced)
 }
@@ -276,9 +275,9 @@ function costOf(
   variables: Variables,
   reserved: Reservation,
   actual: number | undefined,
-  isInVain = false,
+  wasInVain = false,
 ): Pick<Outcome, 'extensions'> | undefined {
-  const cost = spending!.settle(reserved, actual, isInVain)
+  const cost = spending!.settle(reserved, actual, wasInVain)
   if (state.wantsCost) return { extensions: { cost: { ...cost, ...explained(operation, variables) } } }
   const isShared = operation.compiled.scope === 'PUBLIC' && reserved.fault === undefined
   return isShared ? undefined : { extensions: { cost } }

@@ -94,6 +94,27 @@ export function isNothing({ data, json }: Outcome): boolean {
   return Object.values(roots ?? {}).every(root => root === null)
 }
 
+/** As it stands in JSON text, where no text of anybody's can look like it. */
+const RETRYABLE = '"retryable":true'
+
+/**
+ * Whether nothing came of a request: each of its root fields is null for an error, or an outcome that says of itself that
+ * asking again may bring another.
+ */
+export function isInVain(outcome: Outcome): boolean {
+  const { data, json, errors } = outcome
+  if (errors !== undefined && isNothing(outcome)) return true
+  if (json !== undefined && !json.text.includes(RETRYABLE)) return false
+  const roots: object | null = json === undefined ? (data ?? null) : JSON.parse(json.text)
+  const outcomes: readonly ({ readonly retryable?: unknown } | null | undefined)[] = Object.values(
+    roots ?? {},
+  )
+  return outcomes.some(root => root?.retryable === true) && outcomes.every(isNullOrRetryable)
+}
+
+const isNullOrRetryable = (root: { readonly retryable?: unknown } | null | undefined): boolean =>
+  root === null || root?.retryable === true
+
 /** How a request names what it wants done. */
 export interface OperationNamed {
   /** The SHA-256 by which it names a persisted operation. */

@@ -61,7 +61,7 @@ export interface Spending {
   /**
    * What a request has spent; the rest is its caller's again.
    * @param actual undefined: nothing was executed.
-   * @param isInVain nothing of it came to be data: places that it used admit once more.
+   * @param isInVain nothing came of it: places that it used admit once more.
    */
   settle(reservation: Reservation, actual: number | undefined, isInVain?: boolean): CostExtension
   /** Points, since the start; of those that are refused for the maximum none. */

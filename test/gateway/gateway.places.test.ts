@@ -274,4 +274,30 @@ describe('a turn that was used in vain', () => {
     at.pass(EVERY_MS)
     expect((await at.graph.claim(0, 'alice')).body.data.claim.__typename).toBe('Issued')
   })
+
+  it('admits once more whoever was refused for now, as by a pause that the gateway did not know of yet', async () => {
+    await using at = await stand()
+    await at.fill()
+    for (const shopper of ['alice', 'bob', 'carol']) await at.graph.claim(0, shopper)
+    at.pass(EVERY_MS)
+    at.graph.refusing.set('spring', 'FOR_NOW')
+    expect((await at.graph.claim(0, 'alice')).body.data.claim).toMatchObject({ retryable: true })
+    at.graph.refusing.clear()
+    // The points are spent, the place is not: anew she would stand behind carol.
+    expect((await at.graph.claim(0, 'alice')).body.data.claim).toMatchObject({ retryAfterMs: EVERY_MS })
+    at.pass(EVERY_MS)
+    expect((await at.graph.claim(0, 'alice')).body.data.claim.__typename).toBe('Issued')
+    expect((await at.graph.claim(0, 'alice')).body.data.claim).toMatchObject({ position: 1 })
+  })
+
+  it('admits nobody once more who was refused for good', async () => {
+    await using at = await stand()
+    await at.fill()
+    await at.graph.claim(0, 'alice')
+    await at.graph.claim(0, 'bob')
+    at.pass(EVERY_MS)
+    at.graph.refusing.set('spring', 'FOR_GOOD')
+    expect((await at.graph.claim(0, 'alice')).body.data.claim).toMatchObject({ retryable: false })
+    expect((await at.graph.claim(0, 'alice')).body.data.claim).toMatchObject({ position: 1 })
+  })
 })

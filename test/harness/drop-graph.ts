@@ -35,7 +35,8 @@ const SDL = (claimLimits: string, weight = 10): string => `
   type Query { drop(id: ID!): Drop, unlimited: Int }
   type Mutation { claim(input: ClaimInput!): ClaimResult @cost(weight: ${weight}) ${claimLimits} }
   input ClaimInput { drop: ID!, placeToken: String }
-  union ClaimResult = Issued | KeptPlace
+  union ClaimResult = Issued | Later | KeptPlace
+  type Later { retryable: Boolean!, retryAfterMs: Int }
   type Issued { shopper: ID! }
   enum Severity { WARNING }
   type KeptPlace { code: String!, severity: Severity!, messageZh: String!, messageEn: String!, retryable: Boolean!,
@@ -54,7 +55,7 @@ export function dropSupergraph(claimLimits: string = LIMITS, weight?: number): s
 }
 
 const CLAIM = `mutation Claim($input: ClaimInput!) { claim(input: $input) { __typename
-  ... on Issued { shopper } ... on KeptPlace { code messageZh messageEn retryAfterMs token admitAt position } } }`
+  ... on Issued { shopper } ... on Later { retryable retryAfterMs } ... on KeptPlace { code messageZh messageEn retryAfterMs token admitAt position } } }`
 const STATUS = 'query DropStatus($id: ID!) { drop(id: $id) { stock { remaining state noticeZh noticeEn } } }'
 
 export const DROP_MANIFEST: readonly ManifestOperation[] = [
@@ -90,6 +91,8 @@ export interface DropGraph extends AsyncDisposable {
   readonly stocks: Map<string, Stock | 'fails'>
   /** Drops of which every claim fails, having done nothing. */
   readonly failing: Set<string>
+  /** Drops of which every claim is refused, as an outcome, for now or for good. */
+  readonly refusing: Map<string, 'FOR_NOW' | 'FOR_GOOD'>
   /** Claims that reached the subgraph, by drop. */
   readonly claimed: Map<string, number>
   /** The same, one by one: who got what was claimed. */
@@ -114,6 +117,7 @@ export interface DropGraph extends AsyncDisposable {
 export async function dropGraph(each: readonly Partial<GatewayOptions>[] = [{}]): Promise<DropGraph> {
   const stocks: DropGraph['stocks'] = new Map()
   const failing = new Set<string>()
+  const refusing: DropGraph['refusing'] = new Map()
   const claimed = new Map<string, number>()
   const served: DropGraph['served'][number][] = []
   const lines: string[] = []
@@ -140,6 +144,8 @@ export async function dropGraph(each: readonly Partial<GatewayOptions>[] = [{}])
           { caller }: { caller: { shopperId: string } },
         ) {
           if (failing.has(input.drop)) throw new Fault('DATABASE_UNAVAILABLE', 'told to fail')
+          const refusal = refusing.get(input.drop)
+          if (refusal !== undefined) return { __typename: 'Later', retryable: refusal === 'FOR_NOW' }
           claimed.set(input.drop, (claimed.get(input.drop) ?? 0) + 1)
           served.push({ drop: input.drop, shopper: caller.shopperId })
           return { __typename: 'Issued', shopper: caller.shopperId }
@@ -176,6 +182,7 @@ export async function dropGraph(each: readonly Partial<GatewayOptions>[] = [{}])
     gateways,
     stocks,
     failing,
+    refusing,
     claimed,
     served,
     lines,
