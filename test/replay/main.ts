@@ -9,7 +9,7 @@ const ending = new AbortController()
 process.on('SIGINT', () => {
   // A second time is meant: the stack of the replay stops with its parent.
   if (ending.signal.aborted) process.exit(EXITS.interrupted)
-  process.stderr.write('\nends the load; once more to leave without a report\n')
+  process.stderr.write('\nends, and reports what was seen; once more to leave at once, without a report\n')
   ending.abort()
 })
 process.on('SIGTERM', () => ending.abort())

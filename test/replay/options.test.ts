@@ -74,6 +74,8 @@ test.each([
   ['--order 5', 'expected one of --url '],
   ['20000', 'got 20000'],
   ['--json=1', 'got --json=1'],
+  ['--order 5', 'got --order; --help explains them'],
+  ['--secret s', 'expected --secret with --url only: an embedded stack has its own'],
   ['--orders', 'expected a value after --orders, got none'],
   ['--seed 1 --seed 2', 'expected --seed once, got it twice'],
   ['--orders 0', 'expected --orders to be a whole number from 1 to 20000000, got 0'],

@@ -60,20 +60,22 @@ How they behave
 Against what
   --url URL           a running gateway, http only; it needs --secret, or DATA_DIR or --data-dir with its secret
   --database-url URL  its PostgreSQL (postgres://…); without it the books are not checked
-  --secret TEXT       what its tokens are signed with (HS256)
+  --secret TEXT       what its tokens are signed with (HS256), for --url only
   --data-dir DIR      data of the stack (embedded: kept there; default: a temporary folder)
   --campaign ID       a running campaign; otherwise one is made
 How it runs
   --connections N     requests under way at most (default ${CONNECTIONS})
   --seed N            the same people come at the same moments (default 1)
   --time-max T        ends the load, whoever still waits; default: 15m after the last has come
-  --out DIR           for replay.json, .md, .html and .svg (default .data/replay)
+  --out DIR           for replay.json, .md, .html and .svg (default .data/replay); those of another time are replaced
   --json              prints the figures as JSON and no tables
   --help
 
+A first one, of some minutes: npm run replay -- --orders 2000 --rate 100 --limit 60
+What it measures is this machine: without --limit more are let in than a laptop serves, and it is busy to the end.
 T is a time such as 90s, 10m or 9h. Exit: 0 no promise was found broken, of those that could be checked; 1 one was;
 2 it could not be replayed, or its books not be read. Ctrl-C ends the load; what was seen until then is checked and
-reported. A second one leaves at once, and --limit in force.
+reported, if anybody had come. A second one leaves at once, and --limit in force.
 On a stack of yours there remain what was bought, the campaign (active, for 30 days) and full shelves: the stock of up
 to 48 products is set for all orders.
 `
@@ -123,6 +125,9 @@ export function readOptions(
   const seed = integerOf('seed', values.seed, 1, 0, 2 ** 31)
   if (url === undefined && values['database-url'] !== undefined) {
     throw new Error('expected --database-url with --url only: an embedded stack has its own')
+  }
+  if (url === undefined && values.secret !== undefined) {
+    throw new Error('expected --secret with --url only: an embedded stack has its own')
   }
   return {
     url,
@@ -180,7 +185,7 @@ function split(argv: readonly string[]): {
       values[name as Name] = value
     } else {
       throw new Error(
-        `expected one of ${[...VALUES, ...FLAGS].map(known => `--${known}`).join(' ')}, got ${word}`,
+        `expected one of ${[...VALUES, ...FLAGS].map(known => `--${known}`).join(' ')}, got ${word}; --help explains them`,
       )
     }
   }

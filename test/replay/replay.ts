@@ -20,8 +20,8 @@ export interface Surroundings {
 /**
  * One replay from the start of the stack to the report.
  * @returns whether every promise was kept, as far as it could be checked.
- * @throws Error when the stack cannot be started or reached, or refuses what the replay needs; and, after the report of
- *   what was seen, when the books could be read before the load and not after it.
+ * @throws Error when the stack cannot be started or reached, or refuses what the replay needs; when it is ended before that
+ *   was tried; and, after the report of what was seen, when the books could be read before the load and not after it.
  */
 export async function replay(
   options: ReplayOptions,
@@ -33,6 +33,7 @@ export async function replay(
   if (options.url === undefined) screen.write('starts a stack …\n')
   await using stack = await openStack(options)
   if (stack.database !== undefined) await openBooks(stack.database)
+  if (signal.aborted) throw new Error('ended before anybody had come: there is nothing to report')
   // The books are read by the clock of the database, which may be another machine's.
   const openedAt = new Date(Date.now() - CLOCKS_MS)
   await using drop = await openDrop(stack, {

@@ -79,7 +79,9 @@ async function takeStack(options: StackOptions & { readonly url: string }): Prom
 
 async function secretIn(dataDir: string | undefined): Promise<string> {
   if (dataDir === undefined)
-    throw new Error('expected the secret that tokens of this gateway are signed with, or its data folder')
+    throw new Error(
+      'expected the secret that tokens of this gateway are signed with (--secret), or its data folder (--data-dir, DATA_DIR)',
+    )
   const path = join(dataDir, SECRET_FILE)
   try {
     return (await readFile(path, 'utf8')).trim()
