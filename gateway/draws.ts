@@ -1,12 +1,12 @@
 import type { Caller } from '../protocol/caller.ts'
 import type { Fault } from '../protocol/fault.ts'
 import type { FieldLimit } from './cost/field-limits.ts'
-import type { CompiledLimit } from './cost/field-limits-compile.ts'
+import { type CompiledLimit, rateTag } from './cost/field-limits-compile.ts'
 import type { Variables } from './execution/variables.ts'
 import type { ServableOperation } from './operations/registry.ts'
 import type { Purse } from './purse.ts'
 import type { LineStatus } from './status-answer.ts'
-import type { Bucket } from './surge/budgets.ts'
+import type { Bucket, Rate } from './surge/budgets.ts'
 import type { LineMode } from './surge/lines.ts'
 
 /** Points that one request is to take from one budget. */
@@ -98,13 +98,14 @@ export function drawsOnFields(
     const price = roots[index]!
     if (price === 0) continue
     const key = keyOf(demand.variables, whose)
-    const bucket = controls.bucketOf(limit, key)
+    const isTurn = hasLines && limit.over === 'PLACE'
+    const steered = controls.bucketOf(limit, key)
+    const bucket = isTurn || limit.over !== 'PLACE' ? steered : measured(steered)
     const at = draws.findIndex(draw => draw.bucket.key === bucket.key)
     const known = draws[at]
-    const draw =
-      hasLines && limit.over === 'PLACE'
-        ? drawTurn(demand, limited, { key, bucket, price, whose, known }, controls)
-        : drawPoints(demand, limited, { key, bucket, price, whose, known }, controls)
+    const draw = isTurn
+      ? drawTurn(demand, limited, { key, bucket, price, whose, known }, controls)
+      : drawPoints(demand, limited, { key, bucket, price, whose, known }, controls)
     if (known === undefined) draws.push(draw)
     else draws[at] = draw
   }
@@ -112,6 +113,16 @@ export function drawsOnFields(
 }
 
 const NONE: readonly Draw[] = Object.freeze([])
+
+/** What a line bears under one key, another rate, a budget does not. */
+function measured({ key, rate }: Bucket): Bucket {
+  let tag = TAGS.get(rate)
+  if (tag === undefined) TAGS.set(rate, (tag = rateTag(rate)))
+  return { key: key + tag, rate }
+}
+
+/** A rate is one object for as long as it holds. */
+const TAGS = new WeakMap<Rate, string>()
 
 /** One limit's share in a request. */
 interface Drawn {

@@ -308,6 +308,17 @@ describe('measuring', () => {
     expect(spending.actual).toBe(320)
     expect(ask).toBeDefined()
   })
+
+  it('counts a limit with places anew when its rate changes: what was owed of another rate is none of it', () => {
+    const { ask, spending } = stand({ mode: 'measure' })
+    const limits = (perSecond: number) => line({ perSecond, burst: 20 }, { over: 'PLACE' })
+    // 2,000 s of the slow rate.
+    ask(20, { limits: limits(0.01) })
+    ask(20, { limits: limits(10) })
+    expect(spending.refusedFor('field')).toBe(0)
+    ask(20, { limits: limits(0.01) })
+    expect(spending.refusedFor('field')).toBe(1)
+  })
 })
 
 describe('a store that answers later', () => {
