@@ -15,6 +15,7 @@ import {
 import type { PostgresConnection } from './embedded-postgres.ts'
 import { migrate } from './migrations.ts'
 import { assertPostgresVersion } from './postgres-version.ts'
+import { StatementConvoy } from './statement-convoy.ts'
 import { urgencyNow } from './urgency.ts'
 
 export { isConnectionLost, isDataError, OutcomeUnknown, sqlState } from './database-errors.ts'
@@ -35,6 +36,23 @@ export interface Queryable {
     statement: Statement,
     values?: readonly unknown[],
   ): Promise<Row[]>
+}
+
+/**
+ * A statement for many callers' items at once. Its one parameter, $1, is a jsonb list of the items; each row it answers has
+ * a `place`, from 1: that of the item it is for. With several items it must give each what it would have got alone.
+ */
+export interface GatheredStatement extends Statement {
+  /** Items a batch. Default 64. */
+  readonly batchMax?: number
+  /** Batches under way. Default 2; 1 where one would wait for the rows that the other has locked. */
+  readonly lanesMax?: number
+}
+
+/** What can gather the same statement of many callers. */
+export interface Gathering extends Queryable {
+  /** The rows for one item, committed. Whoever else asks meanwhile shares the statement (statement-convoy.ts). */
+  gather<Row extends object>(statement: GatheredStatement, item: object): Promise<readonly Row[]>
 }
 
 export interface DatabaseOptions {
@@ -64,7 +82,7 @@ export interface DatabaseOptions {
  *   COMMIT, was sent. Read back, or repeat with the same ids.
  * - anything else, a `pg.DatabaseError` as it came: the statement was refused; nothing was done.
  */
-export class Database implements Queryable {
+export class Database implements Gathering {
   readonly schema: string
   readonly poolMax: number
   /** Where the server is: host:port. */
@@ -75,6 +93,8 @@ export class Database implements Queryable {
   readonly #turns: ConnectionTurns
   readonly #queues = new Map<string, QueueStats>()
   readonly #config: pg.ClientConfig
+  /** By name of the statement. */
+  readonly #gathered = new Map<string, StatementConvoy<object, readonly object[]>>()
   /** Undefined until the first connection: whoever starts on it says what it waits for. */
   #reachable: boolean | undefined
   #closing: Promise<void> | undefined
@@ -114,7 +134,9 @@ export class Database implements Queryable {
   /** Connections in use, idle, and callers waiting for one: for metrics. */
   get load(): { readonly busy: number; readonly idle: number; readonly waiting: number } {
     const { totalCount, idleCount, waitingCount } = this.#pool
-    return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount + this.#turns.waiting }
+    let waiting = waitingCount + this.#turns.waiting
+    for (const convoy of this.#gathered.values()) waiting += convoy.waiting
+    return { busy: totalCount - idleCount, idle: idleCount, waiting }
   }
 
   /** Where whoever wants something of this database waits: `connections`, and what was added; read at any time. */
@@ -146,6 +168,15 @@ export class Database implements Queryable {
         if (attempt === attemptsMax) throw databaseUnavailable('its connection was lost', error)
       }
     }
+  }
+
+  async gather<Row extends object>(statement: GatheredStatement, item: object): Promise<readonly Row[]> {
+    let convoy = this.#gathered.get(statement.name)
+    if (convoy === undefined) {
+      convoy = this.#convoyOf(statement)
+      this.#gathered.set(statement.name, convoy)
+    }
+    return (await convoy.load(item)) as readonly Row[]
   }
 
   /**
@@ -224,8 +255,29 @@ export class Database implements Queryable {
 
   /** Waits for the statements under way. May be called twice. */
   close(): Promise<void> {
-    this.#closing ??= this.#pool.end()
+    this.#closing ??= this.#end()
     return this.#closing
+  }
+
+  async #end(): Promise<void> {
+    await Promise.all([...this.#gathered.values()].map(convoy => convoy.close()))
+    await this.#pool.end()
+  }
+
+  #convoyOf(statement: GatheredStatement): StatementConvoy<object, readonly object[]> {
+    const { name, batchMax = GATHERED_MAX, lanesMax, readOnly = false } = statement
+    return new StatementConvoy<object, readonly object[]>({
+      name: `${this.schema}.${name}`,
+      batchMax,
+      ...(lanesMax === undefined ? {} : { lanesMax }),
+      isEqual: !readOnly,
+      run: async items => {
+        const answers: object[][] = items.map(() => [])
+        const rows = await this.query<{ place: number }>(statement, [JSON.stringify(items)])
+        for (const row of rows) answers[row.place - 1]!.push(row)
+        return answers
+      },
+    })
   }
 
   /** BEGIN changes nothing: tried until every connection that died idle is out of the pool. */
@@ -297,6 +349,7 @@ export async function assertPoolsFit(databases: readonly Database[], processes =
 }
 
 const WAITING_MAX = 2_000
+const GATHERED_MAX = 64
 const ACQUIRE_WAIT_MS_MAX = 5_000
 
 /** A connection that died idle is found out by its next user; what was not run, or changes nothing, is tried again. */

@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader'
-import type { Queryable } from '../database.ts'
+import type { Gathering, Queryable } from '../database.ts'
 import type { PlaceRow, ProductRow, VariantRow } from './store.ts'
 import * as store from './store.ts'
 
@@ -28,7 +28,7 @@ export interface Loaders {
 }
 
 /** For one request: what is asked for in one tick is one statement, and is read once. A writer clears what it changed. */
-export function createLoaders(db: Queryable): Loaders {
+export function createLoaders(db: Gathering): Loaders {
   const byId = <Row extends { readonly id: string }>(
     readRows: (db: Queryable, ids: readonly string[]) => Promise<Row[]>,
   ): DataLoader<string, Row | null> =>

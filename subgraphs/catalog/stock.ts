@@ -19,7 +19,7 @@ import * as store from './store.ts'
  * Whatever is no arrow changes nothing and answers the state as it is, so every call may be repeated and may come late;
  * commit and return of an order without a reservation answer NONE. `reserved` is the sum of all HELD lines, and
  * `on_hand` falls at COMMITTED and rises at RETURNED. Rows are never deleted: they are what makes a late call harmless.
- * The machine runs inside two SQL functions (migrations/0001-catalog.sql), one round trip and one lock each.
+ * The machine runs inside SQL functions (migrations/); what many orders want rides together, in one call and one commit.
  */
 export class Stock {
   readonly #database: Database
@@ -36,13 +36,13 @@ export class Stock {
   async reserve(orderId: string, lines: readonly StockLineInput[]): Promise<StockHold> {
     parseId('order', orderId)
     checkLines(lines)
-    const hold = await store.reserveStock(
+    const { state, short } = await store.reserveStock(
       this.#database,
       orderId,
       lines.map(line => line.sku),
       lines.map(line => line.quantity),
     )
-    return { orderId, ...hold }
+    return { orderId, state, short }
   }
 
   release(orderId: string): Promise<StockHold> {
@@ -100,7 +100,8 @@ export class Stock {
 
   async #settle(orderId: string, wanted: 'RELEASED' | 'COMMITTED' | 'RETURNED'): Promise<StockHold> {
     parseId('order', orderId)
-    return { orderId, ...(await store.settleStock(this.#database, orderId, wanted)) }
+    const { state, short } = await store.settleStock(this.#database, orderId, wanted)
+    return { orderId, state, short }
   }
 
   /** Locks the product, then its variants by sku. */

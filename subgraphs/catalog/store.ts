@@ -1,7 +1,7 @@
-import type { Queryable, Statement } from '../database.ts'
+import type { GatheredStatement, Gathering, Queryable, Statement } from '../database.ts'
 import type { StockHoldState } from './schema.generated.ts'
 
-/** Every statement of the catalog but the two functions for reservations, which are in migrations/0001-catalog.sql. */
+/** Every statement of the catalog but the functions for reservations, which are in migrations/. */
 
 export interface ProductRow {
   readonly id: string
@@ -122,7 +122,7 @@ export function searchSome(
 
 const PRODUCTS = read('products', `SELECT ${PRODUCT} FROM product WHERE id = ANY ($1::text[])`)
 
-/** By primary key, in no order; ids that do not exist are left out. So are the next four. */
+/** By primary key, in no order; ids that do not exist are left out. So are the next two. */
 export function readProducts(db: Queryable, ids: readonly string[]): Promise<ProductRow[]> {
   return db.query(PRODUCTS, [ids])
 }
@@ -139,20 +139,28 @@ export function readCategories(db: Queryable, ids: readonly string[]): Promise<P
   return db.query(CATEGORIES_BY_ID, [ids])
 }
 
-const VARIANTS = read('variants', `SELECT ${VARIANT} FROM variant WHERE sku = ANY ($1::text[])`)
+/** Of each item's skus, which are read by primary key, those that exist, in no order. */
+const bySku = (name: string, table: string, columns: string): GatheredStatement => ({
+  name,
+  readOnly: true,
+  text: `SELECT item.place::integer AS place, found.*
+     FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (skus text[])) WITH ORDINALITY AS item (skus, place)
+    CROSS JOIN LATERAL unnest(item.skus) AS wanted (sku)
+    CROSS JOIN LATERAL (SELECT ${columns} FROM ${table} WHERE ${table}.sku = wanted.sku LIMIT 1) AS found`,
+})
 
-export function readVariants(db: Queryable, skus: readonly string[]): Promise<VariantRow[]> {
-  return db.query(VARIANTS, [skus])
+const VARIANTS = bySku('variants', 'variant', VARIANT)
+
+/** With those that others ask for. So is the next one. */
+export function readVariants(db: Gathering, skus: readonly string[]): Promise<readonly VariantRow[]> {
+  return db.gather(VARIANTS, { skus })
 }
 
-const STOCK = read(
-  'stock',
-  'SELECT sku, on_hand - reserved AS available FROM stock WHERE sku = ANY ($1::text[])',
-)
+const STOCK = bySku('stock', 'stock', 'sku, on_hand - reserved AS available')
 
 /** Reads without waiting for whoever holds the row. */
-export function readStock(db: Queryable, skus: readonly string[]): Promise<StockRow[]> {
-  return db.query(STOCK, [skus])
+export function readStock(db: Gathering, skus: readonly string[]): Promise<readonly StockRow[]> {
+  return db.gather(STOCK, { skus })
 }
 
 const VARIANTS_OF = read(
@@ -211,30 +219,31 @@ export function readShopsAfter(
   return db.query(SHOPS, [position, limit])
 }
 
-const RESERVE_STOCK = write(
-  'reserve_stock',
-  'SELECT state, short FROM reserve_stock($1, $2::text[], $3::integer[])',
-)
+const MOVE_STOCK: GatheredStatement = {
+  name: 'move_stock',
+  text: 'SELECT place, state, short FROM move_stock($1::jsonb)',
+  // The same few skus are in most batches: a second one would wait for the first.
+  lanesMax: 1,
+}
 
-/** Holds all lines or none. Locks the order's row, then stock by sku; see the function. */
+/** Holds all lines or none. Locks the order's row, then stock by sku, with those of whoever else asks; see the function. */
 export async function reserveStock(
-  db: Queryable,
+  db: Gathering,
   orderId: string,
   skus: readonly string[],
   quantities: readonly number[],
 ): Promise<HoldRow> {
-  return (await db.query<HoldRow>(RESERVE_STOCK, [orderId, skus, quantities]))[0]!
+  const move = { order_id: orderId, wanted: 'HELD', skus, quantities }
+  return (await db.gather<HoldRow>(MOVE_STOCK, move))[0]!
 }
 
-const SETTLE_STOCK = write('settle_stock', 'SELECT state, short FROM settle_stock($1, $2)')
-
-/** Ends a reservation. Locks the order's row, then stock by sku; see the function. */
+/** Ends a reservation. Locks as {@link reserveStock}. */
 export async function settleStock(
-  db: Queryable,
+  db: Gathering,
   orderId: string,
   wanted: 'RELEASED' | 'COMMITTED' | 'RETURNED',
 ): Promise<HoldRow> {
-  return (await db.query<HoldRow>(SETTLE_STOCK, [orderId, wanted]))[0]!
+  return (await db.gather<HoldRow>(MOVE_STOCK, { order_id: orderId, wanted }))[0]!
 }
 
 const LOCK_STOCK = write('lock_stock', 'SELECT reserved FROM stock WHERE sku = $1 FOR UPDATE')

@@ -2,7 +2,9 @@ import { SHOPPER_ID } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
 import { type ParsedId, parseId } from '../../protocol/ids.ts'
 import { sliceOf } from '../../protocol/slice.ts'
-import type { Database, Queryable } from '../database.ts'
+import type { Database } from '../database.ts'
+import { databaseUnavailable } from '../database-errors.ts'
+import { StatementConvoy } from '../statement-convoy.ts'
 import {
   type CouponPhase,
   type Decision,
@@ -15,6 +17,7 @@ import {
   type Situation,
   stateAt,
   sumInto,
+  type Transfer,
 } from './coupon.ts'
 import type {
   CouponHold,
@@ -24,26 +27,54 @@ import type {
   ReserveCouponInput,
 } from './schema.generated.ts'
 import {
+  changeHolds,
+  type HoldChange,
+  type HoldKey,
+  type HoldSituationRow,
   type LockedCoupon,
   lockAnyCoupon,
-  lockOwnCoupon,
   postTransfers,
   readSituation,
+  readSituations,
   recordRevocation,
   type SituationRow,
   writeCoupon,
-  writeHold,
 } from './store.ts'
 
+/** Changes in one statement: a pass of read and write takes some milliseconds, a change in it some 0.1 ms. */
+const BATCH_MAX = 64
+/** Each more turn means that another process changed the same coupon or order in between. */
+const TURNS_MAX = BATCH_MAX + 10
+
+/** One order's wish, until it is answered. */
+interface Wish {
+  readonly input: CouponOrderInput
+  readonly key: HoldKey
+  readonly decide: (situation: Situation) => Decision
+}
+
 /**
- * Changes of one coupon: lock it, look at the clock and the order's hold, let the rule decide (coupon.ts), write, all in
- * one transaction. No bucket row is ever touched, so a drop in full swing holds up no redemption.
+ * Changes of coupons for orders: read the coupon, the clock and the order's hold, let the rule decide (coupon.ts), and
+ * write where all still is as it was read; where it is not, read again. What many orders wish rides together, a statement
+ * each for reading and writing. No bucket row is ever touched, so a drop in full swing holds up no redemption.
  */
 export class Holds {
   readonly #database: Database
+  readonly #wishes: StatementConvoy<Wish, CouponHold>
 
   constructor(database: Database) {
     this.#database = database
+    this.#wishes = new StatementConvoy({
+      name: 'coupon.holds',
+      batchMax: BATCH_MAX,
+      isEqual: true,
+      run: wishes => this.#grant(wishes),
+    })
+  }
+
+  /** Refuses new wishes and resolves once those under way are answered. */
+  close(): Promise<void> {
+    return this.#wishes.close()
   }
 
   reserve(input: ReserveCouponInput): Promise<CouponHold> {
@@ -84,7 +115,15 @@ export class Holds {
       const decision = revoke(situation)
       if (decision.coupon !== undefined) {
         await recordRevocation(transaction, coupon, reason, client, row.now)
-        await write(transaction, coupon, coupon.couponId, null, situation.now, decision)
+        await writeCoupon(transaction, coupon, decision.coupon)
+        await postTransfers(
+          transaction,
+          coupon,
+          coupon.couponId,
+          row.now,
+          decision.transfers,
+          sumsOf(decision.transfers),
+        )
       }
       return { revoked: decision.refusal === null, state: stateAfter(situation, decision) }
     })
@@ -95,53 +134,91 @@ export class Holds {
    *   as NOT_FOUND
    */
   async #forOrder(input: CouponOrderInput, decide: (situation: Situation) => Decision): Promise<CouponHold> {
-    const { sliceNo, coupon: couponId, order } = idsOf(input)
-    const { orderId } = input
-    if (couponId.slice !== sliceNo) return notFound(input)
-    return this.#database.transaction(async transaction => {
-      const coupon = await lockOwnCoupon(transaction, sliceNo, input.shopperId, couponId.uuid)
-      if (coupon === undefined) return notFound(input)
-      const row = await readSituation(transaction, coupon.campaignId, sliceNo, order.uuid)
-      const situation = situationOf(coupon, row)
-      const { faceFen } = row
-      if (row.holdCouponId !== null && row.holdCouponId !== coupon.couponId) {
-        // One order, one coupon: this order stands with another.
-        const state = stateAt(coupon.state, row.validUntil, row.now)
-        return { couponId: input.couponId, orderId, state, refusal: 'NOT_AVAILABLE', faceFen }
+    const { sliceNo, coupon, order } = idsOf(input)
+    if (coupon.slice !== sliceNo) return notFound(input)
+    const key = { sliceNo, shopperId: input.shopperId, couponUuid: coupon.uuid, orderUuid: order.uuid }
+    return await this.#wishes.load({ input, key, decide })
+  }
+
+  /** Wishes for the same coupon or order are granted one after the other, each upon what the one before has left. */
+  async #grant(wishes: readonly Wish[]): Promise<(CouponHold | Error)[]> {
+    const answers = new Array<CouponHold | Error>(wishes.length)
+    let open = wishes.map((wish, index) => ({ ...wish, index }))
+    for (let turn = 0; open.length > 0; turn++) {
+      if (turn === TURNS_MAX) {
+        for (const { index } of open)
+          answers[index] = databaseUnavailable('the coupon is changed all the time')
+        break
       }
-      const decision = decide(situation)
-      await write(transaction, coupon, order.uuid, order.uuid, row.now, decision)
-      const state = stateAfter(situation, decision)
-      return { couponId: input.couponId, orderId, state, refusal: decision.refusal, faceFen }
-    })
+      const rows = await readSituations(
+        this.#database,
+        open.map(({ key }) => key),
+      )
+      const taken = new Set<string>()
+      const writing: ((typeof open)[number] & { change: HoldChange; answer: CouponHold })[] = []
+      const again: typeof open = []
+      for (const [place, wish] of open.entries()) {
+        const { answer, change } = judge(wish, rows[place])
+        const { couponUuid, orderUuid } = wish.key
+        if (change === undefined) answers[wish.index] = answer
+        else if (taken.has(couponUuid) || taken.has(orderUuid)) again.push(wish)
+        else {
+          taken.add(couponUuid).add(orderUuid)
+          writing.push({ ...wish, change, answer })
+        }
+      }
+      if (writing.length > 0) {
+        const moved = await changeHolds(
+          this.#database,
+          writing.map(({ change }) => change),
+        )
+        for (const [place, wish] of writing.entries()) {
+          if (moved.has(place)) again.push(wish)
+          else answers[wish.index] = wish.answer
+        }
+      }
+      open = again
+    }
+    return answers
   }
 }
 
-/** The coupon is locked already; the settlement row comes last. */
-async function write(
-  transaction: Queryable,
-  coupon: LockedCoupon,
-  causeUuid: string,
-  orderUuid: string | null,
-  at: Date,
-  decision: Decision,
-): Promise<void> {
-  const { hold, transfers } = decision
-  if (decision.coupon !== undefined) await writeCoupon(transaction, coupon, decision.coupon, orderUuid)
-  if (hold !== undefined && orderUuid !== null) {
-    if (!(await writeHold(transaction, coupon.sliceNo, orderUuid, coupon.couponId, hold))) {
-      throw new Fault('BAD_INPUT', 'the order was given another coupon at the same moment')
-    }
+/** What a wish comes to as things stand; without `change` nothing is to be written. */
+function judge(
+  { input, key, decide }: Wish,
+  row: HoldSituationRow | undefined,
+): { readonly answer: CouponHold; readonly change?: HoldChange } {
+  if (row === undefined) return { answer: notFound(input) }
+  const { couponId, orderId } = input
+  const { faceFen } = row
+  if (row.holdCouponId !== null && row.holdCouponId !== row.couponId) {
+    // One order, one coupon: this order stands with another.
+    const state = stateAt(row.state, row.validUntil, row.now)
+    return { answer: { couponId, orderId, state, refusal: 'NOT_AVAILABLE', faceFen } }
   }
-  if (transfers.length > 0) {
-    // An expiry is the coupon's, whichever order let go of it; so that no coupon expires twice.
-    const cause = transfers.some(({ kind }) => kind === 'EXPIRE') ? coupon.couponId : causeUuid
-    await postTransfers(transaction, coupon, cause, at, transfers, {
-      expenseFen: sumInto('expense', transfers),
-      returnedFen: sumInto('returned', transfers),
-    })
+  const situation = situationOf(row, row)
+  const decision = decide(situation)
+  const { coupon, hold, transfers, refusal } = decision
+  const answer = { couponId, orderId, state: stateAfter(situation, decision), refusal, faceFen }
+  if (hold === undefined) return { answer }
+  // An expiry is the coupon's, whichever order let go of it; so that no coupon expires twice.
+  const causeUuid = transfers.some(({ kind }) => kind === 'EXPIRE') ? row.couponId : key.orderUuid
+  const change = {
+    was: row,
+    orderUuid: key.orderUuid,
+    coupon,
+    hold,
+    transfers,
+    causeUuid,
+    sums: sumsOf(transfers),
   }
+  return { answer, change }
 }
+
+const sumsOf = (transfers: readonly Transfer[]): HoldChange['sums'] => ({
+  expenseFen: sumInto('expense', transfers),
+  returnedFen: sumInto('returned', transfers),
+})
 
 function situationOf(coupon: LockedCoupon, row: SituationRow): Situation {
   return { coupon: phaseOf(coupon), hold: holdOf(row), terms: row, now: row.now }

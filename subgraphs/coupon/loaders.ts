@@ -1,9 +1,7 @@
 import DataLoader from 'dataloader'
-import { Fault } from '../../protocol/fault.ts'
-import { type ParsedId, parseId } from '../../protocol/ids.ts'
+import { parseId } from '../../protocol/ids.ts'
 import type { Database } from '../database.ts'
-import { idOf } from './coupon.ts'
-import { type CouponRow, type IssuanceRow, readCoupons, readIssuances } from './store.ts'
+import { type CouponRow, type IssuanceRow, readCoupon, readIssuances } from './store.ts'
 
 /** Ids in one statement. */
 const BATCH_MAX = 500
@@ -18,20 +16,17 @@ export interface CouponLoaders {
 
 export function createLoaders(database: Database): CouponLoaders {
   return {
-    coupon: new DataLoader(ids => loadCoupons(database, ids), { maxBatchSize: BATCH_MAX }),
+    coupon: new DataLoader(ids => Promise.all(ids.map(id => loadCoupon(database, id)))),
     issuance: new DataLoader(ids => loadIssuances(database, ids), { maxBatchSize: BATCH_MAX }),
   }
 }
 
-async function loadCoupons(
-  database: Database,
-  ids: readonly string[],
-): Promise<(CouponRow | null | Error)[]> {
-  const parsed = ids.map(parse)
-  const good = parsed.filter((id): id is ParsedId => !(id instanceof Error))
-  const rows = good.length === 0 ? [] : await readCoupons(database, good)
-  const byId = new Map(rows.map(row => [idOf('coupon', row.sliceNo, row.couponId), row]))
-  return parsed.map((id, index) => (id instanceof Error ? id : (byId.get(ids[index]!) ?? null)))
+async function loadCoupon(database: Database, id: string): Promise<CouponRow | null | Error> {
+  try {
+    return (await readCoupon(database, parseId('coupon', id))) ?? null
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
 }
 
 async function loadIssuances(
@@ -40,12 +35,4 @@ async function loadIssuances(
 ): Promise<(IssuanceRow | null)[]> {
   const byId = new Map((await readIssuances(database, campaignIds)).map(row => [row.campaignId, row]))
   return campaignIds.map(campaignId => byId.get(campaignId) ?? null)
-}
-
-function parse(id: string): ParsedId | Error {
-  try {
-    return parseId('coupon', id)
-  } catch (error) {
-    return error instanceof Fault ? error : new Fault('BAD_ID', 'expected a coupon id', { cause: error })
-  }
 }

@@ -1,5 +1,5 @@
 import type { Page } from '../connection.ts'
-import type { Queryable, Statement } from '../database.ts'
+import type { GatheredStatement, Gathering, Queryable, Statement } from '../database.ts'
 import type { CouponPhase, Hold, Transfer } from './coupon.ts'
 import type { CouponState, IssuanceState } from './schema.generated.ts'
 
@@ -51,22 +51,24 @@ export function readWallet(
   return db.query(WALLET, [sliceNo, shopperId, page.after?.[0] ?? null, state, page.limit + 1])
 }
 
-const COUPONS_BY_ID: Statement = {
+const COUPON_BY_ID: GatheredStatement = {
   name: 'coupons_by_id',
   readOnly: true,
-  text: `SELECT ${COUPON}
-           FROM ${AT_NOW}, unnest($1::smallint[], $2::uuid[]) AS a (slice_no, coupon_id)
+  batchMax: 256,
+  text: `SELECT a.place::integer AS place, ${COUPON}
+           FROM ${AT_NOW}, ROWS FROM (jsonb_to_recordset($1::jsonb) AS (slice_no smallint, coupon_id uuid))
+             WITH ORDINALITY AS a (slice_no, coupon_id, place)
           CROSS JOIN LATERAL (
             SELECT * FROM coupon WHERE coupon_id = a.coupon_id AND slice_no = a.slice_no LIMIT 1
           ) c JOIN issuance i USING (campaign_id)`,
 }
 
-/** Coupons by id, in no order, absent ones left out. One look-up in coupon_by_id each. */
-export function readCoupons(
-  db: Queryable,
-  ids: readonly { readonly slice: number; readonly uuid: string }[],
-): Promise<CouponRow[]> {
-  return db.query(COUPONS_BY_ID, [ids.map(id => id.slice), ids.map(id => id.uuid)])
+/** A coupon by id; undefined when there is none. One look-up in coupon_by_id, in one statement with those of others. */
+export async function readCoupon(
+  db: Gathering,
+  { slice, uuid }: { readonly slice: number; readonly uuid: string },
+): Promise<CouponRow | undefined> {
+  return (await db.gather<CouponRow>(COUPON_BY_ID, { slice_no: slice, coupon_id: uuid }))[0]
 }
 
 export interface ClaimRow {
@@ -148,21 +150,6 @@ export interface LockedCoupon {
 const LOCKED = `slice_no AS "sliceNo", campaign_id AS "campaignId", shopper_id AS "shopperId", grant_no AS "grantNo",
   coupon_id AS "couponId", state, order_id AS "orderId", redeemed_at AS "redeemedAt"`
 
-const LOCK_OWN_COUPON: Statement = {
-  name: 'lock_own_coupon',
-  text: `SELECT ${LOCKED} FROM coupon WHERE slice_no = $1 AND shopper_id = $2 AND coupon_id = $3 FOR UPDATE`,
-}
-
-/** Locks one coupon of this shopper, by coupon_of_shopper. */
-export async function lockOwnCoupon(
-  transaction: Queryable,
-  sliceNo: number,
-  shopperId: string,
-  couponUuid: string,
-): Promise<LockedCoupon | undefined> {
-  return (await transaction.query<LockedCoupon>(LOCK_OWN_COUPON, [sliceNo, shopperId, couponUuid]))[0]
-}
-
 const LOCK_ANY_COUPON: Statement = {
   name: 'lock_any_coupon',
   text: `SELECT ${LOCKED} FROM coupon WHERE slice_no = $1 AND coupon_id = $2 FOR UPDATE`,
@@ -210,16 +197,15 @@ export async function readSituation(
 
 const WRITE_COUPON: Statement = {
   name: 'write_coupon',
-  text: `UPDATE coupon SET state = $5, order_id = $6, redeemed_at = $7
+  text: `UPDATE coupon SET state = $5, order_id = NULL, redeemed_at = NULL
           WHERE slice_no = $1 AND campaign_id = $2 AND shopper_id = $3 AND grant_no = $4`,
 }
 
-/** Writes a locked coupon's new phase, by primary key; touches no indexed column. */
+/** Writes a locked coupon's new phase, which no order has a part in, by primary key; touches no indexed column. */
 export async function writeCoupon(
   transaction: Queryable,
   key: LockedCoupon,
   phase: CouponPhase,
-  orderUuid: string | null,
 ): Promise<void> {
   await transaction.query(WRITE_COUPON, [
     key.sliceNo,
@@ -227,34 +213,109 @@ export async function writeCoupon(
     key.shopperId,
     key.grantNo,
     phase.state,
-    'orderId' in phase ? orderUuid : null,
-    'redeemedAt' in phase ? phase.redeemedAt : null,
   ])
 }
 
-const WRITE_HOLD: Statement = {
-  name: 'write_hold',
-  text: `INSERT INTO hold (slice_no, order_id, coupon_id, state, expense_fen) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (slice_no, order_id) DO UPDATE SET state = excluded.state, expense_fen = excluded.expense_fen
-          WHERE hold.coupon_id = excluded.coupon_id
-         RETURNING true AS written`,
+/** Of whom a change of a coupon is wanted, and for which order. */
+export interface HoldKey {
+  readonly sliceNo: number
+  readonly shopperId: string
+  readonly couponUuid: string
+  readonly orderUuid: string
 }
 
-/**
- * Writes how the order stands, by primary key; its coupon is locked. False when the order got hold of another coupon
- * meanwhile: then nothing may be committed.
- */
-export async function writeHold(
-  transaction: Queryable,
-  sliceNo: number,
-  orderUuid: string,
-  couponUuid: string,
-  hold: Hold,
-): Promise<boolean> {
-  const expenseFen = 'expenseFen' in hold ? hold.expenseFen : 0
-  const rows = await transaction.query(WRITE_HOLD, [sliceNo, orderUuid, couponUuid, hold.state, expenseFen])
-  return rows.length === 1
+const SITUATIONS: Statement = {
+  name: 'situations',
+  readOnly: true,
+  text: `SELECT a.place::integer AS place, c.slice_no AS "sliceNo", c.campaign_id AS "campaignId", c.shopper_id AS "shopperId",
+                c.grant_no AS "grantNo", c.coupon_id AS "couponId", c.state, c.order_id AS "orderId",
+                c.redeemed_at AS "redeemedAt", t.now, i.face_fen AS "faceFen", i.min_spend_fen AS "minSpendFen",
+                i.valid_until AS "validUntil", t.now >= i.valid_until AS ended, h.state AS "holdState",
+                h.coupon_id AS "holdCouponId", h.expense_fen AS "holdExpenseFen"
+           FROM ${AT_NOW}, unnest($1::smallint[], $2::text[], $3::uuid[], $4::uuid[])
+             WITH ORDINALITY AS a (slice_no, shopper_id, coupon_id, order_id, place)
+          CROSS JOIN LATERAL (
+            SELECT * FROM coupon
+             WHERE slice_no = a.slice_no AND shopper_id = a.shopper_id AND coupon_id = a.coupon_id LIMIT 1
+          ) c JOIN issuance i USING (campaign_id)
+          LEFT JOIN LATERAL (
+            SELECT * FROM hold WHERE slice_no = a.slice_no AND order_id = a.order_id LIMIT 1
+          ) h ON true`,
 }
+
+/** A coupon with its terms and the order's hold, at one instant. */
+export type HoldSituationRow = LockedCoupon & SituationRow & { readonly ended: boolean }
+
+/** Locks nothing. In the keys' order; undefined where the shopper has no such coupon. By coupon_of_shopper. */
+export async function readSituations(
+  db: Queryable,
+  keys: readonly HoldKey[],
+): Promise<(HoldSituationRow | undefined)[]> {
+  const rows = await db.query<HoldSituationRow & { readonly place: number }>(SITUATIONS, [
+    keys.map(key => key.sliceNo),
+    keys.map(key => key.shopperId),
+    keys.map(key => key.couponUuid),
+    keys.map(key => key.orderUuid),
+  ])
+  const inOrder: (HoldSituationRow | undefined)[] = keys.map(() => undefined)
+  for (const row of rows) inOrder[row.place - 1] = row
+  return inOrder
+}
+
+/** What was read of a coupon, and what shall be; without `coupon` it stays as it is. */
+export interface HoldChange {
+  readonly was: HoldSituationRow
+  readonly orderUuid: string
+  readonly coupon: CouponPhase | undefined
+  readonly hold: Hold
+  readonly transfers: readonly Transfer[]
+  /** What happened once: the transfers are keyed by it. */
+  readonly causeUuid: string
+  readonly sums: { readonly expenseFen: number; readonly returnedFen: number }
+}
+
+const CHANGE_HOLDS: Statement = { name: 'change_holds', text: 'SELECT change_holds($1::jsonb) AS place' }
+
+/**
+ * Writes those changes whose coupon and hold still are as they were read, and answers the indices of the others
+ * (0002-change-holds.sql). No coupon and no order twice. Locks coupons, holds and settlement rows, each by key.
+ */
+export async function changeHolds(
+  db: Queryable,
+  changes: readonly HoldChange[],
+): Promise<ReadonlySet<number>> {
+  const rows = await db.query<{ place: number }>(CHANGE_HOLDS, [JSON.stringify(changes.map(changeOf))])
+  return new Set(rows.map(({ place }) => place - 1))
+}
+
+/** As change_holds reads it. */
+const changeOf = ({ was, orderUuid, coupon, hold, transfers, causeUuid, sums }: HoldChange): object => ({
+  slice_no: was.sliceNo,
+  campaign_id: was.campaignId,
+  shopper_id: was.shopperId,
+  grant_no: was.grantNo,
+  coupon_id: was.couponId,
+  order_id: orderUuid,
+  was_state: was.state,
+  was_order_id: was.orderId,
+  was_hold: was.holdState,
+  was_ended: was.ended,
+  state: coupon?.state,
+  coupon_order_id: coupon !== undefined && 'orderId' in coupon ? orderUuid : undefined,
+  redeemed_at: coupon !== undefined && 'redeemedAt' in coupon ? coupon.redeemedAt : undefined,
+  hold: hold.state,
+  hold_expense_fen: 'expenseFen' in hold ? hold.expenseFen : 0,
+  transfers: transfers.map(({ kind, debit, credit, amountFen }) => ({
+    kind,
+    debit,
+    credit,
+    amount_fen: amountFen,
+  })),
+  cause_id: causeUuid,
+  at: was.now,
+  expense_fen: sums.expenseFen,
+  returned_fen: sums.returnedFen,
+})
 
 const POST: Statement = {
   name: 'post',

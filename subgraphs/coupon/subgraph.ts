@@ -41,6 +41,7 @@ export const createCouponSubgraph = (
     async close() {
       await expiry.stop()
       await claims.close()
+      await holds.close()
       await database.close()
     },
   })

@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader'
-import type { Queryable } from '../database.ts'
+import type { Gathering } from '../database.ts'
 import type { OrderRow, PaymentRow, QuoteRow, RefundRow } from './order.ts'
-import { findOrders, findPayments, findQuotes, findRefunds, type RowKey } from './store.ts'
+import { findOrder, findPayment, findQuote, findRefund, type RowKey } from './store.ts'
 
 /** One request's reads: rows by (slice, id), each once; undefined for what does not exist. Who may see them is not asked here. */
 export interface Loaders {
@@ -11,24 +11,19 @@ export interface Loaders {
   readonly refund: DataLoader<RowKey, RefundRow | undefined, string>
 }
 
-const BATCH_MAX = 500
-
-export const createLoaders = (database: Queryable): Loaders => ({
-  order: byId(keys => findOrders(database, keys)),
-  quote: byId(keys => findQuotes(database, keys)),
-  payment: byId(keys => findPayments(database, keys)),
-  refund: byId(keys => findRefunds(database, keys)),
+export const createLoaders = (database: Gathering): Loaders => ({
+  order: byId(key => findOrder(database, key)),
+  quote: byId(key => findQuote(database, key)),
+  payment: byId(key => findPayment(database, key)),
+  refund: byId(key => findRefund(database, key)),
 })
 
-/** Ids carry their slice, so the id alone names the row. */
-function byId<Row extends RowKey>(
-  find: (keys: readonly RowKey[]) => Promise<Row[]>,
-): DataLoader<RowKey, Row | undefined, string> {
-  return new DataLoader(
-    async keys => {
-      const rows = new Map((await find(keys)).map(row => [row.id, row]))
-      return keys.map(({ id }) => rows.get(id))
-    },
-    { cacheKeyFn: ({ id }) => id, maxBatchSize: BATCH_MAX },
-  )
-}
+/** Ids carry their slice, so the id alone names the row. What is gathered into one statement is the database's affair. */
+const byId = <Row extends RowKey>(
+  find: (key: RowKey) => Promise<Row | undefined>,
+): DataLoader<RowKey, Row | undefined, string> =>
+  new DataLoader(keys => Promise.all(keys.map(key => find(key).catch((error: unknown) => asError(error)))), {
+    cacheKeyFn: ({ id }) => id,
+  })
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))

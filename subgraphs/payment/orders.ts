@@ -3,7 +3,7 @@ import { Fault } from '../../protocol/fault.ts'
 import { parseId } from '../../protocol/ids.ts'
 import { sliceOf } from '../../protocol/slice.ts'
 import { requireScope, shopperWith } from '../authorize.ts'
-import type { Queryable } from '../database.ts'
+import type { Gathering } from '../database.ts'
 import type { PeerCall } from '../peers.ts'
 import { type Key, keyOf, replay, unlessTaken } from './idempotency.ts'
 import {
@@ -33,7 +33,7 @@ import * as store from './store.ts'
  * time allows.
  */
 export interface OrdersOptions {
-  readonly database: Queryable
+  readonly database: Gathering
   readonly saga: Saga
   /** As payments name it. */
   readonly provider: string
@@ -48,7 +48,7 @@ const TOKEN_CHARACTERS_MAX = 512
 const OPERATOR = '#operator'
 
 export class Orders {
-  readonly #database: Queryable
+  readonly #database: Gathering
   readonly #saga: Saga
   readonly #provider: string
 
@@ -78,7 +78,7 @@ export class Orders {
       }
       const replayed = await this.#replay(scope, key)
       if (replayed !== undefined) return replayed
-      const [found] = await store.findQuotes(this.#database, [quote])
+      const found = await store.findQuote(this.#database, quote)
       if (found === undefined || found.shopperId !== shopperId) return quoteNotFound()
       const order = await store.findOrderOfQuote(this.#database, quote)
       if (order === undefined) return found.expired ? quoteExpired() : undefined

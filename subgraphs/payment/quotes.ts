@@ -2,7 +2,7 @@ import type { Caller } from '../../protocol/caller.ts'
 import { newId, parseId } from '../../protocol/ids.ts'
 import { sliceOf } from '../../protocol/slice.ts'
 import { shopperWith } from '../authorize.ts'
-import type { Queryable } from '../database.ts'
+import type { Gathering } from '../database.ts'
 import type { CatalogPeer, CouponPeer, PeerCall } from '../peers.ts'
 import { couponNotUsable, type Outcome, orderQuoted, variantUnavailable } from './messages.ts'
 import { basketOf, checkLines, couponRefusal, hashOf, priceLines, subtotalOf } from './order.ts'
@@ -13,7 +13,7 @@ import { insertQuote } from './store.ts'
 const QUOTE_KEPT_MS = 10 * 60_000
 
 export interface QuoteOptions {
-  readonly database: Queryable
+  readonly database: Gathering
   readonly coupon: CouponPeer
   readonly catalog: CatalogPeer
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { type DeadlineMs, deadlineIn, nowMs, remainingMs } from '../../protocol/deadline.ts'
 import { Fault } from '../../protocol/fault.ts'
-import type { Queryable } from '../database.ts'
+import type { Gathering } from '../database.ts'
 import type { CatalogPeer, CouponPeer, PeerCall } from '../peers.ts'
 import { backoffMs, discountOf, type OrderRow, type StoredOutcome, stockLines } from './order.ts'
 import { type PaymentProvider, ProviderUnavailable, type TradeState } from './provider.ts'
@@ -34,7 +34,7 @@ import * as store from './store.ts'
  * release holds nothing: the peers keep a tombstone.
  */
 export interface SagaOptions {
-  readonly database: Queryable
+  readonly database: Gathering
   readonly coupon: CouponPeer
   readonly catalog: CatalogPeer
   readonly provider: PaymentProvider

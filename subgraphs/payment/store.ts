@@ -1,6 +1,6 @@
 import { newId } from '../../protocol/ids.ts'
 import type { Page } from '../connection.ts'
-import type { Queryable, Statement } from '../database.ts'
+import type { GatheredStatement, Gathering, Queryable, Statement } from '../database.ts'
 import type { Basket, OrderRow, PaymentRow, QuoteRow, RefundRow, StoredOutcome } from './order.ts'
 import type { CancelReason } from './schema.generated.ts'
 
@@ -9,6 +9,9 @@ import type { CancelReason } from './schema.generated.ts'
  * phase, and everything that must change with it (payment, ledger, refund, idempotency row) hangs on the row that the
  * update returned. So each is atomic without a transaction held open, takes one lock on one order, and a worker that
  * comes too late changes nothing and is told so by `undefined`.
+ *
+ * What every order does (quote, create, confirm, settle, being read) is gathered: orders of many callers share the statement
+ * and its commit, and each is changed in it as if it were alone (0002-orders-together.sql), in the order of the keys.
  *
  * What decides is read from the updated row itself: after waiting for its lock READ COMMITTED sees the row's newest
  * version, but of every other table only what was committed when the statement began.
@@ -58,31 +61,36 @@ const REFUND = `r.slice_no AS "sliceNo", r.id, r.order_id AS "orderId", r.shoppe
 
 // ---- quotes
 
-const INSERT_QUOTE: Statement = {
+const INSERT_QUOTE: GatheredStatement = {
   name: 'insert_quote',
   text: `WITH ${T}, q AS (
       INSERT INTO quotes (slice_no, id, shopper_id, lines, coupon_id, subtotal_fen, discount_fen, payable_fen, sha256, created_at, expires_at)
-      SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, t.now, ${after('$10')} FROM t RETURNING *)
-    SELECT ${QUOTE} FROM q`,
+      SELECT i.slice_no, i.id, i.shopper_id, i.lines, i.coupon_id, i.subtotal_fen, i.discount_fen, i.payable_fen, i.sha256,
+        t.now, ${after('i.kept_ms')}
+      FROM t, jsonb_to_recordset($1::jsonb) AS i (slice_no smallint, id text, shopper_id text, lines jsonb, coupon_id text,
+        subtotal_fen bigint, discount_fen bigint, payable_fen bigint, sha256 text, kept_ms bigint)
+      RETURNING *),
+    i AS (SELECT item ->> 'id' AS id, place::integer FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS i (item, place))
+    SELECT i.place, ${QUOTE} FROM q JOIN i USING (id)`,
 }
 
 export async function insertQuote(
-  database: Queryable,
+  database: Gathering,
   quote: RowKey & Basket & { readonly shopperId: string; readonly sha256: string },
   keptMs: number,
 ): Promise<QuoteRow> {
-  const rows = await database.query<QuoteRow>(INSERT_QUOTE, [
-    quote.sliceNo,
-    quote.id,
-    quote.shopperId,
-    JSON.stringify(quote.lines),
-    quote.couponId,
-    quote.subtotalFen,
-    quote.discountFen,
-    quote.payableFen,
-    quote.sha256,
-    keptMs,
-  ])
+  const rows = await database.gather<QuoteRow>(INSERT_QUOTE, {
+    slice_no: quote.sliceNo,
+    id: quote.id,
+    shopper_id: quote.shopperId,
+    lines: quote.lines,
+    coupon_id: quote.couponId,
+    subtotal_fen: quote.subtotalFen,
+    discount_fen: quote.discountFen,
+    payable_fen: quote.payableFen,
+    sha256: quote.sha256,
+    kept_ms: keptMs,
+  })
   return rows[0]!
 }
 
@@ -102,41 +110,35 @@ export async function pruneQuotes(database: Queryable, keptMs: number, rowsMax: 
 
 // ---- reads, by whole primary keys: a plain join on a table without statistics would read the whole slice
 
-const byKeys = (name: string, table: string, alias: string, columns: string): Statement => ({
+const byKeys = (name: string, table: string, alias: string, columns: string): GatheredStatement => ({
   name,
   readOnly: true,
-  text: `SELECT ${columns} FROM unnest($1::smallint[], $2::text[]) AS k(slice_no, id)
+  batchMax: KEYS_MAX,
+  text: `SELECT k.place::integer AS place, ${columns}
+    FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (slice_no smallint, id text)) WITH ORDINALITY AS k (slice_no, id, place)
     JOIN LATERAL (SELECT * FROM ${table} WHERE slice_no = k.slice_no AND id = k.id LIMIT 1) ${alias} ON true`,
 })
 
-const FIND_QUOTES = byKeys('find_quotes', 'quotes', 'q', QUOTE)
-const FIND_ORDERS = byKeys('find_orders', 'orders', 'o', ORDER)
-const FIND_PAYMENTS = byKeys('find_payments', 'payments', 'p', PAYMENT)
-const FIND_REFUNDS = byKeys('find_refunds', 'refunds', 'r', REFUND)
+/** Rows that are read in one statement. */
+const KEYS_MAX = 256
+
+const FIND_QUOTE = byKeys('find_quotes', 'quotes', 'q', QUOTE)
+const FIND_ORDER = byKeys('find_orders', 'orders', 'o', ORDER)
+const FIND_PAYMENT = byKeys('find_payments', 'payments', 'p', PAYMENT)
+const FIND_REFUND = byKeys('find_refunds', 'refunds', 'r', REFUND)
+
+type Find<Row> = (database: Gathering, key: RowKey) => Promise<Row | undefined>
 
 const find =
-  <Row extends object>(statement: Statement) =>
-  async (database: Queryable, keys: readonly RowKey[]): Promise<Row[]> =>
-    await database.query<Row>(statement, [keys.map(key => key.sliceNo), keys.map(key => key.id)])
+  <Row extends object>(statement: GatheredStatement): Find<Row> =>
+  async (database, { sliceNo, id }) =>
+    (await database.gather<Row>(statement, { slice_no: sliceNo, id }))[0]
 
-type Find<Row> = (database: Queryable, keys: readonly RowKey[]) => Promise<Row[]>
-
-/** The rows that exist, in no particular order. */
-export const findQuotes: Find<QuoteRow> = find(FIND_QUOTES)
-export const findOrders: Find<OrderRow> = find(FIND_ORDERS)
-export const findPayments: Find<PaymentRow> = find(FIND_PAYMENTS)
-export const findRefunds: Find<RefundRow> = find(FIND_REFUNDS)
-
-/** One by its key is planned once; through unnest() it is planned each time (0.51 ms against 0.25 ms). */
-const FIND_ORDER: Statement = {
-  name: 'find_order',
-  readOnly: true,
-  text: `SELECT ${ORDER} FROM orders o WHERE o.slice_no = $1 AND o.id = $2`,
-}
-
-export async function findOrder(database: Queryable, { sliceNo, id }: RowKey): Promise<OrderRow | undefined> {
-  return (await database.query<OrderRow>(FIND_ORDER, [sliceNo, id]))[0]
-}
+/** Undefined: there is none. */
+export const findQuote: Find<QuoteRow> = find(FIND_QUOTE)
+export const findOrder: Find<OrderRow> = find(FIND_ORDER)
+export const findPayment: Find<PaymentRow> = find(FIND_PAYMENT)
+export const findRefund: Find<RefundRow> = find(FIND_REFUND)
 
 const FIND_ORDER_OF_QUOTE: Statement = {
   name: 'find_order_of_quote',
@@ -228,66 +230,50 @@ const completeKeys = (mutation: string, outcome: string): string => `
 
 // ---- placing
 
-const CREATE_ORDER: Statement = {
-  name: 'create_order',
-  text: `WITH ${T}, o AS (
-      INSERT INTO orders (slice_no, id, shopper_id, quote_id, lines, coupon_id, subtotal_fen, discount_fen, payable_fen,
-        state, step, due_at, created_at, expires_at)
-      SELECT q.slice_no, $3, q.shopper_id, q.id, q.lines, q.coupon_id, q.subtotal_fen, q.discount_fen, q.payable_fen,
-        'CREATED', 'RESERVE', ${after('$7')}, t.now, ${after('$8')}
-      FROM quotes q, t WHERE q.slice_no = $1 AND q.id = $2 AND q.shopper_id = $4 AND q.expires_at > t.now
-      ON CONFLICT ON CONSTRAINT orders_one_a_quote DO NOTHING RETURNING *),
-    k AS (${insertKey('$4', 'placeOrder', '$5', '$6')})
-    SELECT ${ORDER} FROM o`,
-}
+/** By a function of 0002-orders-together.sql. */
+const together = (name: string, call: string): GatheredStatement => ({
+  name,
+  text: `SELECT c.place, ${ORDER} FROM ${call}($1::jsonb) c, LATERAL (SELECT (c.made).*) o`,
+})
+
+const CREATE_ORDER = together('create_order', 'create_orders')
 
 /**
  * T1: the order CREATED and the key in flight, both or neither. `undefined`: there is no such quote of this shopper, it
  * has expired, or it has its order already. SQLSTATE 23505: the key is taken.
  */
 export async function createOrder(
-  database: Queryable,
+  database: Gathering,
   quote: RowKey,
   shopperId: string,
   key: { readonly key: string; readonly bodySha256: string },
   leaseMs: number,
   payWithinMs: number,
 ): Promise<OrderRow | undefined> {
-  const values = [
-    quote.sliceNo,
-    quote.id,
-    newId('order', shopperId),
-    shopperId,
-    key.key,
-    key.bodySha256,
-    leaseMs,
-    payWithinMs,
-  ]
-  return (await database.query<OrderRow>(CREATE_ORDER, values))[0]
+  const item = {
+    slice_no: quote.sliceNo,
+    quote_id: quote.id,
+    id: newId('order', shopperId),
+    shopper_id: shopperId,
+    key: key.key,
+    body_sha256: key.bodySha256,
+    lease_ms: leaseMs,
+    pay_within_ms: payWithinMs,
+  }
+  return (await database.gather<OrderRow>(CREATE_ORDER, item))[0]
 }
 
-const CONFIRM_ORDER: Statement = {
-  name: 'confirm_order',
-  text: `WITH ${T}, o AS (
-      UPDATE orders SET attempts = 0,
-        state = CASE WHEN payable_fen = 0 THEN 'PAID' ELSE 'AWAITING_PAYMENT' END,
-        step = CASE WHEN payable_fen = 0 THEN 'SETTLE' ELSE 'AWAIT' END,
-        due_at = CASE WHEN payable_fen = 0 THEN ${after('$4')} ELSE expires_at END,
-        paid_at = CASE WHEN payable_fen = 0 THEN t.now END
-      FROM t WHERE slice_no = $1 AND id = $2 AND step = 'RESERVE' RETURNING orders.*),
-    k AS (${completeKeys('placeOrder', '$3::jsonb')})
-    SELECT ${ORDER} FROM o`,
-}
+const CONFIRM_ORDER = together('confirm_order', 'confirm_orders')
 
 /** T2: everything is held. AWAITING_PAYMENT, or PAID at once when nothing is due. */
 export async function confirmOrder(
-  database: Queryable,
+  database: Gathering,
   order: RowKey,
   leaseMs: number,
 ): Promise<OrderRow | undefined> {
   const outcome: StoredOutcome = { typename: 'OrderPlaced', orderId: order.id }
-  const values = [order.sliceNo, order.id, JSON.stringify(outcome), leaseMs]
-  return (await database.query<OrderRow>(CONFIRM_ORDER, values))[0]
+  const item = { slice_no: order.sliceNo, id: order.id, outcome, lease_ms: leaseMs }
+  return (await database.gather<OrderRow>(CONFIRM_ORDER, item))[0]
 }
 
 const REFUSE_ORDER: Statement = {
@@ -421,23 +407,16 @@ export async function recordUnpaid(database: Queryable, order: OrderRow): Promis
 
 const CANCELLED: StoredOutcome = { typename: 'OrderStateConflict', state: 'CANCELLED' }
 
-const FINISH_SETTLE: Statement = {
-  name: 'finish_settle',
-  text: `WITH ${T}, o AS (
-      UPDATE orders SET attempts = 0,
-        step = CASE WHEN refund_id IS NULL THEN 'DONE' ELSE 'REFUND' END,
-        due_at = CASE WHEN refund_id IS NOT NULL THEN ${after('$3')} END
-      FROM t WHERE slice_no = $1 AND id = $2 AND step = 'SETTLE' RETURNING orders.*)
-    SELECT ${ORDER} FROM o`,
-}
+const FINISH_SETTLE = together('finish_settle', 'finish_settles')
 
 /** Coupon redeemed and stock committed; a refund that was asked for meanwhile is next. */
 export async function finishSettle(
-  database: Queryable,
+  database: Gathering,
   order: RowKey,
   leaseMs: number,
 ): Promise<OrderRow | undefined> {
-  return (await database.query<OrderRow>(FINISH_SETTLE, [order.sliceNo, order.id, leaseMs]))[0]
+  const item = { slice_no: order.sliceNo, id: order.id, lease_ms: leaseMs }
+  return (await database.gather<OrderRow>(FINISH_SETTLE, item))[0]
 }
 
 // ---- cancelling

@@ -3,7 +3,12 @@ import { deadlineIn, remainingMs } from '../../../protocol/deadline.ts'
 import { Fault } from '../../../protocol/fault.ts'
 import { newId } from '../../../protocol/ids.ts'
 import type { SubgraphClient, SubgraphRequest } from '../../../protocol/subgraph-client.ts'
-import { Database, type Queryable, type Statement } from '../../../subgraphs/database.ts'
+import {
+  Database,
+  type GatheredStatement,
+  type Gathering,
+  type Statement,
+} from '../../../subgraphs/database.ts'
 import type { Outcome } from '../../../subgraphs/payment/messages.ts'
 import { type OrderRow, type QuoteRow, sha256 } from '../../../subgraphs/payment/order.ts'
 import { Orders } from '../../../subgraphs/payment/orders.ts'
@@ -309,7 +314,9 @@ export class World implements AsyncDisposable {
   instance(around: Around = direct): Instance {
     const coupon = couponPeer(this.peers.client('coupon', around))
     const catalog = catalogPeer(this.peers.client('catalog', around))
-    const database: Queryable = {
+    const database: Gathering = {
+      gather: <Row extends object>(statement: GatheredStatement, item: object) =>
+        around(`sql ${statement.name}`, () => this.database.gather<Row>(statement, item)),
       query: <Row extends object>(statement: Statement, values?: readonly unknown[]) =>
         around(`sql ${statement.name}`, () => this.database.query<Row>(statement, values)),
     }
