@@ -27,6 +27,19 @@ export interface CallLanesOptions<A, S extends LaneStep<A>> {
   readonly failed: (error: Error) => void
 }
 
+/** How a store's calls to Redis stand. */
+export interface StoreCalls {
+  /** Calls of its scripts since the start. */
+  readonly calls: number
+  /** Since when, on the clock of `nowMs`, the oldest call waits for its answer; `undefined`: none does. */
+  readonly oldestSentMs: number | undefined
+  /** Answers all that Redis has not answered without it, or rejects it. */
+  abandon(error: Error): void
+}
+
+/** `heldMsMax` of both stores. */
+export const HELD_MS_MAX = 10
+
 interface Lane<S> {
   readonly key: string
   waiting: S[]

@@ -1,6 +1,6 @@
 import type { Bucket } from './budgets.ts'
+import { LocalAdmitted } from './line-admitted.ts'
 import type { Admitted, Arrival, Lines, LineTerms, Turn } from './lines.ts'
-import { LocalAdmitted } from './local-admitted.ts'
 import { createMemoryLines, type LocalLines, type MemoryLinesOptions } from './memory-lines.ts'
 import { PromisedTurns } from './promised-turns.ts'
 import type { RedisLines } from './redis-lines.ts'

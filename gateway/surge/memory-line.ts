@@ -1,12 +1,12 @@
 import type { Rate } from './bucket.ts'
 import { ROUNDING } from './demand.ts'
+import { LocalAdmitted } from './line-admitted.ts'
 import { type Flow, LineGuard, SAME_MS } from './line-guard.ts'
 import { HonouredPlaces } from './line-honoured.ts'
 import { type LinePlace, LinePlaces } from './line-places.ts'
 import { LineSchedule } from './line-schedule.ts'
 import { LineTime } from './line-time.ts'
 import type { Admitted, Arrival, Kept, LineTerms, NoPlace, Place, Turn } from './lines.ts'
-import { LocalAdmitted } from './local-admitted.ts'
 
 /** Who is told that the horizon is near comes back no sooner. */
 const BEYOND_HORIZON_MS_MIN = 1_000

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Bucket } from './bucket.ts'
 import { assertDemand } from './demand.ts'
+import { LocalAdmitted } from './line-admitted.ts'
 import {
   type Admitted,
   type Arrival,
@@ -9,7 +10,6 @@ import {
   type LineTerms,
   type Turn,
 } from './lines.ts'
-import { LocalAdmitted } from './local-admitted.ts'
 import { MemoryLine } from './memory-line.ts'
 
 export interface MemoryLinesOptions {

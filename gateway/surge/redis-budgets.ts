@@ -1,10 +1,10 @@
 import { disconnectRedis } from '../redis/redis-connection.ts'
 import { loadScript } from '../redis/redis-script.ts'
 import type { Bucket, BudgetStore, Budgets, NotNow, Taken } from './budgets.ts'
-import { type Awaited, CallLanes, type Unawaited } from './call-lanes.ts'
+import { type Awaited, CallLanes, HELD_MS_MAX, type StoreCalls, type Unawaited } from './call-lanes.ts'
 import { assertDemand, ROUNDING, retryAfterMs } from './demand.ts'
 import type { Arrival, Turn } from './lines.ts'
-import { withoutBraces } from './redis-keys.ts'
+import { keptMs, withoutBraces } from './redis-keys.ts'
 import { createRedisLines, type RedisLines, type RedisLinesOptions } from './redis-lines.ts'
 
 /** The client is closed with the store; lines and budgets are told of by the same prefix and clock. */
@@ -17,24 +17,14 @@ export interface RedisBudgetsOptions extends Omit<RedisLinesOptions, 'instead'> 
 
 export type BucketKind = 'caller' | 'field'
 
-export interface RedisBudgetStore extends BudgetStore {
+/** Its calls are those of lines, too; what Redis has not answered is answered by `instead` and `insteadInLine`. */
+export interface RedisBudgetStore extends BudgetStore, StoreCalls {
   readonly lines: RedisLines
-  /** Calls of scripts since the start. */
-  readonly calls: number
-  /** Since when, on the clock of `nowMs`, the oldest call waits for its answer; `undefined`: none does. */
-  readonly oldestSentMs: number | undefined
-  /** Answers all that Redis has not answered by `instead` and `insteadInLine`, or rejects it. */
-  abandon(error: Error): void
 }
 
 /** A script stands in the server's way while it runs: this many take about half a millisecond. */
 const STEPS_MAX = 256
 const WAITING_MAX = 10_000
-const HELD_MS_MAX = 10
-/** A key outlives its schedule by this much, for a server whose clock goes back. */
-const KEPT_MS = 1_000
-/** Under a clock of the tests' own the server must not forget by its own. */
-const KEPT_MS_UNDER_CLOCK = 3_600_000
 /** Hash tags over which a Cluster's callers spread: a call holds buckets of one tag, so more tags are more calls. */
 const CALLER_TAGS = 64
 
@@ -156,7 +146,7 @@ class RedisBudgets implements Budgets {
 
 async function sendSteps({ redis, clock }: RedisBudgetsOptions, steps: readonly Step[]): Promise<Answers> {
   const keys: string[] = []
-  const args: (string | number)[] = clock === undefined ? ['', KEPT_MS] : [clock(), KEPT_MS_UNDER_CLOCK]
+  const args: (string | number)[] = [clock?.() ?? '', keptMs(clock)]
   let countAt = 0
   let before: Step | undefined
   for (const step of steps) {

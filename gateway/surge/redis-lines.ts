@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import type { RedisClient } from '../redis/redis-connection.ts'
 import { loadScript } from '../redis/redis-script.ts'
 import type { Bucket, Rate } from './budgets.ts'
-import { type Awaited, CallLanes, type Unawaited } from './call-lanes.ts'
+import { type Awaited, CallLanes, HELD_MS_MAX, type StoreCalls, type Unawaited } from './call-lanes.ts'
 import { assertDemand } from './demand.ts'
+import { RedisAdmitted } from './line-admitted.ts'
 import {
   type Admitted,
   type Arrival,
@@ -15,8 +16,8 @@ import {
   type Turn,
 } from './lines.ts'
 import { PromisedTurns } from './promised-turns.ts'
-import { withoutBraces } from './redis-keys.ts'
-import { type LineAnswer, type LineAnswers, RedisAdmitted, turnOf } from './redis-turns.ts'
+import { keptMs, withoutBraces } from './redis-keys.ts'
+import { type LineAnswer, type LineAnswers, turnOf } from './redis-turns.ts'
 
 export interface RedisLinesOptions {
   readonly redis: RedisClient
@@ -32,7 +33,8 @@ export interface RedisLinesOptions {
   readonly failed?: (error: Error) => void
 }
 
-export interface RedisLines extends Lines {
+/** What Redis has not answered is answered by `instead`. */
+export interface RedisLines extends Lines, StoreCalls {
   arrive(arrival: Arrival): Promise<Turn>
   /** A turn was promised elsewhere in the line of that key: in Redis newcomers stand behind it, a horizon ahead at most. */
   promised(lineKey: string, admitAtMs: number): void
@@ -40,23 +42,12 @@ export interface RedisLines extends Lines {
   lastPromisedMs(lineKey: string): number
   /** Whether a call is under way, or something waits for one. */
   readonly isBusy: boolean
-  /** Calls of the script since the start. */
-  readonly calls: number
-  /** Since when, on the clock of `nowMs`, the oldest call waits for its answer; `undefined`: none does. */
-  readonly oldestSentMs: number | undefined
-  /** Answers every arrival that Redis has not answered by `instead`, or rejects it. */
-  abandon(error: Error): void
 }
 
 /** A script stands in the server's way while it runs: this many take one to three milliseconds. */
 const STEPS_MAX = 256
 /** All who stand in line may come back in one moment. Some 20 MB, and half a second of Redis's time. */
 const WAITING_MAX = 65_536
-const HELD_MS_MAX = 10
-/** A key outlives what it is kept for by this much, for a server whose clock goes back. */
-const KEPT_MS = 1_000
-/** Under a clock of the tests' own the server must not forget by its own. */
-const KEPT_MS_UNDER_CLOCK = 3_600_000
 /** Numbers that the script reads are finite. */
 const COUNT_MAX = 1e15
 
@@ -106,8 +97,15 @@ class LinesInRedis implements RedisLines {
     this.#options = options
     this.terms = options.terms ?? DEFAULT_LINE_TERMS
     const { horizonMs, graceMs, holdMs, slack, aheadMs, placesMax } = this.terms
-    const keptMs = options.clock === undefined ? KEPT_MS : KEPT_MS_UNDER_CLOCK
-    this.#head = [keptMs, horizonMs, graceMs, holdMs, slack, aheadMs, Math.min(placesMax, COUNT_MAX)]
+    this.#head = [
+      keptMs(options.clock),
+      horizonMs,
+      graceMs,
+      holdMs,
+      slack,
+      aheadMs,
+      Math.min(placesMax, COUNT_MAX),
+    ]
     this.#lanes = new CallLanes({
       stepsMax: STEPS_MAX,
       waitingMax: WAITING_MAX,

@@ -1,5 +1,6 @@
 import { retryAfterMs } from './demand.ts'
-import type { Admitted, Arrival, Kept, NoPlace, Place, Turn } from './lines.ts'
+import { RedisAdmitted } from './line-admitted.ts'
+import type { Arrival, Kept, NoPlace, Turn } from './lines.ts'
 
 /** Of one arrival, as `arrive-line.lua` says it. */
 export interface LineAnswer {
@@ -15,33 +16,6 @@ export type LineAnswers = readonly LineAnswer[]
 /** What sums of instants may miss their exact value by: as in the script. */
 const SAME_MS = 0.0005
 
-/** Knows which life of the line its points were taken of. */
-export class RedisAdmitted implements Admitted {
-  readonly kind = 'admitted'
-  readonly line: Admitted['line']
-  readonly caller: string
-  readonly points: number
-  readonly availablePoints: number
-  readonly place: Place | undefined
-  readonly lateMs: number
-  readonly isStandby: boolean
-  readonly waiting: number
-  readonly epoch: string
-
-  constructor(arrival: Arrival, points: number, epoch: string, letter: string, numbers: readonly number[]) {
-    const [availablePoints, waiting, instantMs, shiftMs, lateMs] = numbers as [number, number, ...number[]]
-    this.line = arrival.line
-    this.caller = arrival.caller
-    this.points = points
-    this.availablePoints = availablePoints
-    this.place = letter === 'D' ? { epoch, instantMs: instantMs!, shiftMs: shiftMs! } : undefined
-    this.lateMs = lateMs ?? 0
-    this.isStandby = letter === 'Y'
-    this.waiting = waiting
-    this.epoch = epoch
-  }
-}
-
 const REASONS: Readonly<Record<string, NoPlace['reason']>> = {
   H: 'HORIZON',
   R: 'REMAINING',
@@ -53,18 +27,24 @@ export function turnOf(arrival: Arrival, { nowMs, epoch, text }: LineAnswer): Tu
   const letter = text.charAt(0)
   const numbers = text.slice(2).split(' ').map(Number)
   if (letter === 'A' || letter === 'Y' || letter === 'D') {
-    const isBraked = letter === 'A' && (arrival.mode === 'SPENT' || arrival.mode === 'PAUSED')
-    return new RedisAdmitted(
-      arrival,
-      isBraked ? arrival.brakedPoints : arrival.points,
-      epoch,
-      letter,
-      numbers,
-    )
+    return admittedOf(arrival, letter, epoch, numbers)
   }
   return letter === 'K' || letter === 'N' || letter === 'M'
     ? keptOf(letter, nowMs, epoch, numbers)
     : noPlaceOf(letter, numbers)
+}
+
+function admittedOf(
+  arrival: Arrival,
+  letter: string,
+  epoch: string,
+  numbers: readonly number[],
+): RedisAdmitted {
+  const [available, waiting, instantMs, shiftMs, lateMs = 0] = numbers as [number, number, ...number[]]
+  const isBraked = letter === 'A' && (arrival.mode === 'SPENT' || arrival.mode === 'PAUSED')
+  const points = isBraked ? arrival.brakedPoints : arrival.points
+  const place = letter === 'D' ? { epoch, instantMs: instantMs!, shiftMs: shiftMs! } : undefined
+  return new RedisAdmitted(arrival, points, available, place, lateMs, letter === 'Y', waiting, epoch)
 }
 
 function keptOf(letter: string, nowMs: number, epoch: string, numbers: readonly number[]): Kept {

@@ -1,8 +1,8 @@
 import type { Bucket } from './bucket.ts'
 import type { Admitted, Arrival, Place } from './lines.ts'
 
-/** Points that were taken from a line of this process's own. */
-export class LocalAdmitted implements Admitted {
+/** Points that were taken from a line, which knows them again by its life. */
+abstract class LineAdmitted implements Admitted {
   readonly kind = 'admitted'
   readonly line: Bucket
   readonly caller: string
@@ -12,7 +12,7 @@ export class LocalAdmitted implements Admitted {
   readonly lateMs: number
   readonly isStandby: boolean
   readonly waiting: number
-  /** Of the line that gave them. */
+  /** Which life of the line gave them. */
   readonly epoch: string
 
   constructor(
@@ -36,3 +36,9 @@ export class LocalAdmitted implements Admitted {
     this.epoch = epoch
   }
 }
+
+/** From a line of this process's own. */
+export class LocalAdmitted extends LineAdmitted {}
+
+/** From a line in Redis. */
+export class RedisAdmitted extends LineAdmitted {}
