@@ -20,6 +20,8 @@ declare module 'vitest' {
 }
 
 const prefix = 'spillway-test-'
+/** What does not say whose it is may be in use. */
+const OWNED = new RegExp(`^${prefix}(\\d+)-`)
 
 /** One real PostgreSQL for the whole run, durable as in production, removed afterwards. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -44,7 +46,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
 /** What a run that was killed left behind: its server and its data. */
 async function removeAbandoned(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
-    if (!name.startsWith(prefix) || isAlive(Number(name.slice(prefix.length).split('-')[0]))) continue
+    const [, owner] = OWNED.exec(name) ?? []
+    if (owner === undefined || isAlive(Number(owner))) continue
     const dataDir = join(tmpdir(), name, 'postgres')
     const file = await readPostmasterFile(dataDir)
     if (file && isPostmasterOf(file.pid, dataDir)) process.kill(file.pid, 'SIGQUIT')

@@ -183,9 +183,19 @@ export async function copyCluster(): Promise<{ dataDir: string; remove: () => Pr
 
 /** A new folder that an unprivileged server can enter; swept by the next run if this one is killed. */
 export async function testFolder(): Promise<string> {
+  // Runs that begin meanwhile know by the number that it is in use.
   const folder = await mkdtemp(join(tmpdir(), `spillway-test-${process.pid}-`))
   await chmod(folder, 0o711)
   return folder
+}
+
+/** The same, removed when it is disposed of. */
+export async function usedTestFolder(): Promise<{ readonly path: string } & AsyncDisposable> {
+  const path = await testFolder()
+  return {
+    path,
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }),
+  }
 }
 
 /** The killed server's memory is freed only once the last of its backends has gone. */

@@ -1,11 +1,10 @@
 import { once } from 'node:events'
-import { mkdtempDisposable, readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { runningCampaign } from '../harness/campaigns.ts'
-import { ask } from '../harness/postgres.ts'
+import { ask, usedTestFolder } from '../harness/postgres.ts'
 import { type RunningProgram, runProgram } from '../harness/processes.ts'
 import { startEmbedded } from '../harness/stack.ts'
 import { REPORT_FILES } from './report.ts'
@@ -24,7 +23,7 @@ const replay = (...args: (string | number)[]): RunningProgram =>
 test('the command replays the drop, keeps every promise, and leaves its table and its chart', {
   timeout: HANGS_MS,
 }, async () => {
-  await using folder = await mkdtempDisposable(join(tmpdir(), 'spillway-test-'))
+  await using folder = await usedTestFolder()
   await using program = replay('--orders', ORDERS, '--rate', RATE, '--limit', LIMIT, '--out', folder.path)
   const { code } = await program.exited
   expect(program.output).toContain('7 of 7 promises checked and kept')
@@ -46,7 +45,7 @@ test('the command replays the drop, keeps every promise, and leaves its table an
 test('a coupon that was issued and is gone is found, and the command fails', {
   timeout: HANGS_MS,
 }, async () => {
-  await using folder = await mkdtempDisposable(join(tmpdir(), 'spillway-test-'))
+  await using folder = await usedTestFolder()
   await using stack = await startEmbedded()
   const campaignId = await runningCampaign(stack, 100)
   await stack.shopper('robbed').persisted('ClaimCoupon', { input: { campaignId } })
@@ -68,7 +67,7 @@ test('a coupon that was issued and is gone is found, and the command fails', {
 test('a database that is gone after the load costs its checks and not the report, and the command fails', {
   timeout: HANGS_MS,
 }, async () => {
-  await using folder = await mkdtempDisposable(join(tmpdir(), 'spillway-test-'))
+  await using folder = await usedTestFolder()
   await using stack = await startEmbedded()
   const { host, port, user, database } = stack.database
   let connections = 0
@@ -97,7 +96,7 @@ test('a database that is gone after the load costs its checks and not the report
 test('what the end needs is missed before anybody comes: the database, the folder of the report', {
   timeout: HANGS_MS,
 }, async () => {
-  await using folder = await mkdtempDisposable(join(tmpdir(), 'spillway-test-'))
+  await using folder = await usedTestFolder()
   await using stack = await startEmbedded()
   const against = ['--url', stack.url, '--secret', stack.secret, '--orders', 10]
   await using bookless = replay(
@@ -115,4 +114,24 @@ test('what the end needs is missed before anybody comes: the database, the folde
   expect(await ask(stack.database, 'SELECT FROM campaign.campaign WHERE name_en = $1', ['Replay'])).toEqual(
     [],
   )
+})
+
+test('Ctrl-C ends the load with a report of what was seen, and before anybody has come without one', {
+  timeout: HANGS_MS,
+}, async () => {
+  await using folder = await usedTestFolder()
+  const slow = ['--orders', 100_000, '--rate', 5, '--limit', 5, '--out', folder.path]
+  await using early = replay(...slow)
+  await early.says(/starts a stack/)
+  early.kill('SIGINT')
+  expect((await early.exited).code).toBe(2)
+  expect(early.output).toContain('ended before anybody had come')
+  expect(await readdir(folder.path)).toEqual([])
+
+  await using midway = replay(...slow)
+  await midway.says(/req\/s/)
+  midway.kill('SIGINT')
+  expect((await midway.exited).code).toBe(0)
+  expect(midway.output).toMatch(/[1-7] of 7 promises checked and kept/)
+  expect((await readdir(folder.path)).toSorted()).toEqual(Object.values(REPORT_FILES).toSorted())
 })

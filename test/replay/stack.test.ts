@@ -1,13 +1,11 @@
 import { existsSync } from 'node:fs'
-import { mkdtempDisposable } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { expect, it } from 'vitest'
 import { readPostmasterFile } from '../../subgraphs/postgres-process.ts'
-import { until } from '../harness/postgres.ts'
+import { until, usedTestFolder } from '../harness/postgres.ts'
 import { type RunningProgram, runCommand } from '../harness/processes.ts'
 import { openStack } from './stack.ts'
 
@@ -86,7 +84,7 @@ it('opens a stack whose tokens hold and whose database can be read, and stops it
 })
 
 it('says why a stack cannot be taken', async () => {
-  await using folder = await mkdtempDisposable(join(tmpdir(), 'spillway-test-'))
+  await using folder = await usedTestFolder()
   await expect(openStack({ url: 'localhost:4000', secret: SECRET })).rejects.toThrow(
     'expected the address of a gateway such as http://localhost:4000, got localhost:4000',
   )
