@@ -266,7 +266,7 @@ export class Database implements Gathering {
 
   #convoyOf(statement: GatheredStatement): StatementConvoy<object, readonly object[]> {
     const { name, batchMax = GATHERED_MAX, lanesMax, readOnly = false } = statement
-    return new StatementConvoy<object, readonly object[]>({
+    const convoy = new StatementConvoy<object, readonly object[]>({
       name: `${this.schema}.${name}`,
       batchMax,
       ...(lanesMax === undefined ? {} : { lanesMax }),
@@ -278,6 +278,8 @@ export class Database implements Gathering {
         return answers
       },
     })
+    this.addQueue(name, convoy)
+    return convoy
   }
 
   /** BEGIN changes nothing: tried until every connection that died idle is out of the pool. */

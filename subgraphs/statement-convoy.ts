@@ -1,11 +1,14 @@
 import { type Answers, Convoy } from '../protocol/convoy.ts'
 import { PRIORITIES } from '../protocol/priority.ts'
+import type { QueueStats } from '../protocol/subgraph-client.ts'
 import { databaseUnavailable, isDataError, OutcomeUnknown, sqlState } from './database-errors.ts'
 import { type Urgency, urgencyNow, withUrgency } from './urgency.ts'
 
 /** Callers waiting; as many as may wait for a connection. */
 const QUEUE_MAX = 2_000
 const LANES_MAX = 2
+/** Whoever comes while all lanes are taken waits for a commit, in calm too. */
+const WAIT_TARGET_MS = 100
 
 export interface StatementConvoyOptions<Item, Answer> {
   /** Names it in faults and metrics. */
@@ -34,7 +37,8 @@ interface Entry<Item> {
  * A batch that PostgreSQL refused for a row of it, or for a lock, has done nothing: it is halved until what is at fault is
  * alone. Whatever else it meets, all of it meets.
  */
-export class StatementConvoy<Item, Answer> {
+export class StatementConvoy<Item, Answer> implements QueueStats {
+  readonly targetMs = WAIT_TARGET_MS
   readonly #convoy: Convoy<Entry<Item>, Answer>
   readonly #run: StatementConvoyOptions<Item, Answer>['run']
 
@@ -68,6 +72,21 @@ export class StatementConvoy<Item, Answer> {
   /** Items that no batch has taken yet. */
   get waiting(): number {
     return this.#convoy.depth
+  }
+
+  /** How long the oldest batch that has not left has waited, in milliseconds; 0 while none waits. */
+  get waitMs(): number {
+    return this.#convoy.waitMs
+  }
+
+  /** Items that left in a batch, since the start. */
+  get left(): number {
+    return this.#convoy.left
+  }
+
+  /** Summed over them: how long their batch had waited, in milliseconds. */
+  get waitedMs(): number {
+    return this.#convoy.waitedMs
   }
 
   /** Refuses new items and resolves once those under way are answered. */

@@ -70,6 +70,7 @@ export class Holds {
       isEqual: true,
       run: wishes => this.#grant(wishes),
     })
+    database.addQueue('holds', this.#wishes)
   }
 
   /** Refuses new wishes and resolves once those under way are answered. */

@@ -90,8 +90,12 @@ describe('a gathered statement', () => {
     const statement = noteOf({ batchMax: 1 })
     const all = Promise.all([1, 2, 3].map(n => note(statement, 4_000 + n)))
     expect(database.load.waiting).toBe(3)
+    const queue = database.queues.get(statement.name)!
+    await until('it has waited', () => queue.waitMs > 0 || queue.waitedMs > 0)
     await all
     expect(database.load.waiting).toBe(0)
+    expect([queue.waitMs, queue.left]).toEqual([0, 3])
+    expect(queue.waitedMs).toBeGreaterThan(0)
   })
 })
 
