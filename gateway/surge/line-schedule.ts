@@ -28,9 +28,9 @@ export class LineSchedule {
     return nowMs < this.#heirsMs
   }
 
-  /** Nobody has a place, or a token of one, that means anything. */
+  /** Nobody has a place, or a token of one, that means anything. What was inherited is told again to another life. */
   isVoid(nowMs: number): boolean {
-    return this.#endMs <= nowMs && this.#lastMs < nowMs - this.#terms.graceMs
+    return this.#lastMs < nowMs - this.#terms.graceMs
   }
 
   /** @param promisedMs by the wall clock, which is `shiftMs` ahead. It counts for a horizon ahead at most. */

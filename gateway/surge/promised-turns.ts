@@ -28,7 +28,9 @@ export class PromisedTurns {
   note(lineKey: string, admitAtMs: number, epoch: string): void {
     const promised = this.#byLine.get(lineKey)
     if (promised !== undefined) {
-      promised.latestMs = Math.max(promised.latestMs, admitAtMs)
+      // Whoever knows of an earlier turn need not know of the latest.
+      if (admitAtMs < promised.latestMs) return
+      promised.latestMs = admitAtMs
       promised.epoch = epoch
       return
     }
@@ -36,9 +38,9 @@ export class PromisedTurns {
     this.#byLine.set(lineKey, { epoch, latestMs: admitAtMs })
   }
 
-  /** The line of that life has been told. */
-  know(lineKey: string, epoch: string): void {
+  /** The line of that life has been told of a turn; while that was under way, a later one may have been promised. */
+  know(lineKey: string, epoch: string, toldMs: number): void {
     const promised = this.#byLine.get(lineKey)
-    if (promised !== undefined) promised.epoch = epoch
+    if (promised !== undefined && promised.latestMs <= toldMs) promised.epoch = epoch
   }
 }

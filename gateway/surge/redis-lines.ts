@@ -196,8 +196,9 @@ class LinesInRedis implements RedisLines {
     const { redis, prefix = 'spillway:' } = this.#options
     const [{ line, atMs }] = steps as [Step]
     const known = this.#promised.of(line.key)
+    const toldMs = known?.latestMs
     const args: Argument[] = [atMs ?? '', ...this.#head]
-    args.push(this.#epochs(), known?.epoch ?? '', known?.latestMs ?? '')
+    args.push(this.#epochs(), known?.epoch ?? '', toldMs ?? '')
     let rate: Rate | undefined
     for (const step of steps) {
       if (step.line.rate !== rate) {
@@ -217,7 +218,7 @@ class LinesInRedis implements RedisLines {
     const nowMs = Number(nowText)
     for (const text of texts) answers.push({ nowMs, epoch: epoch!, text })
     // Before the next call of the line leaves.
-    if (known !== undefined) this.#promised.know(line.key, epoch!)
+    if (toldMs !== undefined) this.#promised.know(line.key, epoch!, toldMs)
   }
 }
 

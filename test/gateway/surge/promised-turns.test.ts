@@ -8,12 +8,24 @@ describe('promised turns', () => {
     promised.note('a', 2_000, '')
     promised.note('a', 1_000, '')
     promised.note('b', 3_000, 'life')
-    promised.know('a', 'another')
-    promised.know('c', 'another')
+    promised.know('a', 'another', 2_000)
+    promised.know('c', 'another', 2_000)
     expect([...promised.entries()]).toEqual([
       ['a', { epoch: 'another', latestMs: 2_000 }],
       ['b', { epoch: 'life', latestMs: 3_000 }],
     ])
+  })
+
+  it('count as told only where the latest was', () => {
+    const promised = new PromisedTurns()
+    promised.note('a', 2_000, 'life')
+    promised.note('a', 5_000, '')
+    // Of a call that had left before.
+    promised.know('a', 'life', 2_000)
+    promised.note('a', 3_000, 'life')
+    expect(promised.of('a')).toEqual({ epoch: '', latestMs: 5_000 })
+    promised.know('a', 'life', 5_000)
+    expect(promised.of('a')).toEqual({ epoch: 'life', latestMs: 5_000 })
   })
 
   it('remember 10,000 lines, and let the one go that was met first', () => {

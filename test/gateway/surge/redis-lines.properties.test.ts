@@ -36,11 +36,11 @@ type Step =
 
 const TERMS: LineTerms = {
   horizonMs: 4_000,
-  graceMs: 700,
+  graceMs: 1_500,
   holdMs: 150,
   slack: 1 / 8,
   aheadMs: 500,
-  placesMax: 9,
+  placesMax: 6,
 }
 const RATES: readonly Rate[] = [
   { perSecond: 10, burst: 5 },
@@ -59,7 +59,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       caller: fc.integer({ min: 0, max: CALLERS - 1 }),
       points: fc.constantFrom(1, 1, 1, 2, 5, 0.5),
       mode: fc.oneof({ weight: 8, arbitrary: fc.constant('OPEN' as const) }, fc.constantFrom(...MODES)),
-      placesMax: fc.constantFrom(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 6, 0),
+      placesMax: fc.constantFrom(...Array(7).fill(Number.POSITIVE_INFINITY), 3, 0),
       shown: fc.constantFrom('none', 'none', 'none', 'own', 'foreign'),
       inMs: fc.integer({ min: -900, max: 4_500 }),
     }),
@@ -71,7 +71,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       kind: fc.constant('pass' as const),
       ms: fc.oneof(
         { weight: 8, arbitrary: fc.integer({ min: 0, max: 150 }) },
-        { weight: 2, arbitrary: fc.integer({ min: 0, max: 3_000 }) },
+        { weight: 4, arbitrary: fc.integer({ min: 150, max: 900 }) },
+        { weight: 2, arbitrary: fc.integer({ min: 900, max: 6_000 }) },
         fc.integer({ min: -5_000, max: 0 }),
       ),
     }),

@@ -109,6 +109,33 @@ describe('lines in Redis', () => {
     ])
   })
 
+  it('know in one call who is due, whatever happens before', async () => {
+    let nowMs = START_MS
+    const lines = await open(server.url, { clock: () => nowMs })
+    const line = { key: 'line', rate: { perSecond: 10, burst: 5 } }
+    const arrive = async (caller: string) => await lines.arrive(arrivalOf(caller, { line }))
+    for (const caller of callers(5)) await arrive(`first ${caller}`)
+    for (const caller of callers(10)) await arrive(caller)
+    lines.heed(line, true)
+    nowMs += 500
+    lines.heed(line, false)
+    nowMs += 100
+    const used = await arrive('caller 0')
+    nowMs += 50
+    const before = lines.calls
+    // The first is under way, and all others ride in the next call.
+    const alone = arrive('caller 9')
+    const first = arrive('caller 9')
+    if (used.kind === 'admitted') lines.giveBack(used, 0, true)
+    const second = arrive('caller 9')
+    // It has gone on.
+    lines.heed(line, true)
+    const third = arrive('caller 9')
+    const turns = (await Promise.all([alone, first, second, third])).map(keptOf)
+    expect(lines.calls - before).toBe(2)
+    expect(turns.map(({ position }) => position)).toEqual([8, 8, 8, 9])
+  })
+
   it('tell 50,000 callers who come back in one moment their places, and admit none of them early', async () => {
     const lines = await open(server.url, { clock: () => START_MS })
     const rate = { perSecond: 1_000, burst: 1 }
@@ -310,6 +337,30 @@ describe('lines that Redis has lost', () => {
     expect(lines.lastPromisedMs('line')).toBe(START_MS + 5_000)
     expect(keptOf(await lines.arrive(arrivalOf('a', { line }))).retryAfterMs).toBe(5_010)
     expect(keptOf(await lines.arrive(arrivalOf('b', { line }))).retryAfterMs).toBe(5_020)
+  })
+
+  it('stand behind the latest turn of all gateways, whichever tells of it first', async () => {
+    let nowMs = START_MS
+    const gateways = [
+      await open(server.url, { clock: () => nowMs }),
+      await open(server.url, { clock: () => nowMs }),
+    ]
+    for (const [i, lines] of gateways.entries()) {
+      lines.promised('line', START_MS + 5_000 - 3_000 * i)
+      await lines.arrive(arrivalOf(`c${i}`, { line }))
+    }
+    nowMs += 3_000
+    // Nobody has come for what there is, and somebody may.
+    expect(await gateways[1]!.arrive(arrivalOf('new', { line }))).toMatchObject({ isNew: true })
+  })
+
+  it('are told of a turn that was promised while a call was under way', async () => {
+    const lines = await open(server.url, { clock: () => START_MS })
+    await lines.arrive(arrivalOf('a', { line, points: BURST }))
+    const underWay = lines.arrive(arrivalOf('b', { line }))
+    lines.promised('line', START_MS + 5_000)
+    expect(keptOf(await underWay).retryAfterMs).toBe(10)
+    expect(keptOf(await lines.arrive(arrivalOf('c', { line }))).retryAfterMs).toBe(5_010)
   })
 })
 

@@ -42,5 +42,19 @@ export function describeClock(line: LineStand): void {
       pass(100)
       await admitted('a')
     })
+
+    it('take back nothing of the time since a pause', async () => {
+      await drain()
+      await fill(['a'])
+      await heed(true)
+      pass(1_000)
+      await heed(false)
+      pass(50)
+      expect(await kept('a')).toMatchObject({ retryAfterMs: 50 })
+      pass(-3_600_000)
+      expect(await kept('a')).toMatchObject({ retryAfterMs: 50 })
+      pass(50)
+      await admitted('a')
+    })
   })
 }

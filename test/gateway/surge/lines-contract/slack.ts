@@ -47,12 +47,13 @@ export function describeSlack(line: LineStand): void {
 
     it('move those who come late no further than their points where nobody comes after them', async () => {
       await drain()
-      await fill(letters(7))
+      await fill(letters(8))
       pass(2_000)
       for (const caller of letters(5)) await admitted(caller)
       expect(await kept('c5')).toMatchObject({ isMoved: true, retryAfterMs: 100 })
       expect(await kept('c6')).toMatchObject({ isMoved: true, retryAfterMs: 200 })
-      expect(await kept('new')).toMatchObject({ isNew: true, retryAfterMs: 325 })
+      expect(await kept('c7')).toMatchObject({ isMoved: true, retryAfterMs: 300 })
+      expect(await kept('new')).toMatchObject({ isNew: true, retryAfterMs: 425 })
     })
 
     it('let those who come late have what there is, once half of their grace would not do', async () => {

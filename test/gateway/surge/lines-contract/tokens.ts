@@ -3,7 +3,7 @@ import type { Place } from '../../../../gateway/surge/lines.ts'
 import { close, inMs, type LineStand, letters, START_MS } from './line-stand.ts'
 
 export function describeTokens(line: LineStand): void {
-  const { start, admitted, kept, drain, fill, pass } = line
+  const { start, admitted, kept, none, drain, fill, pass } = line
 
   describe('shown a place', () => {
     const foreign = (ms: number): Place => ({
@@ -86,6 +86,27 @@ export function describeTokens(line: LineStand): void {
         retryAfterMs: 1,
       })
       await admitted('a', { mode: 'SPENT', brakedPoints: 5 })
+    })
+
+    it('of another life, honour one of a caller for as long as any may be shown', async () => {
+      await start({ graceMs: 1_000, horizonMs: 10_000 })
+      expect((await admitted('a', { shown: foreign(0) })).place).toBeDefined()
+      pass(10_999)
+      expect((await admitted('a', { shown: foreign(10_999) })).place).toBeUndefined()
+    })
+
+    it('of another life, take up no more than may wait, and remember no more', async () => {
+      await start({ graceMs: 1_000, horizonMs: 10_000, placesMax: 2 })
+      await drain()
+      await fill(['a', 'b'])
+      expect(await none('c', { shown: foreign(500) })).toMatchObject({ reason: 'FULL' })
+      pass(2_000)
+      for (const caller of ['d', 'e'])
+        expect((await admitted(caller, { shown: foreign(2_000) })).place).toBeDefined()
+      expect((await admitted('f', { shown: foreign(2_000) })).place).toBeUndefined()
+      // What could be shown when they were taken up is void.
+      pass(11_001)
+      expect((await admitted('g', { shown: foreign(13_001) })).place).toBeDefined()
     })
   })
 }
