@@ -38,7 +38,7 @@ interface Entry<Item> {
  * alone. Whatever else it meets, all of it meets.
  */
 export class StatementConvoy<Item, Answer> implements QueueStats {
-  readonly targetMs = WAIT_TARGET_MS
+  readonly targetMs: number = WAIT_TARGET_MS
   readonly #convoy: Convoy<Entry<Item>, Answer>
   readonly #run: StatementConvoyOptions<Item, Answer>['run']
 

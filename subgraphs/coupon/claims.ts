@@ -55,7 +55,7 @@ interface Claim extends ClaimRequest {
  * lets only one through anyway. Nothing is remembered between batches but how many buckets a campaign has.
  */
 export class Claims implements QueueStats {
-  readonly targetMs = WAIT_TARGET_MS
+  readonly targetMs: number = WAIT_TARGET_MS
   readonly #database: Database
   readonly #batchMax: number
   readonly #convoys = new Map<string, Convoy<Claim, ClaimAnswer>>()
