@@ -127,6 +127,26 @@ describe('lines in memory', () => {
     expect(lines.arrive(arrivalOf('b', 'used', { shown: turn.place }))).toMatchObject({ isNew: true })
   })
 
+  it('miss no line whose pause nobody has told the end of', () => {
+    const lines = open({ linesMax: 2 })
+    lines.arrive(arrivalOf('a', 'owed', { line: { key: 'owed', rate: { perSecond: 0.0001, burst: 1 } } }))
+    nowMs += 1
+    lines.heed({ key: 'paused', rate: slow }, true)
+    nowMs += EXACT.horizonMs
+    lines.arrive(arrivalOf('a', 'other'))
+    expect(lines.lines.map(({ key }) => key)).toEqual(['owed', 'other'])
+  })
+
+  it('count nobody as waiting whose place is due again too late', () => {
+    const lines = open()
+    for (const caller of ['first', 'a']) lines.arrive(arrivalOf(caller, 'k'))
+    nowMs += 1_000
+    const turn = lines.arrive(arrivalOf('a', 'k'))
+    nowMs += EXACT.graceMs + 1
+    if (turn.kind === 'admitted') lines.giveBack(turn, 0, true)
+    expect(lines.waiting).toBe(0)
+  })
+
   it('keep no more places than they may, of all lines', () => {
     const lines = open({ placesMax: 10 })
     for (const key of ['k1', 'k2']) for (let i = 0; i <= 5; i++) lines.arrive(arrivalOf(`c${i}`, key))

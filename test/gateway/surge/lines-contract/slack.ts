@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { type LineStand, letters, START_MS } from './line-stand.ts'
+import { close, type LineStand, letters, START_MS } from './line-stand.ts'
 
 export function describeSlack(line: LineStand): void {
   const { start, admitted, kept, drain, fill, pass } = line
@@ -54,6 +54,15 @@ export function describeSlack(line: LineStand): void {
       expect(await kept('c6')).toMatchObject({ isMoved: true, retryAfterMs: 200 })
       expect(await kept('c7')).toMatchObject({ isMoved: true, retryAfterMs: 300 })
       expect(await kept('new')).toMatchObject({ isNew: true, retryAfterMs: 425 })
+    })
+
+    it('let whoever comes late have what a full budget could not hold', async () => {
+      const rate = { perSecond: 1, burst: 1 }
+      await admitted('first', { rate })
+      for (const caller of ['a', 'b']) await kept(caller, { rate })
+      // Late by 750 ms of 500, and of the point for 2,500 a half has flowed in.
+      pass(2_000)
+      expect(await admitted('a', { rate })).toMatchObject({ lateMs: close(750) })
     })
 
     it('let those who come late have what there is, once half of their grace would not do', async () => {
