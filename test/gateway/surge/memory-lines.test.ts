@@ -127,14 +127,17 @@ describe('lines in memory', () => {
     expect(lines.arrive(arrivalOf('b', 'used', { shown: turn.place }))).toMatchObject({ isNew: true })
   })
 
-  it('miss no line whose pause nobody has told the end of', () => {
+  it.each([
+    ['miss a line that stands still', EXACT.horizonMs - 1, ['paused', 'other']],
+    ['miss no line whose pause nobody has told the end of', EXACT.horizonMs, ['owed', 'other']],
+  ])('%s', (_, ms, names) => {
     const lines = open({ linesMax: 2 })
     lines.arrive(arrivalOf('a', 'owed', { line: { key: 'owed', rate: { perSecond: 0.0001, burst: 1 } } }))
     nowMs += 1
     lines.heed({ key: 'paused', rate: slow }, true)
-    nowMs += EXACT.horizonMs
+    nowMs += ms
     lines.arrive(arrivalOf('a', 'other'))
-    expect(lines.lines.map(({ key }) => key)).toEqual(['owed', 'other'])
+    expect(lines.lines.map(({ key }) => key)).toEqual(names)
   })
 
   it('count nobody as waiting whose place is due again too late', () => {
