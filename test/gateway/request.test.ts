@@ -6,7 +6,7 @@ const NEVER = { __typename: 'BudgetExhausted', retryable: false }
 const ERRORS = [{ message: 'told to fail' }]
 
 describe('a request was in vain', () => {
-  it.each<[boolean, Outcome['data'], Outcome['errors']]>([
+  it.each<[boolean, NonNullable<Outcome['data']> | null, Outcome['errors']]>([
     [true, null, ERRORS],
     [true, { claim: null }, ERRORS],
     [true, { claim: LATER }, undefined],

@@ -85,7 +85,7 @@ export const PARTS: readonly Part[] = [
   {
     name: 'gateway/pipeline',
     files:
-      /^gateway\/(pipeline|stages|standing|execute-step|executed|outcome|spending|draws|place-turns|place-counts|kept-place|kept-place-words|purse|cost-refusals|address|cached-response|status-operation|status-answer)\.ts$/,
+      /^gateway\/(pipeline|stages|standing|run-queue|execute-step|executed|outcome|spending|draws|place-turns|place-counts|kept-place|kept-place-words|purse|cost-refusals|address|cached-response|status-operation|status-answer)\.ts$/,
     may: [
       ...GATEWAY,
       'gateway/operations',
