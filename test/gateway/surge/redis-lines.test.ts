@@ -206,6 +206,20 @@ describe('lines in Redis', () => {
     expect(await server.ask('ZCARD', 'spillway:line:{line}:places')).toBe('1')
   })
 
+  it('put nobody back whose grace is over', async () => {
+    let nowMs = START_MS
+    const lines = await open(server.url, { clock: () => nowMs })
+    const line = { key: 'line', rate: { perSecond: 10, burst: 1 } }
+    await lines.arrive(arrivalOf('first', { line }))
+    await lines.arrive(arrivalOf('a', { line }))
+    nowMs += 100
+    const used = await lines.arrive(arrivalOf('a', { line }))
+    nowMs += TERMS.graceMs + 1
+    if (used.kind === 'admitted') lines.giveBack(used, 0, true)
+    await until('nothing to be sent', () => !lines.isBusy)
+    expect(await server.ask('ZCARD', 'spillway:line:{line}:places')).toBe('0')
+  })
+
   it('know nothing of the places of a line that the server has forgotten', async () => {
     const lines = await open(server.url)
     await lines.arrive(arrivalOf('first'))
