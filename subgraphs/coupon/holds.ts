@@ -42,7 +42,7 @@ import {
 } from './store.ts'
 
 /** Changes in one statement: a pass of read and write takes some milliseconds, a change in it some 0.1 ms. */
-const BATCH_MAX = 64
+const BATCH_MAX = 256
 /** Each more turn means that another process changed the same coupon or order in between. */
 const TURNS_MAX = BATCH_MAX + 10
 

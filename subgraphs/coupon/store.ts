@@ -54,7 +54,6 @@ export function readWallet(
 const COUPON_BY_ID: GatheredStatement = {
   name: 'coupons_by_id',
   readOnly: true,
-  batchMax: 256,
   text: `SELECT a.place::integer AS place, ${COUPON}
            FROM ${AT_NOW}, ROWS FROM (jsonb_to_recordset($1::jsonb) AS (slice_no smallint, coupon_id uuid))
              WITH ORDINALITY AS a (slice_no, coupon_id, place)

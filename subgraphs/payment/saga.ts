@@ -233,15 +233,18 @@ export class Saga {
 
   async #settle(order: OrderRow, call: PeerCall): Promise<Moved | undefined> {
     const { coupon, catalog, database } = this.#options
-    if (order.couponId !== null) {
-      const hold = await coupon.redeemCoupon(
-        { ...couponOrder(order, order.couponId), subtotalFen: order.subtotalFen },
-        call,
-      )
-      // The order is paid: it cannot wait for a coupon that will never be redeemed.
-      if (hold.refusal !== null) this.#disagrees(order, 'redeemCoupon', hold.refusal)
-    }
-    const stock = await catalog.commitStock({ orderId: order.id }, call)
+    // At once: the order is paid, so both are done whatever becomes of the other.
+    const [hold, stock] = await Promise.all([
+      order.couponId === null
+        ? null
+        : coupon.redeemCoupon(
+            { ...couponOrder(order, order.couponId), subtotalFen: order.subtotalFen },
+            call,
+          ),
+      catalog.commitStock({ orderId: order.id }, call),
+    ])
+    // Nor can it wait for a coupon that will never be redeemed.
+    if (hold !== null && hold.refusal !== null) this.#disagrees(order, 'redeemCoupon', hold.refusal)
     if (stock.state !== 'COMMITTED' && stock.state !== 'RETURNED') {
       this.#disagrees(order, 'commitStock', stock.state)
     }

@@ -113,14 +113,10 @@ export async function pruneQuotes(database: Queryable, keptMs: number, rowsMax: 
 const byKeys = (name: string, table: string, alias: string, columns: string): GatheredStatement => ({
   name,
   readOnly: true,
-  batchMax: KEYS_MAX,
   text: `SELECT k.place::integer AS place, ${columns}
     FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (slice_no smallint, id text)) WITH ORDINALITY AS k (slice_no, id, place)
     JOIN LATERAL (SELECT * FROM ${table} WHERE slice_no = k.slice_no AND id = k.id LIMIT 1) ${alias} ON true`,
 })
-
-/** Rows that are read in one statement. */
-const KEYS_MAX = 256
 
 const FIND_QUOTE = byKeys('find_quotes', 'quotes', 'q', QUOTE)
 const FIND_ORDER = byKeys('find_orders', 'orders', 'o', ORDER)
