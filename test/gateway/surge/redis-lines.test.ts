@@ -189,6 +189,21 @@ describe('lines in Redis', () => {
     await until('every key to expire', async () => (await server.ask('DBSIZE')) === '0')
   })
 
+  it('are kept for a pause that nobody tells of, and for turns that were promised elsewhere; for nothing nothing is', async () => {
+    const lines = await open(server.url, { terms: { ...TERMS, graceMs: 1_500, horizonMs: 60_000 } })
+    const keptMs = async (key: string) => Number(await server.ask('PTTL', `spillway:line:{${key}}`))
+    lines.heed({ key: 'idle', rate: SLOW }, false)
+    await until('nothing to be sent', () => !lines.isBusy)
+    expect(await server.ask('DBSIZE')).toBe('0')
+    const line = { key: 'busy', rate: { perSecond: 10, burst: 1 } }
+    await lines.arrive(arrivalOf('a', { line }))
+    await lines.arrive(arrivalOf('b', { line }))
+    expect(await keptMs('busy')).toBeGreaterThan(60_000 + 1_500)
+    lines.promised('elsewhere', Date.now() + 50_000)
+    await lines.arrive(arrivalOf('a', { line: { ...line, key: 'elsewhere' }, mode: 'SPENT' }))
+    expect(await keptMs('elsewhere')).toBeGreaterThan(40_000)
+  })
+
   it('remove a bounded number of those who never came, and count none of them', async () => {
     let nowMs = START_MS
     const lines = await open(server.url, { clock: () => nowMs })
