@@ -34,8 +34,9 @@ interface Entry<Item> {
  * one. A statement costs this process some 0.2 ms on two shared cores, most of it the kernel's, which hands the core to the
  * backend that it wakes; a row in it costs a few microseconds.
  *
- * A batch that PostgreSQL refused for a row of it, or for a lock, has done nothing: it is halved until what is at fault is
- * alone. Whatever else it meets, all of it meets.
+ * A batch that PostgreSQL refused has done nothing. One with bad data is halved until what is at fault is alone. Of one that
+ * waited too long for a lock each item is tried alone, all at once, as if nothing were gathered: halving would wait for that
+ * lock again and again. Whatever else a batch meets, all of it meets.
  */
 export class StatementConvoy<Item, Answer> implements QueueStats {
   readonly targetMs: number = WAIT_TARGET_MS
@@ -99,17 +100,22 @@ export class StatementConvoy<Item, Answer> implements QueueStats {
     try {
       return await this.#run(items)
     } catch (error) {
-      if (items.length === 1 || !isOfSome(error)) {
-        const failure = error instanceof Error ? error : new Error(String(error))
-        return items.map(() => failure)
+      if (items.length > 1 && isOfARow(error)) {
+        const middle = items.length >> 1
+        return [...(await this.#send(items.slice(0, middle))), ...(await this.#send(items.slice(middle)))]
       }
-      const middle = items.length >> 1
-      return [...(await this.#send(items.slice(0, middle))), ...(await this.#send(items.slice(middle)))]
+      if (items.length > 1 && isOfALock(error)) {
+        return (await Promise.all(items.map(item => this.#send([item])))).flat()
+      }
+      const failure = error instanceof Error ? error : new Error(String(error))
+      return items.map(() => failure)
     }
   }
 }
 
-/** Whether a batch was rolled back for what some of it did: bad data, a lock that was not had in time, a deadlock. */
-const isOfSome = (error: unknown): boolean =>
-  !(error instanceof OutcomeUnknown) &&
-  (isDataError(error) || /^(55P03|40P01|40001)$/.test(sqlState(error) ?? ''))
+/** Nothing was done, for bad data. */
+const isOfARow = (error: unknown): boolean => !(error instanceof OutcomeUnknown) && isDataError(error)
+
+/** Nothing was done, for a lock that was not had in time, or a deadlock. */
+const isOfALock = (error: unknown): boolean =>
+  !(error instanceof OutcomeUnknown) && /^(55P03|40P01|40001)$/.test(sqlState(error) ?? '')

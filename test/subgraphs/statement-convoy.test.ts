@@ -10,7 +10,13 @@ let owned: TestDatabase
 let database: Database
 beforeAll(async () => {
   owned = await createTestDatabase()
-  database = new Database({ connection: owned.connection, schema: 'gathered', log: silent, poolMax: 4 })
+  database = new Database({
+    connection: owned.connection,
+    schema: 'gathered',
+    log: silent,
+    poolMax: 4,
+    lockWaitMsMax: 100,
+  })
   await database.query(sql('CREATE SCHEMA gathered'))
   await database.query(
     sql(
@@ -71,6 +77,23 @@ describe('a gathered statement', () => {
     expect((outcomes[1] as PromiseRejectedResult).reason).toMatchObject({ code: '23514' })
     expect(await noted(13)).toEqual([])
     for (const n of [3_001, 3_002, 3_003]) expect(await noted(n)).toEqual([{ n }])
+  })
+
+  it('fails for whoever waits in vain for a lock, and is there for the others', async () => {
+    const ids = [++names, ++names, ++names]
+    for (const id of ids) await database.query(sql(`INSERT INTO note VALUES (${id}, 5001, 0)`))
+    const statement: GatheredStatement = {
+      name: `lock_${++names}`,
+      text: `SELECT i.place::integer AS place, n.id
+        FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (id integer)) WITH ORDINALITY AS i (id, place)
+        CROSS JOIN LATERAL (SELECT id FROM note WHERE id = i.id LIMIT 1 FOR UPDATE) n`,
+    }
+    const outcomes = await database.transaction(async transaction => {
+      await transaction.query(sql(`SELECT FROM note WHERE id = ${ids[1]} FOR UPDATE`))
+      return await Promise.allSettled(ids.map(id => database.gather<{ id: number }>(statement, { id })))
+    })
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect((outcomes[1] as PromiseRejectedResult).reason).toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
   })
 
   it('answers nothing for an item that has no rows', async () => {
