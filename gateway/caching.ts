@@ -32,6 +32,8 @@ export interface CachingOptions {
   readonly requestMsMax: number
   /** Whether a crowd stretches what is stale (`staleStretch`): read at each look, so it costs next to nothing. Default: never. */
   readonly isStretched?: () => boolean
+  /** Whether what is asked for once is kept, as cheap to read. Default: always. */
+  readonly keepsAtOnce?: () => boolean
   readonly logger: Logger
 }
 
@@ -63,6 +65,7 @@ export async function openCaching({
   redis,
   requestMsMax,
   isStretched = () => false,
+  keepsAtOnce,
   logger,
 }: CachingOptions): Promise<Caching> {
   const close = async (): Promise<void> => {
@@ -80,7 +83,7 @@ export async function openCaching({
   const onError = (error: unknown): void => watch.onError(error)
   const stores = openStores({
     redis,
-    answers: { bounds, tags, isStretched, fleetTime: fleet },
+    answers: { bounds, tags, isStretched, keepsAtOnce, fleetTime: fleet },
     logger,
     onError,
   })

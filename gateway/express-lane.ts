@@ -58,7 +58,10 @@ export function expressLane(server: Server, options: ExpressLaneOptions): Expres
       if (!server.emit('clientError', error, socket)) socket.destroy()
     },
   }
-  server.on('connection', (socket: Socket) => connections.add(new ExpressConnection(socket, lane)))
+  server.on('connection', (socket: Socket) => {
+    options.stages.runQueue.hurry()
+    connections.add(new ExpressConnection(socket, lane))
+  })
   server.once('listening', () => {
     const sweep = setInterval(
       () => {

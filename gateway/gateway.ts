@@ -98,9 +98,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { measuresLevel: measures = false, overrideRedis } = options
   const busy = createLevelControl({ measures, redis: overrideRedis, logger })
   const isStretched = (): boolean => termsOf(busy.level.current).stretchesStale
+  const keepsAtOnce = (): boolean => termsOf(busy.level.current).keepsAtOnce
   // Both wait for a Redis that does not answer, and the start for them no longer than for one.
   const opening = [
-    openCaching({ cache, redis, requestMsMax: limits.requestMsMax, isStretched, logger }),
+    openCaching({ cache, redis, requestMsMax: limits.requestMsMax, isStretched, keepsAtOnce, logger }),
     Promise.resolve(
       options.budgets ?? createMemoryBudgets({ lines: options.lineTerms && { terms: options.lineTerms } }),
     ),

@@ -21,10 +21,21 @@ interface Waiter {
 }
 
 /**
- * How long requests are started before the event loop looks at its sockets again. A payment is read, sent on, answered
- * and answered from: four turns of the loop, each as long as what is done in it.
+ * How long requests are started before the event loop looks at its sockets again. A payment is read, sent on, and its
+ * subgraph's answer read: three turns of the loop, each as long as this and what has come meanwhile. Measured beside 200
+ * who browse and fill the process: payments took 107 ms (median) with 4 ms, 71 with 1, 46 with 0.5; as many requests were
+ * served.
  */
-const SLICE_MS = 4
+const SLICE_MS = 0.5
+
+/**
+ * The same while new connections come, of which libuv accepts one a turn of the loop (since its pull request 3696): of 264
+ * that came at once, each with a request that fills the process, a payment's was read after 1.4 s, whatever its priority;
+ * now after 0.1 s.
+ */
+const HASTY_SLICE_MS = 0.1
+/** Turns without one, until nobody is taken to wait at the door. */
+const HASTY_TURNS = 3
 
 /**
  * Who is started next, when more requests have come than the event loop starts at once. Without it a request begins when
@@ -47,6 +58,8 @@ export class RunQueue {
   /** Of the slice that is under way; in the past: it is used up. */
   #sliceEndMs = 0
   #hasSlice = false
+  /** That come round sooner. */
+  #hastyTurns = 0
 
   /** @param sliceMs default {@link SLICE_MS}. */
   constructor(sliceMs: number = SLICE_MS) {
@@ -78,7 +91,7 @@ export class RunQueue {
     if (this.#waiting === 0) {
       if (!this.#hasSlice) {
         this.#hasSlice = true
-        this.#sliceEndMs = atMs + this.#sliceMs
+        this.#sliceEndMs = atMs + this.#nextSliceMs
         this.#left++
         setImmediate(this.#turn)
         return undefined
@@ -99,14 +112,24 @@ export class RunQueue {
     })
   }
 
+  /** A connection has come, and others may wait to be accepted. */
+  hurry(): void {
+    this.#hastyTurns = HASTY_TURNS
+  }
+
   /** The event loop has come round: what was read meanwhile waits in order. */
   readonly #turn = (): void => {
     if (this.#waiting === 0) {
       this.#hasSlice = false
       return
     }
-    this.#sliceEndMs = nowMs() + this.#sliceMs
+    this.#sliceEndMs = nowMs() + this.#nextSliceMs
+    if (this.#hastyTurns > 0) this.#hastyTurns--
     this.#startNext()
+  }
+
+  get #nextSliceMs(): number {
+    return this.#hastyTurns > 0 ? Math.min(HASTY_SLICE_MS, this.#sliceMs) : this.#sliceMs
   }
 
   /** One at a time: what a start leads to at once, over however many promises, runs before the next one, and counts. */
@@ -141,6 +164,8 @@ export class RunQueue {
     if (waiter === undefined) return undefined
     this.#first[rank] = waiter.next
     if (waiter.next === undefined) this.#last[rank] = undefined
+    // One that a minor collection has taken for old would keep all that came after it, until the next full one.
+    waiter.next = undefined
     this.#waiting--
     return waiter
   }

@@ -20,6 +20,8 @@ export interface Ruling {
 export interface LevelTerms {
   /** Whether kept answers stay good for longer than their `staleMs`. */
   readonly stretchesStale: boolean
+  /** Whether an answer is kept when it is asked for once; else when it is asked for again, not long after. */
+  readonly keepsAtOnce: boolean
   /** When whoever is refused may ask again, in milliseconds. */
   readonly retryAfterMs: number
 }
@@ -99,10 +101,10 @@ const RULINGS: Readonly<Record<Level, Readonly<Record<Standing, Ruling>>>> = Obj
  * many of those who are refused ask in any one second.
  */
 const TERMS: Readonly<Record<Level, LevelTerms>> = Object.freeze({
-  CALM: Object.freeze({ stretchesStale: false, retryAfterMs: 1_000 }),
-  BUSY: Object.freeze({ stretchesStale: false, retryAfterMs: 1_000 }),
-  SURGE: Object.freeze({ stretchesStale: true, retryAfterMs: 5_000 }),
-  SHED: Object.freeze({ stretchesStale: true, retryAfterMs: 15_000 }),
+  CALM: Object.freeze({ stretchesStale: false, keepsAtOnce: true, retryAfterMs: 1_000 }),
+  BUSY: Object.freeze({ stretchesStale: false, keepsAtOnce: false, retryAfterMs: 1_000 }),
+  SURGE: Object.freeze({ stretchesStale: true, keepsAtOnce: false, retryAfterMs: 5_000 }),
+  SHED: Object.freeze({ stretchesStale: true, keepsAtOnce: false, retryAfterMs: 15_000 }),
 })
 
 /** At most one of each level and standing. */

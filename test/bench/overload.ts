@@ -133,21 +133,20 @@ async function paymentsOf(
         seconds: forSeconds,
         connections: 64,
       })
+    const browse = (prefix: string, forSeconds: number, perSecond: number) =>
+      paced(stood, {
+        operation: 'SearchProducts',
+        prefix,
+        shoppers: BROWSERS,
+        perSecond: BROWSERS * perSecond,
+        seconds: forSeconds,
+        connections: BROWSERS,
+      })
     const browseLimit = DEFAULT_TIERS.shopper.perSecond / (await priceOfSearch(stood, isOn))
-    await pay('first', WARM_UP_SECONDS)
+    await Promise.all([pay('first', WARM_UP_SECONDS), browse('first', WARM_UP_SECONDS, browseLimit)])
     const { seen: calm, borne: inCalm } = await watched(stood, () => pay('calm', seconds))
     const { seen, borne: underFlood } = await watched(stood, () =>
-      Promise.all([
-        pay('flooded', seconds),
-        paced(stood, {
-          operation: 'SearchProducts',
-          prefix: 'browser',
-          shoppers: BROWSERS,
-          perSecond: BROWSERS * BROWSE_MULTIPLE * browseLimit,
-          seconds,
-          connections: BROWSERS,
-        }),
-      ]),
+      Promise.all([pay('flooded', seconds), browse('browser', seconds, BROWSE_MULTIPLE * browseLimit)]),
     )
     const [flooded, flood] = seen
     const borne = voidWith(underFlood, 'calm', inCalm.voidReason)

@@ -92,6 +92,29 @@ test('what a start leads to, over however many promises, counts before the next 
   expect(new Set(turnOf).size).toBe(3)
 })
 
+test('while connections come, the event loop comes round after each start, and no longer once they have ceased', async () => {
+  const sliceMs = 1_000
+  const queue = new RunQueue(sliceMs)
+  let turns = 0
+  let isOver = false
+  const count = (): void => {
+    turns++
+    if (!isOver) setImmediate(count)
+  }
+  setImmediate(count)
+  const request = async (): Promise<number> => {
+    await queue.enter('BROWSE', NEVER)
+    work(1)
+    return turns
+  }
+  queue.hurry()
+  busy(queue, 1)
+  const hasty = await Promise.all([request(), request(), request(), request(), request(), request()])
+  isOver = true
+  // Three turns without another connection, and then a whole slice.
+  expect(new Set(hasty).size).toBe(4)
+})
+
 test('nobody overtakes those who wait, though the slice has time left', async () => {
   const queue = new RunQueue(1)
   busy(queue, 1)

@@ -43,7 +43,7 @@ export interface Answers {
    * carried as JSON: the value is what `JSON.parse` may give.
    * @param isShared whether it may be in Redis too; what is one caller's stays in this process.
    * @returns false: it was not kept, since it is too large or void, or there is no place for it: when memory is nearly
-   * full, only what was asked for before, not long ago, takes the place of what is there. A crowd that asks for a million
+   * full, or {@link AnswersOptions.keepsAtOnce} says so, only what was asked for before, not long ago, takes the place of what is there. A crowd that asks for a million
    * things once, each another, drops nothing of what everybody asks for.
    */
   set(key: string, entry: Entry, isShared: boolean): boolean
@@ -69,6 +69,8 @@ export interface AnswersOptions {
   readonly memory?: boolean
   /** Whether a crowd stretches what is stale; read at each look. Default: never. */
   readonly isStretched?: (() => boolean) | undefined
+  /** Whether what is asked for once is kept, while there is room; read at each. Default: always. */
+  readonly keepsAtOnce?: (() => boolean) | undefined
   /** Default: nothing is shared. */
   readonly shared?:
     | {
@@ -115,6 +117,7 @@ export function createAnswers({
   tags,
   memory = true,
   isStretched = () => false,
+  keepsAtOnce = () => true,
   shared,
   clock = nowMs,
 }: AnswersOptions): AnswerStore {
@@ -162,9 +165,9 @@ export function createAnswers({
 
   /** What is kept already is renewed. */
   function mayEnter(key: string): boolean {
-    if (!memory || !isNearlyFull()) return true
-    map.sweep(SWEPT_WHEN_FULL)
-    return !isNearlyFull() || map.has(key) || asked.meet(key)
+    if (!memory) return true
+    if (isNearlyFull()) map.sweep(SWEPT_WHEN_FULL)
+    return (keepsAtOnce() && !isNearlyFull()) || map.has(key) || asked.meet(key)
   }
 
   const fits = ({ bytes }: Pick<Entry, 'bytes'>): boolean => bytes <= bounds.entryBytesMax

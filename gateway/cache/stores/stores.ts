@@ -30,6 +30,8 @@ export interface AnswersSettings {
   readonly memory?: boolean
   /** Whether a crowd stretches what is stale; read at each look. Default: never. */
   readonly isStretched?: (() => boolean) | undefined
+  /** Whether what is asked for once is kept. Default: always. */
+  readonly keepsAtOnce?: (() => boolean) | undefined
   /** Milliseconds. Default: this process's monotonic clock. */
   readonly clock?: () => number
 }

@@ -31,6 +31,7 @@ describe('the table', () => {
       UNKNOWN_TEXT: 'REFUSE',
     })
     expect(LEVELS.map(level => termsOf(level).stretchesStale)).toEqual([false, false, true, true])
+    expect(LEVELS.map(level => termsOf(level).keepsAtOnce)).toEqual([true, false, false, false])
     expect(LEVELS.map(level => termsOf(level).retryAfterMs)).toEqual([1_000, 1_000, 5_000, 15_000])
   })
 

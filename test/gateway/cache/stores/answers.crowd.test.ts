@@ -14,18 +14,19 @@ const BOUNDS = {
 function opened(bounds: Partial<typeof BOUNDS> = {}): {
   keep: (key: string) => boolean
   has: (key: string) => boolean
-  crowd: { isThere: boolean }
+  crowd: { isThere: boolean; keepsAtOnce: boolean }
   pass: (ms: number) => void
 } {
   let now = Math.ceil(nowMs())
   const clock = (): number => now
   const tags = createLocalTags({ clock })
-  const crowd = { isThere: false }
+  const crowd = { isThere: false, keepsAtOnce: true }
   const answers = createAnswers({
     bounds: { ...BOUNDS, ...bounds },
     tags,
     clock,
     isStretched: () => crowd.isThere,
+    keepsAtOnce: () => crowd.keepsAtOnce,
   })
   return {
     crowd,
@@ -102,4 +103,18 @@ test('in a crowd it is like any other, and what was used longest ago goes first'
   crowd.isThere = true
   for (const key of keys('new', 900)) keep(key)
   expect(old.filter(has).length).toBeGreaterThan(900)
+})
+
+test('while nothing is kept at once, what is asked for again is, and what is kept is renewed', () => {
+  const { keep, has, crowd } = opened()
+  const known = keys('known', 50)
+  for (const key of known) keep(key)
+  crowd.keepsAtOnce = false
+  const asked = keys('asked', 50)
+  expect(asked.some(keep)).toBe(false)
+  expect(asked.some(has)).toBe(false)
+  expect(asked.every(keep)).toBe(true)
+  expect(known.every(keep)).toBe(true)
+  crowd.keepsAtOnce = true
+  expect(keys('new', 50).every(keep)).toBe(true)
 })
