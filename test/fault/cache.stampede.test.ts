@@ -45,7 +45,7 @@ describe.each([
     await graph[Symbol.asyncDispose]()
   })
 
-  /** All requests have been read before the first fetch of them is answered. */
+  /** All requests have been read, and started, before the first fetch of them is answered. */
   async function answersOfAll(
     name: 'catalog' | 'stock',
     requestOf: (number: number) => object,
@@ -57,6 +57,7 @@ describe.each([
     const { answers, read } = crowd.post(requestOf)
     await read
     await until('a fetch', () => held.length > 0)
+    await until('all to be started', async () => (await graph.metric('spillway_run_queue_waiting')) === 0)
     subgraph.behave = behave
     for (const asked of held) behave(asked)
     const all = await answers

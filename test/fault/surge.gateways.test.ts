@@ -120,9 +120,22 @@ it('one dies while there is no Redis: the other honours its places by their toke
 
   const asked = placesAhead(crowd)
   expect(asked.length).toBeGreaterThan(0)
+  const heard = crowd.heard.length
   const told = await Promise.all(asked.map(({ shopper, token }) => crowd.ask(shopper, 1, token)))
-  for (const [i, place] of told.entries())
-    expect(place).toMatchObject({ outcome: 'KeptPlace', admitAtMs: asked[i]!.admitAtMs })
+  // Whom the survivor had given a place already is told that one: a turn that was moved since, at the other, is as early here.
+  const known = new Set(
+    crowd.heard
+      .slice(0, heard)
+      .flatMap(({ gateway, outcome, shopper }) =>
+        gateway === 1 && outcome === 'KeptPlace' ? [shopper] : [],
+      ),
+  )
+  for (const [i, { outcome, admitAtMs }] of told.entries()) {
+    const { shopper, admitAtMs: promisedMs } = asked[i]!
+    expect(outcome).toBe('KeptPlace')
+    if (known.has(shopper)) expect(admitAtMs).toBeLessThanOrEqual(promisedMs!)
+    else expect(admitAtMs).toBe(promisedMs)
+  }
 
   const all = await coming
   await expectAllServed(crowd, all, campaignId, surviving)

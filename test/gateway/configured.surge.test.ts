@@ -93,7 +93,13 @@ test('SURGE=on measures, SURGE=off does not, and either way an operator pins the
     const { readings } = await control(on)
     return readings.length > 0 && readings.map(({ name }: { name: string }) => name).toSorted()
   })
-  expect(names).toEqual(['convoy:drops', 'eventLoopDelay', 'eventLoopUtilization', 'plannerQueue'])
+  expect(names).toEqual([
+    'convoy:drops',
+    'eventLoopDelay',
+    'eventLoopUtilization',
+    'plannerQueue',
+    'runQueue',
+  ])
   expect((await control(off)).readings).toEqual([])
   for (const gateway of [on, off]) {
     expect(await control(gateway, { level: 'SHED' })).toMatchObject({ level: 'SHED', scope: 'process' })

@@ -15,6 +15,7 @@ test('limits are shown as declared and as they hold, and lines with their status
   expect(before.body).toEqual({
     mode: 'enforce',
     scope: 'process',
+    lineTerms: { horizonMs: 600_000, graceMs: 120_000, placesMax: 1_000_000 },
     limits: [
       {
         field: 'Mutation.claim',
