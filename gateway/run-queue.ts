@@ -1,15 +1,10 @@
 import { type DeadlineMs, nowMs } from '../protocol/deadline.ts'
 import { PRIORITIES, type Priority } from '../protocol/priority.ts'
+import type { QueueStats } from '../protocol/subgraph-client.ts'
 
-/** How requests wait for their start. Totals since the process began, but for what is so now. */
-export interface RunQueueStats {
+/** How requests wait for their start. */
+export interface RunQueueStats extends QueueStats {
   readonly waiting: number
-  /** Of the one that waits longest, in milliseconds; 0 while nobody does. */
-  readonly waitMs: number
-  /** Those who have been started, or given up. */
-  readonly left: number
-  /** Summed over those: how long they had waited, in milliseconds. */
-  readonly waitedMs: number
 }
 
 interface Waiter {

@@ -19,6 +19,20 @@ import {
   sumInto,
   type Transfer,
 } from './coupon.ts'
+import {
+  changeHolds,
+  type HoldChange,
+  type HoldKey,
+  type LockedCoupon,
+  lockAnyCoupon,
+  postTransfers,
+  readSituations,
+  readTerms,
+  recordRevocation,
+  type SituationRow,
+  type TermsRow,
+  writeCoupon,
+} from './hold-store.ts'
 import type {
   CouponHold,
   CouponOrderInput,
@@ -26,20 +40,6 @@ import type {
   RedeemCouponInput,
   ReserveCouponInput,
 } from './schema.generated.ts'
-import {
-  changeHolds,
-  type HoldChange,
-  type HoldKey,
-  type HoldSituationRow,
-  type LockedCoupon,
-  lockAnyCoupon,
-  postTransfers,
-  readSituation,
-  readSituations,
-  recordRevocation,
-  type SituationRow,
-  writeCoupon,
-} from './store.ts'
 
 /** Changes in one statement: a pass of read and write takes some milliseconds, a change in it some 0.1 ms. */
 const BATCH_MAX = 256
@@ -111,17 +111,17 @@ export class Holds {
     return this.#database.transaction(async transaction => {
       const coupon = await lockAnyCoupon(transaction, id.slice, id.uuid)
       if (coupon === undefined) return null
-      const row = await readSituation(transaction, coupon.campaignId, coupon.sliceNo, null)
-      const situation = situationOf(coupon, row)
+      const terms = await readTerms(transaction, coupon.campaignId)
+      const situation = situationOf(coupon, terms, undefined)
       const decision = revoke(situation)
       if (decision.coupon !== undefined) {
-        await recordRevocation(transaction, coupon, reason, client, row.now)
+        await recordRevocation(transaction, coupon, reason, client, terms.now)
         await writeCoupon(transaction, coupon, decision.coupon)
         await postTransfers(
           transaction,
           coupon,
           coupon.couponId,
-          row.now,
+          terms.now,
           decision.transfers,
           sumsOf(decision.transfers),
         )
@@ -187,7 +187,7 @@ export class Holds {
 /** What a wish comes to as things stand; without `change` nothing is to be written. */
 function judge(
   { input, key, decide }: Wish,
-  row: HoldSituationRow | undefined,
+  row: SituationRow | undefined,
 ): { readonly answer: CouponHold; readonly change?: HoldChange } {
   if (row === undefined) return { answer: notFound(input) }
   const { couponId, orderId } = input
@@ -197,7 +197,7 @@ function judge(
     const state = stateAt(row.state, row.validUntil, row.now)
     return { answer: { couponId, orderId, state, refusal: 'NOT_AVAILABLE', faceFen } }
   }
-  const situation = situationOf(row, row)
+  const situation = situationOf(row, row, holdOf(row))
   const decision = decide(situation)
   const { coupon, hold, transfers, refusal } = decision
   const answer = { couponId, orderId, state: stateAfter(situation, decision), refusal, faceFen }
@@ -221,8 +221,8 @@ const sumsOf = (transfers: readonly Transfer[]): HoldChange['sums'] => ({
   returnedFen: sumInto('returned', transfers),
 })
 
-function situationOf(coupon: LockedCoupon, row: SituationRow): Situation {
-  return { coupon: phaseOf(coupon), hold: holdOf(row), terms: row, now: row.now }
+function situationOf(coupon: LockedCoupon, terms: TermsRow, hold: Hold | undefined): Situation {
+  return { coupon: phaseOf(coupon), hold, terms, now: terms.now }
 }
 
 function phaseOf({ state, orderId, redeemedAt }: LockedCoupon): CouponPhase {

@@ -18,6 +18,22 @@ function busy(queue: RunQueue, sliceMs: number): void {
   work(sliceMs)
 }
 
+/** How often the event loop has come round since. */
+function countTurns(): { readonly turns: number } & Disposable {
+  let turns = 0
+  let next = setImmediate(count)
+  function count(): void {
+    turns++
+    next = setImmediate(count)
+  }
+  return {
+    get turns() {
+      return turns
+    },
+    [Symbol.dispose]: () => clearImmediate(next),
+  }
+}
+
 test('in calm a request is started where it is read', async () => {
   const queue = new RunQueue()
   for (let turn = 0; turn < 5; turn++) {
@@ -74,43 +90,29 @@ test('what a start leads to, over however many promises, counts before the next 
   const sliceMs = 2
   const queue = new RunQueue(sliceMs)
   busy(queue, sliceMs)
-  let turns = 0
-  let isOver = false
-  const count = (): void => {
-    turns++
-    if (!isOver) setImmediate(count)
-  }
-  setImmediate(count)
+  using loop = countTurns()
   const request = async (): Promise<number> => {
     await queue.enter('BROWSE', NEVER)
     for (let hop = 0; hop < 30; hop++) await undefined
     work(sliceMs)
-    return turns
+    return loop.turns
   }
   const turnOf = await Promise.all([request(), request(), request()])
-  isOver = true
   expect(new Set(turnOf).size).toBe(3)
 })
 
 test('while connections come, the event loop comes round after each start, and no longer once they have ceased', async () => {
   const sliceMs = 1_000
   const queue = new RunQueue(sliceMs)
-  let turns = 0
-  let isOver = false
-  const count = (): void => {
-    turns++
-    if (!isOver) setImmediate(count)
-  }
-  setImmediate(count)
+  using loop = countTurns()
   const request = async (): Promise<number> => {
     await queue.enter('BROWSE', NEVER)
     work(1)
-    return turns
+    return loop.turns
   }
   queue.hurry()
   busy(queue, 1)
   const hasty = await Promise.all([request(), request(), request(), request(), request(), request()])
-  isOver = true
   // Three turns without another connection, and then a whole slice.
   expect(new Set(hasty).size).toBe(4)
 })

@@ -43,8 +43,8 @@ export interface Answers {
    * carried as JSON: the value is what `JSON.parse` may give.
    * @param isShared whether it may be in Redis too; what is one caller's stays in this process.
    * @returns false: it was not kept, since it is too large or void, or there is no place for it: when memory is nearly
-   * full, or {@link AnswersOptions.keepsAtOnce} says so, only what was asked for before, not long ago, takes the place of what is there. A crowd that asks for a million
-   * things once, each another, drops nothing of what everybody asks for.
+   * full, or {@link AnswersOptions.keepsAtOnce} says so, only what was asked for before, not long ago, takes the place of
+   * what is there. A crowd that asks for a million things once, each another, drops nothing of what everybody asks for.
    */
   set(key: string, entry: Entry, isShared: boolean): boolean
 }
