@@ -3,7 +3,7 @@
 set -eu
 case "${1:-start}" in
 start) exec node start.ts ;;
-gateway) exec node gateway/main.ts ;;
+gateway) exec node --single-threaded-gc gateway/main.ts ;;
 subgraph) exec node subgraphs/main.ts "${2:?expected the name of a subgraph}" ;;
 *) exec "$@" ;;
 esac

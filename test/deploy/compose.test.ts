@@ -128,10 +128,14 @@ describe('Dockerfile', () => {
     ])
   })
 
-  it('has an entrypoint whose roles start files that exist', () => {
-    const roles = [...entrypoint.matchAll(/^(\w+)\) exec node (\S+)/gm)]
+  it('has an entrypoint whose roles start files that exist, as the npm scripts do', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Record<string, string> }
+    const roles = [...entrypoint.matchAll(/^(\w+)\) exec node ((?:--\S+ )*)(\S+)/gm)]
     expect(roles.map(match => match[1]).sort()).toEqual(Object.keys(offered.roles).sort())
-    for (const [, role, file] of roles) expect(offered.files, role).toContain(file)
+    for (const [, role, flags, file] of roles) {
+      expect(offered.files, role).toContain(file)
+      expect(scripts[role!], role).toMatch(new RegExp(` exec node ${flags}${file}$`))
+    }
   })
 
   it('does not run as root', () => expect(dockerfile).toMatch(/^USER node$/m))

@@ -15,6 +15,7 @@ import { type Pinned, startPinned } from '../gateway/pinned.ts'
 import { GATEWAY_CORE, LOAD_CORE } from '../gateway/processor.ts'
 import { pinCalm, ready } from '../gateway-controls.ts'
 import type { Hosted } from '../hosted.ts'
+import { flagsOf } from '../npm-flags.ts'
 import type { CouponSettings } from './coupon.ts'
 import type { EmbeddedSettings } from './embedded.ts'
 import { manifestWithMe } from './manifest.ts'
@@ -75,8 +76,8 @@ export async function ground(): Promise<Ground> {
 /** Fresh processes and a campaign of their own, no limit of which is met; the level stays CALM, whatever is measured. */
 export async function stand(on: Ground, layout: Layout, claimBatchMax?: number): Promise<ClaimsStand> {
   await using stack = new AsyncDisposableStack()
-  const start = (core: number, script: string, settings: object): Promise<Pinned> =>
-    startPinned(core, script, settings).then(program => stack.use(program))
+  const start: Start = (core, script, settings, flags) =>
+    startPinned(core, script, settings, flags).then(program => stack.use(program))
   const { pids, port } =
     layout === 'embedded' ? await embedded(on, start) : await services(on, start, claimBatchMax)
   const url = `http://127.0.0.1:${port}`
@@ -89,7 +90,7 @@ export async function stand(on: Ground, layout: Layout, claimBatchMax?: number):
   return { port, campaignId, pids, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-type Start = (core: number, script: string, settings: object) => Promise<Pinned>
+type Start = (core: number, script: string, settings: object, flags?: readonly string[]) => Promise<Pinned>
 type Started = Pick<ClaimsStand, 'port' | 'pids'>
 
 async function embedded({ postgres, manifestPath }: Ground, start: Start): Promise<Started> {
@@ -143,6 +144,6 @@ async function services(on: Ground, start: Start, claimBatchMax: number | undefi
       ...urls,
     },
   }
-  const gateway = await start(GATEWAY_CORE, '../hosted.ts', hosted)
+  const gateway = await start(GATEWAY_CORE, '../hosted.ts', hosted, flagsOf('gateway'))
   return { pids: [gateway.pid, coupon.pid], port }
 }

@@ -10,6 +10,7 @@ import { GATEWAY_CORE, LOAD_CORE } from '../gateway/processor.ts'
 import type { MemoryBytes } from '../gateway/program.ts'
 import { pinCalm, ready } from '../gateway-controls.ts'
 import type { Hosted } from '../hosted.ts'
+import { flagsOf } from '../npm-flags.ts'
 import type { Settings } from './subgraphs.ts'
 
 /** A gateway over the shipped supergraph, on a core of its own, and subgraphs of which one is easily overloaded. */
@@ -75,7 +76,9 @@ export async function stand(isOn: boolean): Promise<OverloadStand> {
       ),
     },
   }
-  const gateway: Pinned = stack.use(await startPinned(GATEWAY_CORE, '../hosted.ts', hosted))
+  const gateway: Pinned = stack.use(
+    await startPinned(GATEWAY_CORE, '../hosted.ts', hosted, flagsOf('gateway')),
+  )
   const url = `http://127.0.0.1:${port}`
   await ready(url)
   const operatorToken = tokenFor(IDENTITY.tokenSecret, { sub: 'bench', kind: 'operator', client: 'bench' })
