@@ -13,6 +13,11 @@ export interface ConvoyOptions<Item, Answer> {
   readonly lanesMax: number
   /** Items a batch. */
   readonly batchMax: number
+  /**
+   * The least time between two departures, so that more rides in each, in milliseconds; who fills more than a batch does not
+   * wait for it. Asked before each. Default: none.
+   */
+  readonly gapMs?: () => number
   /** Items waiting for a lane; one more is refused. The last tenth is kept for what is more urgent than browsing. */
   readonly queueMax: number
   /** Default: every item is equal. */
@@ -70,7 +75,7 @@ interface WaitingBatch {
 
 /**
  * Busier is cheaper: at most `lanesMax` batches are in flight, and whatever arrives meanwhile rides in the next one.
- * Idle, an item waits for one `setImmediate` and no more.
+ * Idle, an item waits for one `setImmediate` and no more, or for the rest of `gapMs`.
  *
  *     item:   waiting → sent → settled        waiting → settled (deadline)
  *     batch:  filling → full → (lane free, oldest of the highest priority first) dispatched
@@ -102,6 +107,8 @@ export class Convoy<Item, Answer> {
   #itemsInFlight = 0
   #pumpScheduled = false
   #reliefTimer: NodeJS.Timeout | undefined
+  #gapTimer: NodeJS.Timeout | undefined
+  #lastLeftMs: DeadlineMs = Number.NEGATIVE_INFINITY
   #sweepAtMs: DeadlineMs = Number.POSITIVE_INFINITY
   #sweepTimer: NodeJS.Timeout | undefined
   /** Smoothed time a lane is taken for one item, in milliseconds; zero until a batch has ended. */
@@ -148,6 +155,8 @@ export class Convoy<Item, Answer> {
   /** Refuses new items and resolves once every item is answered and every lane is free. */
   close(): Promise<void> {
     this.#closed ??= Promise.withResolvers<void>()
+    // No more will ride along.
+    if (this.#gapTimer !== undefined) this.#pump()
     this.#finishClosing()
     return this.#closed.promise
   }
@@ -270,6 +279,11 @@ export class Convoy<Item, Answer> {
       this.#armRelief()
       return
     }
+    const restMs = this.#restOfGapMs()
+    if (restMs > 0) {
+      this.#armGap(restMs)
+      return
+    }
     this.#pumpScheduled = true
     setImmediate(() => {
       this.#pumpScheduled = false
@@ -277,8 +291,21 @@ export class Convoy<Item, Answer> {
     })
   }
 
+  /** Until the next batch may leave. Asked when one begins: as many as wait by then have filled those before it. */
+  #restOfGapMs(): number {
+    const { batchMax, gapMs } = this.#options
+    if (gapMs === undefined || this.#depth >= batchMax) return 0
+    return this.#lastLeftMs + gapMs() - nowMs()
+  }
+
+  #armGap(restMs: number): void {
+    this.#gapTimer ??= setTimeout(() => this.#pump(), Math.ceil(restMs))
+  }
+
   /** Gives each free lane the oldest batch of the highest priority. */
   #pump(): void {
+    clearTimeout(this.#gapTimer)
+    this.#gapTimer = undefined
     const now = nowMs()
     for (const queue of this.#waiting) {
       while (queue.length > 0 && this.#mayLeave(queue[0]!, now)) queue.shift()!.dispatch()
@@ -328,6 +355,7 @@ export class Convoy<Item, Answer> {
     for (const entry of entries) entry.state = 'sent'
     const startedMs = nowMs()
     this.#inFlight++
+    this.#lastLeftMs = startedMs
     this.#itemsInFlight += entries.length
     this.#batches++
     this.#items += entries.length

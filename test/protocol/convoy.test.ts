@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Convoy, type ConvoyOptions } from '../../protocol/convoy.ts'
-import { deadlineIn } from '../../protocol/deadline.ts'
+import { deadlineIn, nowMs } from '../../protocol/deadline.ts'
 import { Fault } from '../../protocol/fault.ts'
 import type { Priority } from '../../protocol/priority.ts'
 
@@ -46,6 +46,7 @@ describe('every load settles once, with its own answer', () => {
       lanesMax: fc.integer({ min: 1, max: 4 }),
       batchMax: fc.integer({ min: 1, max: 7 }),
       queueMax: fc.integer({ min: 1, max: 40 }),
+      gapMs: fc.constantFrom(undefined, 0, 1),
       // Each item: turns of the event loop before it is loaded, its priority, and what becomes of it.
       items: fc.array(
         fc.record({
@@ -58,7 +59,7 @@ describe('every load settles once, with its own answer', () => {
       ),
     })
     await fc.assert(
-      fc.asyncProperty(run, async ({ lanesMax, batchMax, queueMax, items }) => {
+      fc.asyncProperty(run, async ({ lanesMax, batchMax, queueMax, gapMs, items }) => {
         let inFlight = 0
         const carried = new Set<number>()
         const convoy = new Convoy<number, string>({
@@ -66,6 +67,7 @@ describe('every load settles once, with its own answer', () => {
           lanesMax,
           batchMax,
           queueMax,
+          ...(gapMs === undefined ? {} : { gapMs: () => gapMs }),
           priority: id => items[id]!.priority,
           async send(ids, settle) {
             inFlight++
@@ -169,6 +171,64 @@ describe('every load settles once, with its own answer', () => {
     ;(await nextBatch(1)).resolve(['A'])
     expect(await loads[0]).toBe('A')
     await expect(loads[1]).rejects.toThrow('test: expected send to resolve with 2 answers, got 1')
+  })
+})
+
+describe('a gap between departures', () => {
+  const GAP_MS = 30
+  const FOREVER_MS = 600_000
+
+  it('puts off what comes soon after a departure, and all of it rides together', async () => {
+    const { convoy, nextBatch } = byHand<number>({ lanesMax: 3, gapMs: () => GAP_MS })
+    const startedMs = nowMs()
+    const first = convoy.load(1)
+    answerAll(await nextBatch(1))
+    await first
+    const others = [convoy.load(2)]
+    await turn()
+    others.push(convoy.load(3))
+    const second = await nextBatch(2)
+    expect(second.items).toEqual([2, 3])
+    // Timers count in whole milliseconds.
+    expect(nowMs() - startedMs).toBeGreaterThanOrEqual(GAP_MS - 1)
+    answerAll(second)
+    expect(await Promise.all(others)).toEqual(['answer 2', 'answer 3'])
+  })
+
+  it('holds nobody up who comes after a longer one, and nobody who would not fit', async () => {
+    const { convoy, nextBatch } = byHand<number>({ batchMax: 2, lanesMax: 3, gapMs: () => FOREVER_MS })
+    const first = convoy.load(1)
+    answerAll(await nextBatch(1))
+    await first
+    const others = [2, 3, 4].map(id => convoy.load(id))
+    expect((await nextBatch(2)).items).toEqual([2, 3])
+    answerAll(await nextBatch(2))
+    expect((await nextBatch(3)).items).toEqual([4])
+    answerAll(await nextBatch(3))
+    expect(await Promise.all([first, ...others])).toHaveLength(4)
+  })
+
+  it('is over when the convoy closes', async () => {
+    const { convoy, nextBatch } = byHand<number>({ gapMs: () => FOREVER_MS })
+    const first = convoy.load(1)
+    answerAll(await nextBatch(1))
+    await first
+    const second = convoy.load(2)
+    const closed = convoy.close()
+    answerAll(await nextBatch(2))
+    expect(await second).toBe('answer 2')
+    await closed
+  })
+
+  it('keeps to deadlines', async () => {
+    const { convoy, nextBatch } = byHand<number>({
+      gapMs: () => FOREVER_MS,
+      deadlineMs: () => deadlineIn(20),
+    })
+    const first = convoy.load(1)
+    answerAll(await nextBatch(1))
+    await first
+    await expect(convoy.load(2)).rejects.toMatchObject({ code: 'SUBGRAPH_TIMEOUT' })
   })
 })
 
