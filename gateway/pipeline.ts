@@ -157,14 +157,18 @@ const NOT_STARTED = new Fault('OVERLOADED', 'expected to be started within its t
 
 /** Its turn to be started, by what it is about. */
 function enter(
-  { runQueue }: Stages,
+  { level, runQueue }: Stages,
   { isGone }: Incoming,
   caller: Caller,
   operation: ServableOperation | undefined,
   deadlineMs: DeadlineMs,
 ): Promise<boolean> | undefined {
   const standing = standingOf(operation, caller)
-  return runQueue.enter(standing === 'UNKNOWN_TEXT' ? 'ADHOC' : standing, deadlineMs, isGone)
+  const priority = standing === 'UNKNOWN_TEXT' ? 'ADHOC' : standing
+  const { verdict } = rulingOf(level.current, standing)
+  // A claim's place may be due, and then it is as much work as any.
+  const isBrief = verdict !== 'PASS' && priority !== 'CLAIM'
+  return runQueue.enter(priority, deadlineMs, isGone, isBrief)
 }
 
 /** An MCP tool is named later, and what names nothing is refused for it. */

@@ -33,19 +33,28 @@ const HASTY_SLICE_MS = 0.1
 const HASTY_TURNS = 3
 
 /**
+ * Brief ones that are started in every turn, however many others wait. Of a replay at SHED, before: browsers waited for 5 to
+ * 10 s to be told that they are not let in, each on a connection.
+ */
+const BRIEF_A_TURN = 2
+const BRIEF = PRIORITIES.length
+
+/**
  * Who is started next, when more requests have come than the event loop starts at once. Without it a request begins when
  * its bytes are read: two hundred who browse, each for a fraction of a millisecond, then go before a payment at every one
  * of its hops.
  *
  * In each turn of the event loop requests are started for {@link SLICE_MS}; those left over wait, the most urgent first,
  * then who came first. So long as that suffices a request is started where it is read. Each that waits has a connection of
- * its own, so that there are never more than connections.
+ * its own, so that there are never more than connections. Who only gets what is kept, or is told when to come back, goes
+ * last, and yet in every turn some do: {@link BRIEF_A_TURN}.
  *
  *     enter → started          enter → waiting → started          waiting → given up (late, or its client has gone)
  */
 export class RunQueue {
-  readonly #first: (Waiter | undefined)[] = PRIORITIES.map(() => undefined)
-  readonly #last: (Waiter | undefined)[] = PRIORITIES.map(() => undefined)
+  /** By rank: those of each priority, then the brief ones. */
+  readonly #first: (Waiter | undefined)[] = [...PRIORITIES, 'brief'].map(() => undefined)
+  readonly #last: (Waiter | undefined)[] = [...this.#first]
   readonly #sliceMs: number
   #waiting = 0
   #left = 0
@@ -53,6 +62,8 @@ export class RunQueue {
   /** Of the slice that is under way; in the past: it is used up. */
   #sliceEndMs = 0
   #hasSlice = false
+  /** That may still be started in this turn, after its slice. */
+  #briefLeft = 0
   /** That come round sooner. */
   #hastyTurns = 0
 
@@ -76,11 +87,13 @@ export class RunQueue {
    * `undefined`: started at once. Else resolves when it is its turn; `false`: nobody waits for the answer any more.
    * @param deadlineMs when nobody does.
    * @param isGone whether the client has hung up. Default: it waits.
+   * @param isBrief whether little is done for it.
    */
   enter(
     priority: Priority,
     deadlineMs: DeadlineMs,
     isGone?: (() => boolean) | undefined,
+    isBrief = false,
   ): Promise<boolean> | undefined {
     const atMs = nowMs()
     if (this.#waiting === 0) {
@@ -97,7 +110,7 @@ export class RunQueue {
       }
     }
     return new Promise(resolve => {
-      this.#add(PRIORITIES.indexOf(priority), {
+      this.#add(isBrief ? BRIEF : PRIORITIES.indexOf(priority), {
         deadlineMs,
         isGone,
         sinceMs: atMs,
@@ -119,6 +132,7 @@ export class RunQueue {
       return
     }
     this.#sliceEndMs = nowMs() + this.#nextSliceMs
+    this.#briefLeft = BRIEF_A_TURN
     if (this.#hastyTurns > 0) this.#hastyTurns--
     this.#startNext()
   }
@@ -130,7 +144,7 @@ export class RunQueue {
   /** One at a time: what a start leads to at once, over however many promises, runs before the next one, and counts. */
   readonly #startNext = (): void => {
     const atMs = nowMs()
-    const waiter = atMs < this.#sliceEndMs ? this.#take() : undefined
+    const waiter = atMs < this.#sliceEndMs ? this.#take() : this.#takeBrief()
     if (waiter === undefined) {
       // After what the started ones have put off to the end of this turn.
       setImmediate(this.#turn)
@@ -154,7 +168,16 @@ export class RunQueue {
   }
 
   #take(): Waiter | undefined {
-    const rank = this.#first.findIndex(waiter => waiter !== undefined)
+    return this.#takeOf(this.#first.findIndex(waiter => waiter !== undefined))
+  }
+
+  #takeBrief(): Waiter | undefined {
+    if (this.#briefLeft === 0) return undefined
+    this.#briefLeft--
+    return this.#takeOf(BRIEF)
+  }
+
+  #takeOf(rank: number): Waiter | undefined {
     const waiter = this.#first[rank]
     if (waiter === undefined) return undefined
     this.#first[rank] = waiter.next

@@ -68,6 +68,50 @@ test('those left over when a slice is used up start by priority, then by arrival
   )
 })
 
+test('of brief ones two start in every turn, by arrival, however many others wait', async () => {
+  const sliceMs = 1
+  const queue = new RunQueue(sliceMs)
+  busy(queue, sliceMs)
+  const started: string[] = []
+  using counted = countTurns()
+  const turnOf = new Map<string, number>()
+  const request = async (name: string, priority: Priority, isBrief: boolean): Promise<void> => {
+    await queue.enter(priority, NEVER, undefined, isBrief)
+    started.push(name)
+    turnOf.set(name, counted.turns)
+    // Whoever is not brief takes a whole slice.
+    if (!isBrief) work(sliceMs)
+  }
+  await Promise.all([
+    ...[1, 2, 3, 4, 5].map(number => request(`brief ${number}`, 'BROWSE', true)),
+    ...[1, 2, 3, 4].map(number => request(`pay ${number}`, 'PAY', false)),
+  ])
+  expect(started).toEqual([
+    ...['pay 1', 'brief 1', 'brief 2'],
+    ...['pay 2', 'brief 3', 'brief 4'],
+    ...['pay 3', 'brief 5'],
+    'pay 4',
+  ])
+  expect(turnOf.get('brief 2')).toBe(turnOf.get('pay 1'))
+})
+
+test('in a slice brief ones come last, whatever their priority', async () => {
+  const sliceMs = 1
+  const queue = new RunQueue(sliceMs)
+  busy(queue, sliceMs)
+  const started: string[] = []
+  const request = async (name: string, priority: Priority, isBrief: boolean): Promise<void> => {
+    await queue.enter(priority, NEVER, undefined, isBrief)
+    started.push(name)
+  }
+  await Promise.all([
+    request('brief', 'PAY', true),
+    ...[1, 2, 3].map(number => request(`brief ${number}`, 'BROWSE', true)),
+    request('unknown text', 'ADHOC', false),
+  ])
+  expect(started).toEqual(['unknown text', 'brief', 'brief 1', 'brief 2', 'brief 3'])
+})
+
 test('between slices the event loop comes round, and whoever came meanwhile and is more urgent is next', async () => {
   const sliceMs = 2
   const queue = new RunQueue(sliceMs)
