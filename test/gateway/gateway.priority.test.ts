@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts'
+import type { Level } from '../../gateway/surge/level.ts'
 import { nowMs } from '../../protocol/deadline.ts'
 import type { Priority } from '../../protocol/priority.ts'
 import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
@@ -14,6 +15,7 @@ import { tokenFor } from '../harness/tokens.ts'
 const SECRET = 'a secret for tests, of more than 32 characters'
 const HOLDS_MS = 6
 const BROWSERS = 20
+const OPERATOR = { sub: 'olga', kind: 'operator', client: 'control-room' } as const
 
 const authorization = `authorization: Bearer ${tokenFor(SECRET, { sub: 'alice' })}`
 const echo = (text: string): string => `{ echo(text: ${JSON.stringify(text)}) }`
@@ -25,6 +27,7 @@ interface Stand extends AsyncDisposable {
   readonly started: string[]
   /** Called with each, before the event loop is held. */
   onStart: (number: number) => void
+  pin(level: Level): Promise<void>
 }
 
 async function stand(options: Partial<GatewayOptions> = {}): Promise<Stand> {
@@ -66,6 +69,11 @@ async function stand(options: Partial<GatewayOptions> = {}): Promise<Stand> {
       const clients = await Promise.all(Array.from({ length: count }, () => RawClient.connect(port)))
       await until('connections', () => accepted === count)
       return clients
+    },
+    async pin(level: Level) {
+      const headers = { authorization: `Bearer ${tokenFor(SECRET, OPERATOR)}` }
+      const asked = { method: 'PUT', url: '/control/level', headers, payload: { level } } as const
+      expect((await gateway.app.inject(asked)).statusCode).toBe(200)
     },
     [Symbol.asyncDispose]: () => gateway.close(),
   })
@@ -139,6 +147,26 @@ test('a text that nobody has compiled goes after those who browse', async () => 
   expect(at.started.at(-1)).toMatch(/^ADHOC/)
   expect(at.started).toHaveLength(10)
   for (const client of [first!, texter!, ...others]) await client.close()
+})
+
+test('at SHED those who browse are told so while those who pay fill the process', async () => {
+  await using at = await stand()
+  await at.pin('SHED')
+  const [first, ...others] = await at.connect(BROWSERS)
+  const browsers = others.splice(BROWSERS - 5)
+  at.onStart = number => {
+    if (number > 0) return
+    for (const payer of others) payer.socket.write(DOORS['at the socket']!)
+    for (const [i, browser] of browsers.entries()) browser.socket.write(browsing(i))
+  }
+  await first!.send(DOORS['at the socket']!)
+  for (const browser of browsers) {
+    expect((await browser.response())?.status).toBe('HTTP/1.1 503 Service Unavailable')
+    expect(at.started.length).toBeLessThan(BROWSERS / 2)
+  }
+  const paid = await Promise.all([first!, ...others].map(payer => payer.response()))
+  expect(paid.map(answer => answer?.status)).toEqual(paid.map(() => 'HTTP/1.1 200 OK'))
+  for (const client of [first!, ...others, ...browsers]) await client.close()
 })
 
 test('nothing is started for who hangs up while waiting', async () => {
