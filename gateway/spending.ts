@@ -1,5 +1,5 @@
 import type { Caller } from '../protocol/caller.ts'
-import { Fault } from '../protocol/fault.ts'
+import { Fault, withoutStack } from '../protocol/fault.ts'
 import { throttled, tooDear, tooDearAtOnce, tooDearFor } from './cost-refusals.ts'
 import type { CostSettings } from './cost-settings.ts'
 import {
@@ -123,7 +123,7 @@ export function createSpending({ settings, budgets, fields, turns }: SpendingOpt
   function refuse(open: Open, reason: Refusal, fault: () => Fault): boolean {
     refused.set(reason, refused.get(reason)! + 1)
     if (!enforces) return false
-    open.fault = fault()
+    open.fault = withoutStack(fault)
     giveBackAll(open)
     return true
   }
@@ -202,9 +202,10 @@ export function createSpending({ settings, budgets, fields, turns }: SpendingOpt
     }
     refused.set('place', refused.get('place')! + 1)
     if (turn.kind === 'kept') {
-      open.place = turns.told(draw, turn)
-      open.fault = keptPlaceFault(open.place)
-    } else open.fault = turns.refusal(draw, turn)
+      const place = turns.told(draw, turn)
+      open.place = place
+      open.fault = withoutStack(() => keptPlaceFault(place))
+    } else open.fault = withoutStack(() => turns.refusal(draw, turn))
     // Asking is never free: a crowd that asks again and again is told the same, from its own points.
     open.keptPoints = KEPT_POINTS
     giveBackAll(open)

