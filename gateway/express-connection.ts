@@ -206,7 +206,7 @@ export class ExpressConnection {
       hasForeignExtensions: params.hasForeignExtensions,
       isGone: this.#isGone,
     }
-    const state = await admit(stages, incoming)
+    const state = await admit(stages, incoming, params.variables)
     if (state instanceof Fault) return refuse(stages, state, incoming)
     if (state.operation === undefined) return 'other'
     return await runCompiled(stages, 'POST', state, state.operation, params)

@@ -62,7 +62,7 @@ export function graphqlRoute(
         hasForeignExtensions: params.hasForeignExtensions,
         isGone: () => request.raw.socket.destroyed,
       }
-      const state = await admit(stages, incoming)
+      const state = await admit(stages, incoming, params.variables)
       if (state instanceof Fault) return sendOutcome(reply, refuse(stages, state, incoming), type)
       if (state.operation === undefined) return await throughApollo(request, reply, params, state, type)
       const outcome = await runCompiled(stages, request.method, state, state.operation, params)

@@ -11,6 +11,7 @@ import { keptPlaceOf, placeExtension } from './kept-place.ts'
 import type { ServableOperation } from './operations/registry.ts'
 import { asData, outcomeOf, record, refusalOf } from './outcome.ts'
 import { isInVain, type Outcome } from './request.ts'
+import type { Rank } from './run-queue.ts'
 import { KEPT_POINTS, type Reservation } from './spending.ts'
 import type { Graph, Incoming, RequestState, Stages } from './stages.ts'
 import { standingOf } from './standing.ts'
@@ -36,8 +37,13 @@ const CACHE_HEADER = 'spillway-cache-debug'
 /**
  * The first half of a request's life, before anything of it is parsed. The order of the steps is the behaviour: who
  * calls, then what, then its turn among those who came, then whether it is let in now.
+ * @param given the variables, as they came: they may show a place that is due.
  */
-export async function admit(stages: Stages, incoming: Incoming): Promise<RequestState | Fault> {
+export async function admit(
+  stages: Stages,
+  incoming: Incoming,
+  given?: Variables | undefined,
+): Promise<RequestState | Fault> {
   const caller = await stages.identify(incoming.authorization, incoming.headers['x-api-key'])
   if (caller instanceof Fault) return caller
   const recalling = stages.lookup.recall(stages.graph.current, incoming, incoming.clientName)
@@ -52,7 +58,7 @@ export async function admit(stages: Stages, incoming: Incoming): Promise<Request
   const deadlineMs = startedMs + stages.limits.requestMsMax
   let ruling: Ruling | Fault = PASSED
   if (isNamed(incoming)) {
-    const waiting = enter(stages, incoming, caller, operation, deadlineMs)
+    const waiting = enter(stages, incoming, { caller, operation, given }, deadlineMs)
     if (waiting !== undefined && !(await waiting)) return NOT_STARTED
     ruling = judge(stages, caller, operation)
     if (ruling instanceof Fault) return ruling
@@ -79,8 +85,9 @@ export async function nameOperation(
   stages: Stages,
   state: RequestState,
   operation: ServableOperation,
+  given: Variables | undefined,
 ): Promise<RequestState | Fault> {
-  const waiting = enter(stages, state, state.caller, operation, state.deadlineMs)
+  const waiting = enter(stages, state, { caller: state.caller, operation, given }, state.deadlineMs)
   if (waiting !== undefined && !(await waiting)) return NOT_STARTED
   const ruling = judge(stages, state.caller, operation)
   return ruling instanceof Fault ? ruling : { ...state, operation, ruling }
@@ -155,20 +162,47 @@ const NOT_STARTED = new Fault('OVERLOADED', 'expected to be started within its t
   retryAfterMs: NOT_STARTED_RETRY_MS,
 })
 
+/** Who asks for what, as far as its turn to be started goes. */
+interface Asked {
+  readonly caller: Caller
+  readonly operation: ServableOperation | undefined
+  readonly given: Variables | undefined
+}
+
 /** Its turn to be started, by what it is about. */
 function enter(
-  { level, runQueue }: Stages,
-  { isGone }: Incoming,
-  caller: Caller,
-  operation: ServableOperation | undefined,
+  stages: Stages,
+  incoming: Incoming,
+  asked: Asked,
   deadlineMs: DeadlineMs,
 ): Promise<boolean> | undefined {
+  return stages.runQueue.enter(() => rankOf(stages, incoming, asked), deadlineMs, incoming.isGone)
+}
+
+function rankOf(stages: Stages, incoming: Incoming, { caller, operation, given }: Asked): Rank {
   const standing = standingOf(operation, caller)
-  const priority = standing === 'UNKNOWN_TEXT' ? 'ADHOC' : standing
-  const { verdict } = rulingOf(level.current, standing)
-  // A claim's place may be due, and then it is as much work as any.
-  const isBrief = verdict !== 'PASS' && priority !== 'CLAIM'
-  return runQueue.enter(priority, deadlineMs, isGone, isBrief)
+  if (standing === 'OPERATE' || standing === 'PAY' || standing === 'REDEEM') return standing
+  if (operation !== undefined && hasDuePlace(stages, incoming, caller, operation, given)) return 'PROMISED'
+  // A claim may have a place without a token to show, and is then as much work as any.
+  if (standing === 'CLAIM') return standing
+  if (rulingOf(stages.level.current, standing).verdict !== 'PASS') return 'BRIEF'
+  return standing === 'UNKNOWN_TEXT' ? 'ADHOC' : standing
+}
+
+/** Whether it shows a place whose turn has come. What is wrong with its variables is told when it is run. */
+function hasDuePlace(
+  stages: Stages,
+  { headers, remoteAddress }: Incoming,
+  caller: Caller,
+  operation: ServableOperation,
+  given: Variables | undefined,
+): boolean {
+  if (!hasPlaces(stages, caller, operation)) return false
+  const variables = coerce(operation, given)
+  if (variables instanceof Refused) return false
+  const address = stages.addressOf(remoteAddress, headers['x-forwarded-for'])
+  const placeToken = headers[PLACE_HEADER]?.toString()
+  return stages.spending!.hasDuePlace({ caller, address, operation, variables, placeToken })
 }
 
 /** An MCP tool is named later, and what names nothing is refused for it. */

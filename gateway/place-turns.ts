@@ -17,6 +17,8 @@ import type { PlaceTokens } from './surge/place-token.ts'
 /** How requests ask lines for their turn, and what they are told. */
 export interface PlaceTurns {
   ask(draw: TurnDraw): Turn | Promise<Turn>
+  /** Whether that is the token of the caller's place in the line, and the instant that was promised has come. */
+  isDue(lineKey: string, caller: string, token: unknown): boolean
   /** What the holder of a place is told. */
   told(draw: TurnDraw, kept: Kept): PlaceTold
   /** The refusal of whoever got none. */
@@ -33,9 +35,17 @@ export interface PlaceTurnsOptions {
   readonly counts: PlaceCounts
   /** Told of every turn, by the key of its line. */
   readonly onTurn: (key: string, turn: Turn) => void
+  /** Milliseconds since 1970; `Date.now` outside tests. */
+  readonly clock?: (() => number) | undefined
 }
 
-export function createPlaceTurns({ lines, tokens, counts, onTurn }: PlaceTurnsOptions): PlaceTurns {
+export function createPlaceTurns({
+  lines,
+  tokens,
+  counts,
+  onTurn,
+  clock = Date.now,
+}: PlaceTurnsOptions): PlaceTurns {
   function shownIn({ token, bucket, caller }: TurnDraw): Place | undefined {
     if (typeof token !== 'string' || token === '') return undefined
     const read = tokens.read(token, bucket.key, caller)
@@ -64,6 +74,11 @@ export function createPlaceTurns({ lines, tokens, counts, onTurn }: PlaceTurnsOp
         placesMax: status?.remaining ?? Number.POSITIVE_INFINITY,
       })
       return turning instanceof Promise ? turning.then(turn => note(draw, turn)) : note(draw, turning)
+    },
+    isDue(lineKey, caller, token) {
+      if (typeof token !== 'string') return false
+      const place = tokens.read(token, lineKey, caller)
+      return typeof place !== 'string' && place.instantMs + place.shiftMs <= clock()
     },
     told({ bucket, caller, mode, status }, { place, admitAtMs, retryAfterMs, position }) {
       const token = tokens.sign(place, bucket.key, caller)

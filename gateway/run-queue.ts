@@ -1,5 +1,4 @@
 import { type DeadlineMs, nowMs } from '../protocol/deadline.ts'
-import { PRIORITIES, type Priority } from '../protocol/priority.ts'
 import type { QueueStats } from '../protocol/subgraph-client.ts'
 
 /** How requests wait for their start. */
@@ -37,7 +36,16 @@ const HASTY_TURNS = 3
  * 10 s to be told that they are not let in, each on a connection.
  */
 const BRIEF_A_TURN = 2
-const BRIEF = PRIORITIES.length
+
+/**
+ * In the order in which they are started: as priorities, but that who was promised a turn goes before those who come for
+ * one, and who only gets what is kept, or is told when to come back, goes last (`BRIEF`).
+ */
+export const RANKS = ['OPERATE', 'PAY', 'REDEEM', 'PROMISED', 'CLAIM', 'BROWSE', 'ADHOC', 'BRIEF'] as const
+
+export type Rank = (typeof RANKS)[number]
+
+const BRIEF = RANKS.indexOf('BRIEF')
 
 /**
  * Who is started next, when more requests have come than the event loop starts at once. Without it a request begins when
@@ -45,15 +53,13 @@ const BRIEF = PRIORITIES.length
  * of its hops.
  *
  * In each turn of the event loop requests are started for {@link SLICE_MS}; those left over wait, the most urgent first,
- * then who came first. So long as that suffices a request is started where it is read. Each that waits has a connection of
- * its own, so that there are never more than connections. Who only gets what is kept, or is told when to come back, goes
- * last, and yet in every turn some do: {@link BRIEF_A_TURN}.
+ * then who came first ({@link RANKS}); and two of the brief ones, whoever else waits. So long as that suffices a request is
+ * started where it is read. Each that waits has a connection of its own, so that there are never more than connections.
  *
  *     enter → started          enter → waiting → started          waiting → given up (late, or its client has gone)
  */
 export class RunQueue {
-  /** By rank: those of each priority, then the brief ones. */
-  readonly #first: (Waiter | undefined)[] = [...PRIORITIES, 'brief'].map(() => undefined)
+  readonly #first: (Waiter | undefined)[] = RANKS.map(() => undefined)
   readonly #last: (Waiter | undefined)[] = [...this.#first]
   readonly #sliceMs: number
   #waiting = 0
@@ -85,15 +91,14 @@ export class RunQueue {
 
   /**
    * `undefined`: started at once. Else resolves when it is its turn; `false`: nobody waits for the answer any more.
+   * @param rank asked for only when it has to wait.
    * @param deadlineMs when nobody does.
    * @param isGone whether the client has hung up. Default: it waits.
-   * @param isBrief whether little is done for it.
    */
   enter(
-    priority: Priority,
+    rank: Rank | (() => Rank),
     deadlineMs: DeadlineMs,
     isGone?: (() => boolean) | undefined,
-    isBrief = false,
   ): Promise<boolean> | undefined {
     const atMs = nowMs()
     if (this.#waiting === 0) {
@@ -109,8 +114,9 @@ export class RunQueue {
         return undefined
       }
     }
+    const place = RANKS.indexOf(typeof rank === 'function' ? rank() : rank)
     return new Promise(resolve => {
-      this.#add(isBrief ? BRIEF : PRIORITIES.indexOf(priority), {
+      this.#add(place, {
         deadlineMs,
         isGone,
         sinceMs: atMs,

@@ -28,6 +28,9 @@ export interface Demand extends FieldDemand {
   readonly planned: () => Promise<ReadonlyMap<string, number>>
 }
 
+/** As much of a request as may show a place. */
+export type PlaceShown = Pick<Demand, 'caller' | 'address' | 'operation' | 'variables' | 'placeToken'>
+
 /** What of its price a request is told, in the form that users of cost-limited APIs know. Points. */
 export interface CostExtension {
   readonly requestedQueryCost: number
@@ -56,6 +59,8 @@ export interface Spending {
   reserve(demand: Demand): Reservation | Promise<Reservation>
   /** Whether a line decides over the operation: whoever has to wait gets a place. */
   hasPlaces(operation: ServableOperation, caller: Caller): boolean
+  /** Whether a place is shown, in one of its lines, whose turn has come by what it was promised. */
+  hasDuePlace(asked: PlaceShown): boolean
   /** One point of the caller's, for an answer that is there already: nothing is estimated, no field is asked for. */
   reservePoint(caller: Caller, address: string): Reservation | Promise<Reservation>
   /**
@@ -256,6 +261,14 @@ export function createSpending({ settings, budgets, fields, turns }: SpendingOpt
     },
     hasPlaces: ({ cost }, caller) =>
       enforces && (cost.limitsFor(caller)?.some(({ limit }) => limit.over === 'PLACE') ?? false),
+    hasDuePlace({ caller, address, operation, variables, placeToken }) {
+      const { key: whose } = purseOf(caller, address)
+      return (operation.cost.limitsFor(caller) ?? []).some(({ limit, keyOf, readToken }) => {
+        if (limit.over !== 'PLACE') return false
+        const token = readToken(variables) ?? placeToken
+        return turns.isDue(fields.bucketOf(limit, keyOf(variables, whose)).key, whose, token)
+      })
+    },
     reservePoint(caller, address) {
       const open = new Open()
       open.estimated = open.charged = KEPT_POINTS

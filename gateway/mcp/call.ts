@@ -30,13 +30,14 @@ export async function callTool(
   if (admitted instanceof Fault) return answer(refuse(stages, admitted, { id: incoming.id }), ANONYMOUS)
   const tool = toolsOf(admitted.graph).get(name)
   if (tool === undefined || !isFor(incoming.clientName, tool)) return undefined
-  const state = await nameOperation(stages, admitted, tool.operation)
-  if (state instanceof Fault) return answer(refuse(stages, state, admitted), admitted.caller)
   const wrong = wrongArguments(tool.inputSchema, args)
+  const variables = wrong === undefined ? tool.variablesOf(args) : undefined
+  const state = await nameOperation(stages, admitted, tool.operation, variables)
+  if (state instanceof Fault) return answer(refuse(stages, state, admitted), admitted.caller)
   if (wrong !== undefined) {
     return answer(refuse(stages, new Fault('BAD_INPUT', wrong), state), state.caller)
   }
-  const outcome = await run(stages, state, tool.operation, tool.variablesOf(args))
+  const outcome = await run(stages, state, tool.operation, variables)
   return answer(outcome, state.caller, tokenArgumentOf(tool.inputSchema))
 }
 

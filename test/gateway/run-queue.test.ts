@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { RunQueue } from '../../gateway/run-queue.ts'
+import { RANKS, type Rank, RunQueue } from '../../gateway/run-queue.ts'
 import { nowMs } from '../../protocol/deadline.ts'
-import { PRIORITIES, type Priority } from '../../protocol/priority.ts'
+import { PRIORITIES } from '../../protocol/priority.ts'
 
 const NEVER = Number.POSITIVE_INFINITY
 
@@ -43,26 +43,26 @@ test('in calm a request is started where it is read', async () => {
   expect(queue.stats).toEqual({ waiting: 0, waitMs: 0, left: 5, waitedMs: 0 })
 })
 
-test('those left over when a slice is used up start by priority, then by arrival, each once', async () => {
+test('those left over when a slice is used up start by rank, then by arrival, each once', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.constantFrom(...PRIORITIES), { minLength: 1, maxLength: 40 }),
-      async priorities => {
+      fc.array(fc.constantFrom(...RANKS.slice(0, -1)), { minLength: 1, maxLength: 40 }),
+      async ranks => {
         const sliceMs = 1
         const queue = new RunQueue(sliceMs)
         busy(queue, sliceMs)
-        const started: [Priority, number][] = []
-        const all = priorities.map(async (priority, number) => {
-          expect(await queue.enter(priority, NEVER)).toBe(true)
-          started.push([priority, number])
+        const started: [Rank, number][] = []
+        const all = ranks.map(async (rank, number) => {
+          expect(await queue.enter(rank, NEVER)).toBe(true)
+          started.push([rank, number])
         })
-        expect(queue.stats.waiting).toBe(priorities.length)
+        expect(queue.stats.waiting).toBe(ranks.length)
         await Promise.all(all)
-        const inOrder = priorities
-          .map((priority, number): [Priority, number] => [priority, number])
-          .toSorted(([one], [other]) => PRIORITIES.indexOf(one) - PRIORITIES.indexOf(other))
+        const inOrder = ranks
+          .map((rank, number): [Rank, number] => [rank, number])
+          .toSorted(([one], [other]) => RANKS.indexOf(one) - RANKS.indexOf(other))
         expect(started).toEqual(inOrder)
-        expect(queue.stats).toMatchObject({ waiting: 0, waitMs: 0, left: 1 + priorities.length })
+        expect(queue.stats).toMatchObject({ waiting: 0, waitMs: 0, left: 1 + ranks.length })
       },
     ),
   )
@@ -75,16 +75,16 @@ test('of brief ones two start in every turn, by arrival, however many others wai
   const started: string[] = []
   using counted = countTurns()
   const turnOf = new Map<string, number>()
-  const request = async (name: string, priority: Priority, isBrief: boolean): Promise<void> => {
-    await queue.enter(priority, NEVER, undefined, isBrief)
+  const request = async (name: string, rank: Rank): Promise<void> => {
+    await queue.enter(rank, NEVER)
     started.push(name)
     turnOf.set(name, counted.turns)
     // Whoever is not brief takes a whole slice.
-    if (!isBrief) work(sliceMs)
+    if (rank !== 'BRIEF') work(sliceMs)
   }
   await Promise.all([
-    ...[1, 2, 3, 4, 5].map(number => request(`brief ${number}`, 'BROWSE', true)),
-    ...[1, 2, 3, 4].map(number => request(`pay ${number}`, 'PAY', false)),
+    ...[1, 2, 3, 4, 5].map(number => request(`brief ${number}`, 'BRIEF')),
+    ...[1, 2, 3, 4].map(number => request(`pay ${number}`, 'PAY')),
   ])
   expect(started).toEqual([
     ...['pay 1', 'brief 1', 'brief 2'],
@@ -95,21 +95,41 @@ test('of brief ones two start in every turn, by arrival, however many others wai
   expect(turnOf.get('brief 2')).toBe(turnOf.get('pay 1'))
 })
 
-test('in a slice brief ones come last, whatever their priority', async () => {
+test('ranks are the priorities in their order, and two more', () => {
+  expect(RANKS.filter(rank => rank !== 'PROMISED' && rank !== 'BRIEF')).toEqual(PRIORITIES)
+  expect(RANKS.indexOf('PROMISED')).toBe(RANKS.indexOf('CLAIM') - 1)
+  expect(RANKS.at(-1)).toBe('BRIEF')
+})
+
+test('a rank is asked for only when there is something to wait for', async () => {
+  const sliceMs = 1
+  const queue = new RunQueue(sliceMs)
+  let asked = 0
+  const rank = (): Rank => {
+    asked++
+    return 'CLAIM'
+  }
+  expect(queue.enter(rank, NEVER)).toBeUndefined()
+  expect(asked).toBe(0)
+  work(sliceMs)
+  expect(await queue.enter(rank, NEVER)).toBe(true)
+  expect(asked).toBe(1)
+})
+
+test('in a slice brief ones come last', async () => {
   const sliceMs = 1
   const queue = new RunQueue(sliceMs)
   busy(queue, sliceMs)
   const started: string[] = []
-  const request = async (name: string, priority: Priority, isBrief: boolean): Promise<void> => {
-    await queue.enter(priority, NEVER, undefined, isBrief)
+  const request = async (name: string, rank: Rank): Promise<void> => {
+    await queue.enter(rank, NEVER)
     started.push(name)
   }
   await Promise.all([
-    request('brief', 'PAY', true),
-    ...[1, 2, 3].map(number => request(`brief ${number}`, 'BROWSE', true)),
-    request('unknown text', 'ADHOC', false),
+    ...[1, 2, 3].map(number => request(`brief ${number}`, 'BRIEF')),
+    request('unknown text', 'ADHOC'),
   ])
-  expect(started).toEqual(['unknown text', 'brief', 'brief 1', 'brief 2', 'brief 3'])
+  expect(started).toEqual(['unknown text', 'brief 1', 'brief 2', 'brief 3'])
 })
 
 test('between slices the event loop comes round, and whoever came meanwhile and is more urgent is next', async () => {
@@ -117,8 +137,8 @@ test('between slices the event loop comes round, and whoever came meanwhile and 
   const queue = new RunQueue(sliceMs)
   busy(queue, sliceMs)
   const started: string[] = []
-  const request = async (name: string, priority: Priority): Promise<void> => {
-    await queue.enter(priority, NEVER)
+  const request = async (name: string, rank: Rank): Promise<void> => {
+    await queue.enter(rank, NEVER)
     started.push(name)
     // A whole slice: each has one of its own.
     work(sliceMs)
