@@ -1,6 +1,6 @@
 import { operation } from '../../harness/graph.ts'
 import { tokenFor } from '../../harness/tokens.ts'
-import { Driver } from '../../replay/driver.ts'
+import { Driver, type Errands } from '../../replay/driver.ts'
 import type { Spread } from '../../replay/figures.ts'
 import { Histogram } from '../../replay/histogram.ts'
 import { answerParent } from '../gateway/program.ts'
@@ -25,6 +25,10 @@ export interface CrowdSettings {
   readonly seconds: number
   /** How long after the last has come it may go on until all have a coupon; 0: it ends when the last has come. */
   readonly drainSecondsMax: number
+  /**
+   * Of those who come for the first time, and once more of those who come back: a phone keeps the connection on which it was
+   * told when to, and does not queue for one behind those who come later.
+   */
   readonly connections: number
   /** How long a shopper waits for an answer. */
   readonly answerMsMax: number
@@ -50,7 +54,7 @@ export interface CrowdSeen {
   /** From coming to having the coupon. */
   readonly served: Spread | undefined
   /** How long requests waited for a connection, or for this process. */
-  readonly held: Spread | undefined
+  readonly held: { readonly newcomers: Spread | undefined; readonly returners: Spread | undefined }
   /** By outcome. */
   readonly outcomes: Readonly<Record<string, number>>
   /** Of each second: requests sent, coupons, shoppers who have none yet. */
@@ -102,63 +106,68 @@ async function run(settings: CrowdSettings): Promise<CrowdSeen> {
   const count = (outcome: string): void => void outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
   const comeBack = (who: number, atMs: number): void => {
     wantedMs[who] = atMs
+    const driver = asks[who] === 0 ? newcomers : returners
     driver.at(who, atMs)
   }
 
-  const driver = new Driver({
-    url: new URL(`http://127.0.0.1:${port}`),
-    connections: settings.connections,
-    answerMsMax: settings.answerMsMax,
-    bodyBytesMax: BODY_BYTES_MAX,
-    errands: {
-      requestOf(who) {
-        // Each sends for the next: a queue of millions who have not come would cost.
-        if (who === next) {
-          next++
-          if (next < total) comeBack(next, comesMs(next))
-        }
-        asks[who]!++
-        const place = places.get(who)
-        const token = tokenFor(secret, { sub: `${prefix}-${who}` })
-        return posted(token, place === undefined ? withoutPlace : body(place))
-      },
-      answered(who, answer, _, nowMs) {
-        const { kind, outcome, retryAfterMs, placeToken } = readClaim(
-          answer.status,
-          answer.body.toString('latin1'),
-        )
-        count(outcome)
-        if (kind === 'coupon') {
-          standing[who] = SERVED
-          asksOfServed += asks[who]!
-          servedByAsks.set(asks[who]!, (servedByAsks.get(asks[who]!) ?? 0) + 1)
-          places.delete(who)
-          admitted.add(nowMs - wantedMs[who]!)
-          served.add(nowMs - comesMs(who))
-          lastMs = nowMs
-          return
-        }
-        standing[who] = kind === 'place' ? PLACED : REFUSED
-        if (placeToken !== undefined) places.set(who, placeToken)
-        comeBack(who, nowMs + (retryAfterMs ?? RETRY_MS))
-      },
-      lost(who, code, _, nowMs) {
-        count(code)
-        if (standing[who] === NEW) standing[who] = REFUSED
-        comeBack(who, nowMs + RETRY_MS)
-      },
+  const errands: Errands = {
+    requestOf(who) {
+      // Each sends for the next: a queue of millions who have not come would cost.
+      if (who === next) {
+        next++
+        if (next < total) comeBack(next, comesMs(next))
+      }
+      asks[who]!++
+      const place = places.get(who)
+      const token = tokenFor(secret, { sub: `${prefix}-${who}` })
+      return posted(token, place === undefined ? withoutPlace : body(place))
     },
-  })
+    answered(who, answer, _, nowMs) {
+      const { kind, outcome, retryAfterMs, placeToken } = readClaim(
+        answer.status,
+        answer.body.toString('latin1'),
+      )
+      count(outcome)
+      if (kind === 'coupon') {
+        standing[who] = SERVED
+        asksOfServed += asks[who]!
+        servedByAsks.set(asks[who]!, (servedByAsks.get(asks[who]!) ?? 0) + 1)
+        places.delete(who)
+        admitted.add(nowMs - wantedMs[who]!)
+        served.add(nowMs - comesMs(who))
+        lastMs = nowMs
+        return
+      }
+      standing[who] = kind === 'place' ? PLACED : REFUSED
+      if (placeToken !== undefined) places.set(who, placeToken)
+      comeBack(who, nowMs + (retryAfterMs ?? RETRY_MS))
+    },
+    lost(who, code, _, nowMs) {
+      count(code)
+      if (standing[who] === NEW) standing[who] = REFUSED
+      comeBack(who, nowMs + RETRY_MS)
+    },
+  }
+  const driverOf = (): Driver =>
+    new Driver({
+      url: new URL(`http://127.0.0.1:${port}`),
+      connections: settings.connections,
+      answerMsMax: settings.answerMsMax,
+      bodyBytesMax: BODY_BYTES_MAX,
+      errands,
+    })
+  const newcomers = driverOf()
+  const returners = driverOf()
 
   const cpu = process.cpuUsage()
-  const startMs = driver.nowMs
+  const startMs = newcomers.nowMs
   const endMs = startMs + seconds * 1_000
   comeBack(0, startMs)
   await new Promise<void>(resolve => {
     const timer = setInterval(() => {
-      const nowMs = driver.nowMs
+      const { nowMs } = newcomers
       if (nowMs >= startMs + (each.length + 1) * 1_000) {
-        const { sent: requests } = driver
+        const requests = newcomers.sent + returners.sent
         const { count: coupons } = admitted
         each.push({
           requests: requests - counted.requests,
@@ -173,10 +182,11 @@ async function run(settings: CrowdSettings): Promise<CrowdSeen> {
       resolve()
     }, LOOK_MS)
   })
-  const tookMs = driver.nowMs - startMs
+  const tookMs = newcomers.nowMs - startMs
   const { user, system } = process.cpuUsage(cpu)
-  const requests = driver.sent
-  driver.close()
+  const requests = newcomers.sent + returners.sent
+  newcomers.close()
+  returners.close()
   const came = cameBy(startMs + tookMs)
   const howMany = (kind: number): number => standing.subarray(0, came).filter(one => one === kind).length
   return {
@@ -192,7 +202,7 @@ async function run(settings: CrowdSettings): Promise<CrowdSeen> {
     seconds: tookMs / 1_000,
     admitted: admitted.spread,
     served: served.spread,
-    held: driver.held.spread,
+    held: { newcomers: newcomers.held.spread, returners: returners.held.spread },
     outcomes: Object.fromEntries(outcomes),
     each,
     busy: (user + system) / 1_000 / tookMs,

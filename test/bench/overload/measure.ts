@@ -23,7 +23,7 @@ export interface Borne {
 
 export const CAMPAIGN = 'campaign_bench'
 
-const CONNECTIONS = 8_192
+const CONNECTIONS = 2_048
 /** Of a shopper, and of the load balancer in front: a little more than the gateway's own ten seconds. */
 const ANSWER_MS_MAX = 12_000
 const LOAD_BUSY_MAX = 0.85

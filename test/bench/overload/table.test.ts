@@ -23,7 +23,7 @@ const SEEN: CrowdSeen = {
   seconds: 10,
   admitted: spread(100),
   served: spread(9_000),
-  held: spread(1),
+  held: { newcomers: spread(1), returners: spread(1) },
   outcomes: { coupon: 1_500, KeptPlace: 1_500 },
   each: [300, 150, 150, 150].map(coupons => ({ requests: 300, coupons, waiting: 0 })),
   busy: 0.1,
