@@ -114,16 +114,20 @@ export class RunQueue {
         return undefined
       }
     }
-    const place = RANKS.indexOf(typeof rank === 'function' ? rank() : rank)
-    return new Promise(resolve => {
-      this.#add(place, {
-        deadlineMs,
-        isGone,
-        sinceMs: atMs,
-        resolve,
-        next: undefined,
-      })
-    })
+    return this.#wait(typeof rank === 'function' ? rank() : rank, { deadlineMs, isGone, sinceMs: atMs })
+  }
+
+  /**
+   * Its turn to go on with what it has waited for. Of many that may go on at once each would find the slice unused: they all
+   * wait, be it for the end of this turn of the loop.
+   */
+  goOn(rank: Rank): Promise<boolean> {
+    if (!this.#hasSlice) {
+      this.#hasSlice = true
+      this.#sliceEndMs = 0
+      setImmediate(this.#turn)
+    }
+    return this.#wait(rank, { deadlineMs: Number.POSITIVE_INFINITY, isGone: undefined, sinceMs: nowMs() })
   }
 
   /** A connection has come, and others may wait to be accepted. */
@@ -164,6 +168,10 @@ export class RunQueue {
 
   /** A tick that is asked for by a microtask comes when there are no microtasks left: the start has led to all it leads to. */
   readonly #thenNext = (): void => process.nextTick(this.#startNext)
+
+  #wait(rank: Rank, waiter: Omit<Waiter, 'resolve' | 'next'>): Promise<boolean> {
+    return new Promise(resolve => this.#add(RANKS.indexOf(rank), { ...waiter, resolve, next: undefined }))
+  }
 
   #add(rank: number, waiter: Waiter): void {
     const last = this.#last[rank]

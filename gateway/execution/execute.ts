@@ -12,7 +12,7 @@ import type { Introspect } from './introspection.ts'
 import type { OperationPlan } from './operation-plan.ts'
 import type { Refusal } from './permitted.ts'
 import type { Projection } from './project.ts'
-import type { HeadersFor, Run, Step } from './run.ts'
+import type { HeadersFor, Run, Step, Turn } from './run.ts'
 import type { Data } from './tree.ts'
 import type { Variables } from './variables.ts'
 import type { Write } from './write.ts'
@@ -36,6 +36,8 @@ export interface ExecuteOptions {
   readonly headersFor?: HeadersFor
   /** Asked before a subgraph is; of this execution only. */
   readonly cache?: FetchCache
+  /** Its turn to go on with an answer that has come; `undefined`: at once. */
+  readonly turn?: Turn
   /** Nothing that was asked for by others will do. Default: false. */
   readonly isFresh?: boolean
   readonly fetchesMax?: number
@@ -114,6 +116,7 @@ function runOf(shape: CompiledShape, options: ExecuteOptions): Run {
     headersFor: options.headersFor,
     clients: options.clients,
     cache: options.cache,
+    turn: options.turn,
     isFresh: options.isFresh === true,
     entitiesMax: options.entitiesMax ?? ENTITIES_MAX,
     errors: createErrorList(options.errorsMax ?? ERRORS_MAX),

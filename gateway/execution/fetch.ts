@@ -15,7 +15,7 @@ import type { KeptFetch } from './fetch-cache.ts'
 import { fragmentsOf } from './fragments.ts'
 import type { NormalizedOperation } from './normalize.ts'
 import type { BatchFetchNode, FetchNode } from './plan.ts'
-import type { Run } from './run.ts'
+import type { Run, Turn } from './run.ts'
 
 /** A subgraph's operation, ready to be sent. */
 export interface Fetch extends KeptFetch {
@@ -98,7 +98,8 @@ export function compileFetch(
         ...(headers === undefined ? {} : { headers }),
         ...((mustBeFresh === true || run.isFresh) && !isFresh ? { isFresh: true } : {}),
       }
-      return client.execute(request)
+      const answering = client.execute(request)
+      return run.turn === undefined ? answering : inTurn(answering, run.turn)
     },
   }
 
@@ -113,6 +114,13 @@ export function compileFetch(
       return fragment?.kind === Kind.FRAGMENT_DEFINITION ? fieldsOf(fragment.selectionSet) : []
     })
   }
+}
+
+/** What comes in one batch is not worked on in one go. */
+async function inTurn(answering: Promise<SubgraphAnswer>, turn: Turn): Promise<SubgraphAnswer> {
+  const answer = await answering
+  await turn()
+  return answer
 }
 
 /** The planner's operations are on types of these names, whatever a subgraph calls its own. */

@@ -8,6 +8,9 @@ import type { Data } from './tree.ts'
 
 export type { HeadersFor } from './fetch-cache.ts'
 
+/** Resolves, whatever with, when it is one's turn. Never rejects. */
+export type Turn = () => Promise<unknown>
+
 /** One execution of a compiled operation, as its steps see it. */
 export interface Run {
   /** The response so far, under internal keys; written by steps only (tree.ts says where). */
@@ -22,6 +25,8 @@ export interface Run {
   readonly clients: ReadonlyMap<string, SubgraphClient>
   /** Asked before a subgraph is; undefined: nothing is kept. */
   readonly cache: FetchCache | undefined
+  /** Waited for before an answer is worked on; undefined: nothing. */
+  readonly turn: Turn | undefined
   /** Its fetches join none that are under way. */
   readonly isFresh: boolean
   /** Representations that one fetch may carry. */

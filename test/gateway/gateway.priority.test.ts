@@ -169,6 +169,42 @@ test('at SHED those who browse are told so while those who pay fill the process'
   for (const client of [first!, ...others, ...browsers]) await client.close()
 })
 
+test('answers that come all at once are worked on in turn, and a payment goes before those that wait', async () => {
+  const all = Promise.withResolvers<void>()
+  let asked = 0
+  let workedOn = 0
+  let workedOnBefore: number | undefined
+  const client = (name: string): SubgraphClient => ({
+    name,
+    execute: async ({ priority }) => {
+      if (priority === 'PAY') {
+        workedOnBefore = workedOn
+        return { data: { who: 'me' } }
+      }
+      if (++asked === BROWSERS) all.resolve()
+      await all.promise
+      return {
+        data: {
+          get echo() {
+            if (++workedOn === 1) payer!.socket.write(DOORS['at the socket']!)
+            for (const endMs = nowMs() + HOLDS_MS; nowMs() < endMs; );
+            return 'me'
+          },
+        },
+      }
+    },
+    ready: async () => {},
+    close: async () => {},
+  })
+  await using at = await stand({ clients: ({ name }) => client(name) })
+  const [payer, ...browsers] = await at.connect(BROWSERS + 1)
+  for (const [i, browser] of browsers.entries()) browser.socket.write(browsing(i))
+  const answers = await Promise.all([payer!, ...browsers].map(one => one.response()))
+  expect(answers.map(answer => answer?.status)).toEqual(answers.map(() => 'HTTP/1.1 200 OK'))
+  expect(workedOnBefore).toBeLessThan(BROWSERS / 2)
+  for (const one of [payer!, ...browsers]) await one.close()
+})
+
 test('nothing is started for who hangs up while waiting', async () => {
   await using at = await stand()
   const [first, ...others] = await at.connect(BROWSERS)

@@ -116,6 +116,27 @@ test('a rank is asked for only when there is something to wait for', async () =>
   expect(asked).toBe(1)
 })
 
+test('those who go on with something wait for each other, be a slice unused, and go by rank', async () => {
+  const sliceMs = 2
+  const queue = new RunQueue(sliceMs)
+  using counted = countTurns()
+  const gone: string[] = []
+  const goOn = async (name: string, rank: Rank): Promise<number> => {
+    expect(await queue.goOn(rank)).toBe(true)
+    gone.push(name)
+    work(sliceMs)
+    return counted.turns
+  }
+  const turnOf = await Promise.all([
+    goOn('first', 'BROWSE'),
+    goOn('second', 'BROWSE'),
+    goOn('third', 'CLAIM'),
+  ])
+  expect(gone).toEqual(['third', 'first', 'second'])
+  expect(new Set(turnOf).size).toBe(3)
+  expect(queue.stats).toMatchObject({ waiting: 0, left: 3 })
+})
+
 test('in a slice brief ones come last', async () => {
   const sliceMs = 1
   const queue = new RunQueue(sliceMs)
