@@ -145,7 +145,7 @@ export class ExpressConnection {
     void this.#answer(request, bytes.subarray(0, this.#awaitedBytes))
   }
 
-  /** The client is ahead of us. One answer at a time; no more is read meanwhile, not even that no more comes. */
+  /** The client is ahead of us. One answer at a time; no more is read meanwhile. */
   #hold(bytes: Buffer): void {
     this.#held = bytes
     this.#socket.pause()
@@ -218,14 +218,25 @@ export class ExpressConnection {
     this.#phase = 'idle'
     this.#hasServed = true
     this.#sinceMs = nowMs()
-    if (this.#isEnded) {
-      this.#socket.end()
+    const held = this.#held
+    if (held === undefined) {
+      if (this.#isEnded) this.#socket.end()
+      else if (this.#socket.isPaused()) this.#socket.resume()
       return
     }
-    const held = this.#held
     this.#held = undefined
+    if (this.#isEnded) {
+      this.#readLast(held)
+      return
+    }
     if (this.#socket.isPaused()) this.#socket.resume()
-    if (held !== undefined) this.#read(held)
+    this.#read(held)
+  }
+
+  /** A paused socket still tells that no more comes. What came before that is answered, as far as it is whole. */
+  #readLast(bytes: Buffer): void {
+    this.#read(bytes)
+    if (this.#phase === 'reading') this.#fail(CUT_SHORT)
   }
 
   #fail(failure: { readonly code: string; readonly message: string }): void {
@@ -238,6 +249,11 @@ export class ExpressConnection {
   #handOver(): void {
     const socket = this.#socket
     if (socket.destroyed) return
+    if (this.#isEnded) {
+      // Node reads no more of a stream that has ended.
+      socket.end()
+      return
+    }
     const held = this.#held
     this.#leave()
     socket.pause()

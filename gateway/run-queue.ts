@@ -56,7 +56,10 @@ const BRIEF = RANKS.indexOf('BRIEF')
  * then who came first ({@link RANKS}); and two of the brief ones, whoever else waits. So long as that suffices a request is
  * started where it is read. Each that waits has a connection of its own, so that there are never more than connections.
  *
+ * What many may go on with at once, as answers that come in one batch, waits in the same order, however little it is.
+ *
  *     enter → started          enter → waiting → started          waiting → given up (late, or its client has gone)
+ *     goOn  → waiting → started
  */
 export class RunQueue {
   readonly #first: (Waiter | undefined)[] = RANKS.map(() => undefined)

@@ -144,6 +144,7 @@ test('a client that says at once that it sends no more gets every answer', async
 test('a client that says so in the middle of a request is told that it is not whole', async () => {
   await pair.alikeEnded(SOME.subarray(0, -1))
   await pair.alikeEnded(Buffer.concat([WHO, SOME.subarray(0, -1)]), 2)
+  await pair.alikeEnded(Buffer.concat([WHO, SOME, WHO, SOME.subarray(0, -1)]), 4)
   await pair.alikeEnded(SOME.subarray(0, headBytes(SOME)))
 })
 
