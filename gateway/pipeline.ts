@@ -15,7 +15,7 @@ import type { Rank } from './run-queue.ts'
 import { KEPT_POINTS, type Reservation } from './spending.ts'
 import type { Graph, Incoming, RequestState, Stages } from './stages.ts'
 import { standingOf } from './standing.ts'
-import { type Ruling, rulingOf, shedFault } from './surge/policy.ts'
+import { type Ruling, rulingOf, type Standing, shedFault } from './surge/policy.ts'
 
 export type { Graph, Incoming, RequestState, Stages } from './stages.ts'
 
@@ -176,11 +176,18 @@ function enter(
   asked: Asked,
   deadlineMs: DeadlineMs,
 ): Promise<boolean> | undefined {
-  return stages.runQueue.enter(() => rankOf(stages, incoming, asked), deadlineMs, incoming.isGone)
+  const { runQueue } = stages
+  const standing = standingOf(asked.operation, asked.caller)
+  if (standing === 'PAY' || standing === 'REDEEM' || standing === 'CLAIM') runQueue.urge()
+  return runQueue.enter(() => rankOf(stages, incoming, asked, standing), deadlineMs, incoming.isGone)
 }
 
-function rankOf(stages: Stages, incoming: Incoming, { caller, operation, given }: Asked): Rank {
-  const standing = standingOf(operation, caller)
+function rankOf(
+  stages: Stages,
+  incoming: Incoming,
+  { caller, operation, given }: Asked,
+  standing: Standing,
+): Rank {
   if (standing === 'OPERATE' || standing === 'PAY' || standing === 'REDEEM') return standing
   if (operation !== undefined && hasDuePlace(stages, incoming, caller, operation, given)) return 'PROMISED'
   // A claim may have a place without a token to show, and is then as much work as any.

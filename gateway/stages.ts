@@ -66,7 +66,7 @@ export interface Stages extends Telling {
   /** How busy it is. */
   readonly level: Pick<SurgeLevel, 'current'>
   /** Who is started next. */
-  readonly runQueue: Pick<RunQueue, 'enter' | 'goOn' | 'hurry'>
+  readonly runQueue: Pick<RunQueue, 'enter' | 'goOn' | 'hurry' | 'urge'>
   readonly limits: { readonly requestMsMax: number; readonly fetchesMax: number }
 }
 

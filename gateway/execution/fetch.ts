@@ -119,7 +119,8 @@ export function compileFetch(
 /** What comes in one batch is not worked on in one go. */
 async function inTurn(answering: Promise<SubgraphAnswer>, turn: Turn): Promise<SubgraphAnswer> {
   const answer = await answering
-  await turn()
+  const waiting = turn()
+  if (waiting !== undefined) await waiting
   return answer
 }
 

@@ -8,8 +8,8 @@ import type { Data } from './tree.ts'
 
 export type { HeadersFor } from './fetch-cache.ts'
 
-/** Resolves, whatever with, when it is one's turn. Never rejects. */
-export type Turn = () => Promise<unknown>
+/** Resolves, whatever with, when it is one's turn; `undefined`: it is. Never rejects. */
+export type Turn = () => Promise<unknown> | undefined
 
 /** One execution of a compiled operation, as its steps see it. */
 export interface Run {

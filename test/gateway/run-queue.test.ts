@@ -116,9 +116,14 @@ test('a rank is asked for only when there is something to wait for', async () =>
   expect(asked).toBe(1)
 })
 
-test('those who go on with something wait for each other, be a slice unused, and go by rank', async () => {
+test('where nobody urges, whoever goes on with something does so at once', () => {
+  expect(new RunQueue().goOn('BROWSE')).toBeUndefined()
+})
+
+test('else those who go on with something wait for each other, be a slice unused, and go by rank', async () => {
   const sliceMs = 2
   const queue = new RunQueue(sliceMs)
+  queue.urge()
   using counted = countTurns()
   const gone: string[] = []
   const goOn = async (name: string, rank: Rank): Promise<number> => {
