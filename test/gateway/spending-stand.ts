@@ -73,6 +73,7 @@ export function stand(
       tokens: createPlaceTokens(['a key for tokens of places in tests']),
       counts: new PlaceCounts(),
       onTurn: () => {},
+      clock: () => now,
     }),
   })
   return {

@@ -298,3 +298,34 @@ describe('a request that is dearer because it is busy', () => {
     expect(at.ask(99).code).toBeUndefined()
   })
 })
+
+describe('a place that is due', () => {
+  const limits = [lineOf('drop')]
+  const shown = (at: Stand, token: string | undefined, more: Partial<Asked> = {}) =>
+    at.spending.hasDuePlace(demandOf(10, { limits, placeToken: token, ...more }))
+
+  it('is known by its token, from the promised instant on, for its caller and in its line', () => {
+    const at = stand()
+    at.ask(10, { limits })
+    at.ask(10, { limits })
+    const kept = at.spending.reserve(demandOf(10, { limits })) as Reservation
+    const { token, retryAfterMs } = kept.place!
+    expect(retryAfterMs).toBeGreaterThan(0)
+    at.pass(retryAfterMs - 1)
+    expect(shown(at, token)).toBe(false)
+    at.pass(1)
+    expect(shown(at, token)).toBe(true)
+    expect(shown(at, token, { caller: { ...ALICE, shopperId: 'bob' } as Caller })).toBe(false)
+    expect(shown(at, token, { limits: [lineOf('other')] })).toBe(false)
+    expect(shown(at, token, { limits: [limitOf('drop')] })).toBe(false)
+    expect(shown(at, token, { limits: undefined })).toBe(false)
+  })
+
+  it('is not what a client makes up', () => {
+    const at = stand()
+    for (const token of [undefined, '', 'p1', 'p1.a.1.1.AAAAAAAAAAAAAAAAAAAAAA'])
+      expect(shown(at, token)).toBe(false)
+    const readToken = () => ({ not: 'a text' })
+    expect(shown(at, undefined, { limits: [{ ...lineOf('drop'), readToken }] })).toBe(false)
+  })
+})
