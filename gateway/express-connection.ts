@@ -136,7 +136,8 @@ export class ExpressConnection {
     const request = ++this.#pieces > PIECES_MAX ? 'other' : this.#requestIn(bytes)
     if (request === 'incomplete') return
     if (request === 'other') {
-      this.#handOver()
+      // Node reads no more of a stream that has ended.
+      if (!this.#isEnded) this.#handOver()
       return
     }
     this.#phase = 'answering'
@@ -233,7 +234,7 @@ export class ExpressConnection {
     this.#read(held)
   }
 
-  /** A paused socket still tells that no more comes. What came before that is answered, as far as it is whole. */
+  /** A paused socket still tells that no more comes. What came before that is answered, as far as it is whole and the lane's. */
   #readLast(bytes: Buffer): void {
     this.#read(bytes)
     if (this.#phase === 'reading') this.#fail(CUT_SHORT)
@@ -249,11 +250,6 @@ export class ExpressConnection {
   #handOver(): void {
     const socket = this.#socket
     if (socket.destroyed) return
-    if (this.#isEnded) {
-      // Node reads no more of a stream that has ended.
-      socket.end()
-      return
-    }
     const held = this.#held
     this.#leave()
     socket.pause()

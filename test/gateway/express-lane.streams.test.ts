@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { ask, bodyFor, converse, get, JSON_TYPE, open, Pair, post, seen } from '../harness/lane-pair.ts'
 import { RawClient } from '../harness/raw-client.ts'
 
@@ -141,11 +141,35 @@ test('a client that says at once that it sends no more gets every answer', async
   await door.graph.gateway.close()
 })
 
-test('a client that says so in the middle of a request is told that it is not whole', async () => {
+test('a client that says so in the middle of a request is told that it is not whole, after its answers', async () => {
   await pair.alikeEnded(SOME.subarray(0, -1))
-  await pair.alikeEnded(Buffer.concat([WHO, SOME.subarray(0, -1)]), 2)
-  await pair.alikeEnded(Buffer.concat([WHO, SOME, WHO, SOME.subarray(0, -1)]), 4)
   await pair.alikeEnded(SOME.subarray(0, headBytes(SOME)))
+  const door = await open({}, true)
+  for (const requests of [[WHO], [WHO, SOME, WHO]]) {
+    const client = await RawClient.connect(door.port)
+    await client.send(Buffer.concat([...requests, SOME.subarray(0, -1)]))
+    client.end()
+    for (const _ of requests) expect((await client.response())?.status).toBe('HTTP/1.1 200 OK')
+    expect((await client.response())?.status).toBe('HTTP/1.1 400 BAD_REQUEST')
+    expect(await client.response()).toBeUndefined()
+    await client.closed
+  }
+  await door.graph.gateway.close()
+})
+
+test('a client that said so while it was answered is told of what is not the lane’s: Node can no longer read it', async () => {
+  const door = await open({}, true)
+  const client = await RawClient.connect(door.port)
+  await client.send(Buffer.concat([ask('Slow'), get('/health/live')]))
+  client.end()
+  await vi.waitUntil(() => door.endOf(client)?.readableEnded)
+  door.graph.release()
+  expect((await client.response())?.status).toBe('HTTP/1.1 200 OK')
+  expect((await client.response())?.status).toBe('HTTP/1.1 400 BAD_REQUEST')
+  expect(await client.response()).toBeUndefined()
+  await client.closed
+  expect(door.nodes.count).toBe(0)
+  await door.graph.gateway.close()
 })
 
 test('a client that asks nothing and goes is forgotten', async () => {

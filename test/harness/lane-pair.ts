@@ -142,17 +142,17 @@ export class Pair {
   }
 
   /** As `both`, for a client that sends no more: the answers and the end. */
-  async alikeEnded(bytes: Buffer, answers = 1): Promise<void> {
+  async alikeEnded(bytes: Buffer): Promise<void> {
     const found: (Seen | undefined)[][] = []
     for (const { port } of [this.#plain, this.#lane]) {
       const client = await RawClient.connect(port)
       await client.send(bytes)
       client.end()
-      found.push((await client.responses(answers + 1)).map(seen))
+      found.push((await client.responses(2)).map(seen))
       await client.closed
     }
     expect(found[1]).toEqual(found[0])
-    expect(found[0]?.[answers]).toBeUndefined()
+    expect(found[0]?.[1]).toBeUndefined()
   }
 
   async close(): Promise<void> {
