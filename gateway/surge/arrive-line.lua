@@ -14,6 +14,7 @@
 --            heirs   until when the schedule is of places that a life before this one gave
 --            late    the last instant to which somebody was moved who was due and found no points
 --            last    the latest instant of any place that it gave, or took up
+--            again   when whoever was turned away last is to ask again
 -- KEYS[2]  places: a sorted set, member = a caller, score = its instant
 -- KEYS[3]  whose places of other lives were taken up: a sorted set, member = "<epoch> <caller>", score = until when nobody
 --          may show another (wall). In one life a caller has one place at a time: moved or not, it is that one
@@ -63,13 +64,15 @@ local function text(number)
 end
 
 local held = call('HMGET', line, 'epoch', 'shift', 'since', 'told', 'seen', 'owed', 'end', 'heirs', 'late', 'last',
-  'over')
+  'over', 'again')
 local epoch, shift, since, told = held[1], tonumber(held[2]), tonumber(held[3]), tonumber(held[4])
 local seen, owed, theEnd = tonumber(held[5]), tonumber(held[6]), tonumber(held[7])
 local heirs, late, last, over = tonumber(held[8]), tonumber(held[9]), tonumber(held[10]), tonumber(held[11])
+-- Not there in a line that turned away nobody, or that an earlier version made.
+local again = tonumber(held[12]) or -1e15
 if not epoch then
   epoch, shift, since, told = args[9], math.floor(now), nil, nil
-  seen, owed, theEnd, heirs, late, last = now, 0, -1e15, -1e15, -1e15, -1e15
+  seen, owed, theEnd, heirs, late, last, again = now, 0, -1e15, -1e15, -1e15, -1e15, -1e15
   -- Of a line that the server has forgotten alone.
   call('UNLINK', queue)
 end
@@ -306,22 +309,29 @@ local function admitBraked(points)
   return admitted('A')
 end
 
-local function whyNoPlace(instant, waitingMax)
+-- How long somebody who gets no place waits before it asks again: until there is room, from an instant on, and all who were
+-- turned away before have come for theirs, a reservation after another. A horizon at most: by then all have had their turn
+-- who have a place now.
+local function turnAway(room, length)
+  again = min(max(room, again + length), lineNow + horizon)
+  return max(1000, again - lineNow)
+end
+
+local function whyNoPlace(instant, length, waitingMax)
   local waiting = places - expired
   if instant - lineNow > horizon + same then
-    return noPlace('H', max(1000, instant - lineNow - horizon))
+    return noPlace('H', turnAway(instant - horizon, length))
   elseif waiting >= waitingMax then
     -- Somebody may not come.
     return noPlace('R', theEnd - lineNow)
   elseif waiting >= placesMax then
-    local next = nextInstant()
-    -- Where all who have a place are due, a second.
-    return noPlace('F', next and next - lineNow or 1000)
+    -- Where all who have a place are due, any moment.
+    return noPlace('F', turnAway(nextInstant() or lineNow, length))
   end
 end
 
-local function givePlace(caller, instant, waitingMax)
-  local refusal = whyNoPlace(instant, waitingMax)
+local function givePlace(caller, instant, length, waitingMax)
+  local refusal = whyNoPlace(instant, length, waitingMax)
   if refusal then
     return refusal
   end
@@ -342,7 +352,8 @@ local function serveNewcomer(mode, caller, points, waitingMax)
     owed = owed + points
     return admitted('Y')
   end
-  return givePlace(caller, max(since + length * (1 + free), lineNow + waitMs), waitingMax)
+  local reserved = length * (1 + free)
+  return givePlace(caller, max(since + reserved, lineNow + waitMs), reserved, waitingMax)
 end
 
 local function arrive(mode, caller, points, limit, shown)
@@ -428,6 +439,9 @@ write('end', theEnd, held[7])
 write('heirs', heirs, held[8])
 write('late', late, held[9])
 write('last', last, held[10])
+if again > -1e15 then
+  write('again', again, held[12])
+end
 call('HSET', line, unpack(changed))
 if held[3] and not since then
   call('HDEL', line, 'since', 'told')

@@ -112,7 +112,10 @@ export interface NoPlace {
    */
   readonly reason: 'HORIZON' | 'REMAINING' | 'FULL' | 'BRAKED'
   readonly availablePoints: number
-  /** When asking again may bring something else; whole milliseconds, at least 1. */
+  /**
+   * When asking again may bring something else; whole milliseconds, at least 1. For `HORIZON` and `FULL` a later one for
+   * each who is told, as places come free.
+   */
   readonly retryAfterMs: number
   readonly waiting: number
 }

@@ -8,10 +8,6 @@ import { LineSchedule } from './line-schedule.ts'
 import { LineTime } from './line-time.ts'
 import type { Admitted, Arrival, Kept, LineTerms, NoPlace, Place, Turn } from './lines.ts'
 
-/** Who is told that the horizon is near comes back no sooner. */
-const BEYOND_HORIZON_MS_MIN = 1_000
-const ALL_DUE_MS = 1_000
-
 /**
  * One line, as `lines.ts` describes it. `end` is where the schedule of reservations ends; the guard knows the points that
  * were really taken. All in the line's time, but the guard, whose points flow while the line is paused as well.
@@ -182,20 +178,24 @@ export class MemoryLine {
       if (this.#isLeftOver(nowMs, flow)) return this.#admit(arrival, points, flow, undefined, 0, true)
     }
     const soonestMs = nowMs + (mode === 'PLACES' ? Math.max(waitMs, aheadMs) : waitMs)
-    const instantMs = Math.max(this.#schedule.endAfter(lengthMs * (1 + slack), sinceMs), soonestMs)
-    const beyondMs = instantMs - nowMs - horizonMs
-    if (beyondMs > SAME_MS) return this.#none('HORIZON', Math.max(BEYOND_HORIZON_MS_MIN, beyondMs), flow)
+    const reservedMs = lengthMs * (1 + slack)
+    const instantMs = Math.max(this.#schedule.endAfter(reservedMs, sinceMs), soonestMs)
+    if (instantMs - nowMs > horizonMs + SAME_MS) {
+      return this.#none('HORIZON', this.#schedule.turnAway(instantMs - horizonMs, nowMs, reservedMs), flow)
+    }
     const { size } = this.#places
     if (size >= arrival.placesMax) return this.#none('REMAINING', this.#schedule.endMs - nowMs, flow)
-    if (size >= placesMax || placesLeft <= 0) return this.#none('FULL', this.#nextTurnMs(nowMs), flow)
+    if (size >= placesMax || placesLeft <= 0) {
+      return this.#none('FULL', this.#schedule.turnAway(this.#roomMs(nowMs), nowMs, reservedMs), flow)
+    }
     this.#schedule.place(instantMs)
     return this.#kept(this.#places.add(caller, instantMs, nowMs), nowMs, true, false)
   }
 
-  /** Until then; if all who have a place are due, a second. */
-  #nextTurnMs(nowMs: number): number {
+  /** When the next one has its turn; if all who have a place are due, any moment. */
+  #roomMs(nowMs: number): number {
     const { nextMs } = this.#places
-    return nextMs === Number.POSITIVE_INFINITY ? ALL_DUE_MS : nextMs - nowMs
+    return nextMs === Number.POSITIVE_INFINITY ? nowMs : nextMs
   }
 
   /** What flows in now nobody could take later, whoever comes late. */

@@ -49,6 +49,11 @@ export const TIGHT_STALLED: Policy = placesPolicy('the same, no time left free b
   slack: 0,
 })
 
+/** A place for one in six: who comes when ten seconds are taken has none. */
+export const PLACES_BEYOND: Policy = placesPolicy('kept places, no further ahead than 10 s', {
+  horizonMs: 10_000,
+})
+
 export const POLICIES: readonly Policy[] = [
   FIXED_WINDOW,
   BACKOFF,
@@ -58,6 +63,7 @@ export const POLICIES: readonly Policy[] = [
   PLACES_LATE,
   PLACES_STALLED,
   TIGHT_STALLED,
+  PLACES_BEYOND,
 ]
 
 /** The bucket that the gateway itself keeps. */
@@ -82,18 +88,23 @@ function placesPolicy(
     lateMsMax = 0,
     stall = { fromMs: 0, untilMs: 0 },
     slack = DEFAULT_LINE_TERMS.slack,
+    horizonMs = DEFAULT_LINE_TERMS.horizonMs,
   }: {
     readonly noShows?: number
     readonly lateMsMax?: number
     readonly stall?: typeof STALL
     readonly slack?: number
+    readonly horizonMs?: number
   },
 ): Policy {
   return {
     name,
     open({ perSecond, burst }, random) {
       let now = 0
-      const lines = createMemoryLines({ clock: () => now, terms: { ...DEFAULT_LINE_TERMS, slack } })
+      const lines = createMemoryLines({
+        clock: () => now,
+        terms: { ...DEFAULT_LINE_TERMS, slack, horizonMs },
+      })
       const line = { key: 'k', rate: { perSecond, burst } }
       const arrival = {
         line,

@@ -3,6 +3,7 @@ import {
   BACKOFF,
   FIXED_WINDOW,
   PLACES,
+  PLACES_BEYOND,
   PLACES_LATE,
   PLACES_NO_SHOWS,
   PLACES_STALLED,
@@ -66,5 +67,16 @@ describe('60,000 shoppers who come within 10 s, against 1,000 a second', () => {
     expect(requestsPerSuccess).toBeLessThanOrEqual(2.2)
     // The last turn comes after 59 s.
     expect(drainS).toBeLessThan(59 + 30 + 1)
+  })
+
+  it('come back as places come free, where the line reaches no further ahead than 10 s', () => {
+    const { admitted, requestsPerSuccess, peakPerSecond, drainS } = of(PLACES_BEYOND)
+    expect(admitted).toBe(CROWD.shoppers)
+    // Two each, and every 10 s those who have no place yet: 50,000 at first and 10,000 less each time, 150,000 in all.
+    expect(requestsPerSuccess).toBeLessThan(4.5)
+    // Some of the first are told less than 10 s, and come while newcomers still do.
+    expect(peakPerSecond).toBeLessThan(10_000)
+    // Nothing lies idle because they are told to wait.
+    expect(drainS).toBeLessThan(62)
   })
 })

@@ -59,6 +59,8 @@ export class ObviousLine {
   #endMs = -1e9
   #heirsMs = -1e9
   #movedMs = -1e9
+  /** When whoever was turned away last is to ask again. */
+  #againMs = -1e9
   #places: ObviousPlace[] = []
   #honoured: { readonly caller: string; readonly life: number; readonly untilMs: number }[] = []
   /** By the clock, of another life; until it has been heeded. */
@@ -218,15 +220,22 @@ export class ObviousLine {
     const instantMs = Math.max(turnMs, nowMs + waitMs, mode === 'PLACES' ? nowMs + terms.aheadMs : nowMs)
     const none = (reason: string, retryMs: number): ObviousTurn => ({ kind: 'none', reason, retryMs })
     if (instantMs - nowMs > terms.horizonMs) {
-      return none('HORIZON', Math.max(1_000, instantMs - nowMs - terms.horizonMs))
+      return none('HORIZON', this.#turnAway(instantMs - terms.horizonMs, lengthMs))
     }
     if (this.waiting >= placesMax) return none('REMAINING', this.#endMs - nowMs)
     if (this.waiting >= terms.placesMax) {
-      const coming = this.#places.map(each => each.instantMs - nowMs).filter(ms => ms > 0)
-      return none('FULL', coming.length === 0 ? 1_000 : Math.min(...coming))
+      const coming = this.#places.map(each => each.instantMs).filter(ms => ms > nowMs)
+      return none('FULL', this.#turnAway(coming.length === 0 ? nowMs : Math.min(...coming), lengthMs))
     }
     this.#endMs = instantMs
     return this.#kept(this.#place(caller, points, instantMs), true, false)
+  }
+
+  #turnAway(roomMs: number, lengthMs: number): number {
+    const { horizonMs, slack } = this.#terms
+    const inTurnMs = Math.max(roomMs, this.#againMs + lengthMs * (1 + slack))
+    this.#againMs = Math.min(inTurnMs, this.#nowMs + horizonMs)
+    return Math.max(1_000, this.#againMs - this.#nowMs)
   }
 
   #isLeftOver(): boolean {

@@ -39,7 +39,8 @@ type Asked = Partial<Arrival> & { readonly rate?: Rate }
 export interface LineStand {
   nowMs: number
   readonly lines: Lines
-  readonly lose: OpenLines['lose']
+  /** Forgets every line. It throws where nothing can be lost. */
+  lose(): Promise<void>
   /** Anew, with other terms than the default's without slack: instants are exact where no time is left free. */
   start(terms?: Partial<LineTerms>): Promise<void>
   lineOf(rate: Rate, key?: string): Bucket
@@ -52,7 +53,7 @@ export interface LineStand {
   /** Takes the burst of {@link TEN}: who comes now finds no points, and the next flows in after 100 ms. */
   drain(rate?: Rate): Promise<void>
   /** Gives a place each: with {@link TEN} drained at 100, 200, … ms from now. */
-  fill(callers: readonly string[]): Promise<void>
+  fill(callers: readonly string[], more?: Asked): Promise<void>
   pass(ms: number): void
   heed(isPaused: boolean): Promise<void>
   giveBack(taken: Admitted, points: number, isDueAgain: boolean): Promise<void>
@@ -81,8 +82,9 @@ export function lineStandOf(open: OpenLinesOf): LineStand {
     get lines() {
       return store.lines
     },
-    get lose() {
-      return store.lose
+    async lose() {
+      if (store.lose === undefined) throw new Error('expected lines that can be lost')
+      await store.lose()
     },
     async start(terms = {}) {
       store = await open({ ...DEFAULT_LINE_TERMS, slack: 0, ...terms }, () => stand.nowMs)
@@ -106,8 +108,8 @@ export function lineStandOf(open: OpenLinesOf): LineStand {
     async drain(rate = TEN) {
       for (let i = 0; i < rate.burst; i++) await stand.admitted(`first ${i}`, { rate })
     },
-    async fill(callers) {
-      for (const caller of callers) await stand.kept(caller)
+    async fill(callers, more) {
+      for (const caller of callers) await stand.kept(caller, more)
     },
     pass(ms) {
       stand.nowMs += ms

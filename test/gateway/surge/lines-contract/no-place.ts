@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { close, type LineStand } from './line-stand.ts'
+import { close, type LineStand, letters } from './line-stand.ts'
 
 export function describeNoPlace(line: LineStand): void {
-  const { start, admitted, kept, none, pass } = line
+  const { start, admitted, kept, none, fill, pass } = line
 
   describe('where there is no place', () => {
     it('promise nothing beyond the horizon', async () => {
@@ -19,9 +19,36 @@ export function describeNoPlace(line: LineStand): void {
       })
       expect(await kept('b', { rate })).toMatchObject({ retryAfterMs: 10_000 })
       pass(4_500)
-      expect(await none('c', { rate })).toMatchObject({ reason: 'HORIZON', retryAfterMs: 1_000 })
+      // Behind whoever was told 5,000 before, though that was the same: nobody knows.
+      expect(await none('c', { rate })).toMatchObject({ reason: 'HORIZON', retryAfterMs: 5_500 })
       pass(500)
       expect(await kept('c', { rate })).toMatchObject({ retryAfterMs: 10_000, waiting: 3 })
+    })
+
+    it('tell those beyond the horizon to come one after another, as places will be given, and after a horizon at most', async () => {
+      const rate = { perSecond: 1, burst: 1 }
+      await start({ horizonMs: 4_000 })
+      await admitted('first', { rate })
+      await fill(['a', 'b', 'c', 'd'], { rate })
+      const told: number[] = []
+      for (const caller of letters(6)) told.push((await none(caller, { rate })).retryAfterMs)
+      expect(told).toEqual([1_000, 2_000, 3_000, 4_000, 4_000, 4_000])
+      for (const [due, caller] of ['a', 'b', 'c', 'd'].entries()) {
+        pass(1_000)
+        await admitted(caller, { rate })
+        expect(await kept(letters(6)[due]!, { rate })).toMatchObject({ isNew: true, retryAfterMs: 4_000 })
+      }
+      // Nobody was turned away of late: the next one's time is that of the places alone.
+      pass(500)
+      expect(await none('late', { rate })).toMatchObject({ reason: 'HORIZON', retryAfterMs: 1_000 })
+    })
+
+    it('tell the first beyond the horizon no sooner than a second', async () => {
+      const rate = { perSecond: 10, burst: 1 }
+      await start({ horizonMs: 100 })
+      await admitted('first', { rate })
+      await kept('a', { rate })
+      expect(await none('b', { rate })).toMatchObject({ reason: 'HORIZON', retryAfterMs: 1_000 })
     })
 
     it('promise no more than is left to hand out', async () => {
@@ -48,6 +75,8 @@ export function describeNoPlace(line: LineStand): void {
       await kept('a', { rate })
       await kept('b', { rate })
       expect(await none('c', { rate })).toMatchObject({ reason: 'FULL', retryAfterMs: 2_000, waiting: 2 })
+      // When the place after that is free.
+      expect(await none('d', { rate })).toMatchObject({ reason: 'FULL', retryAfterMs: 4_000, waiting: 2 })
       expect(await kept('b', { rate })).toMatchObject({ isNew: false })
       pass(2_000)
       await admitted('a', { rate })
