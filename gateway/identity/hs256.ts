@@ -29,7 +29,7 @@ export class Hs256 {
     this.#expected = expected
   }
 
-  /** Has jose accept this one: tokens with its first part are verified here from now on. */
+  /** jose has accepted this one: tokens with its first part are verified here from now on. */
   learn(token: string): void {
     if (this.#headers.size < HEADERS_MAX) this.#headers.add(token.slice(0, token.indexOf('.')))
   }

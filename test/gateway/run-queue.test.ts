@@ -6,6 +6,7 @@ import { nowMs } from '../../protocol/deadline.ts'
 import { PRIORITIES } from '../../protocol/priority.ts'
 
 const NEVER = Number.POSITIVE_INFINITY
+const SLICE_MS = 1
 
 /** Keeps the event loop to itself for so long. */
 function work(ms: number): void {
@@ -16,6 +17,18 @@ function work(ms: number): void {
 function busy(queue: RunQueue, sliceMs: number): void {
   expect(queue.enter('BROWSE', NEVER)).toBeUndefined()
   work(sliceMs)
+}
+
+/** Requests that come to a queue whose slice is used up, as they are started. */
+function record(queue: RunQueue, onStart: (rank: Rank, name: string) => void = () => {}) {
+  busy(queue, SLICE_MS)
+  const started: string[] = []
+  const request = async (name: string, rank: Rank): Promise<void> => {
+    await queue.enter(rank, NEVER)
+    started.push(name)
+    onStart(rank, name)
+  }
+  return { started, request }
 }
 
 /** How often the event loop has come round since. */
@@ -69,19 +82,13 @@ test('those left over when a slice is used up start by rank, then by arrival, ea
 })
 
 test('of brief ones two start in every turn, by arrival, however many others wait', async () => {
-  const sliceMs = 1
-  const queue = new RunQueue(sliceMs)
-  busy(queue, sliceMs)
-  const started: string[] = []
   using counted = countTurns()
   const turnOf = new Map<string, number>()
-  const request = async (name: string, rank: Rank): Promise<void> => {
-    await queue.enter(rank, NEVER)
-    started.push(name)
+  const { started, request } = record(new RunQueue(SLICE_MS), (rank, name) => {
     turnOf.set(name, counted.turns)
     // Whoever is not brief takes a whole slice.
-    if (rank !== 'BRIEF') work(sliceMs)
-  }
+    if (rank !== 'BRIEF') work(SLICE_MS)
+  })
   await Promise.all([
     ...[1, 2, 3, 4, 5].map(number => request(`brief ${number}`, 'BRIEF')),
     ...[1, 2, 3, 4].map(number => request(`pay ${number}`, 'PAY')),
@@ -143,14 +150,7 @@ test('else those who go on with something wait for each other, be a slice unused
 })
 
 test('in a slice brief ones come last', async () => {
-  const sliceMs = 1
-  const queue = new RunQueue(sliceMs)
-  busy(queue, sliceMs)
-  const started: string[] = []
-  const request = async (name: string, rank: Rank): Promise<void> => {
-    await queue.enter(rank, NEVER)
-    started.push(name)
-  }
+  const { started, request } = record(new RunQueue(SLICE_MS))
   await Promise.all([
     ...[1, 2, 3].map(number => request(`brief ${number}`, 'BRIEF')),
     request('unknown text', 'ADHOC'),
@@ -159,16 +159,8 @@ test('in a slice brief ones come last', async () => {
 })
 
 test('between slices the event loop comes round, and whoever came meanwhile and is more urgent is next', async () => {
-  const sliceMs = 2
-  const queue = new RunQueue(sliceMs)
-  busy(queue, sliceMs)
-  const started: string[] = []
-  const request = async (name: string, rank: Rank): Promise<void> => {
-    await queue.enter(rank, NEVER)
-    started.push(name)
-    // A whole slice: each has one of its own.
-    work(sliceMs)
-  }
+  // A whole slice: each has one of its own.
+  const { started, request } = record(new RunQueue(SLICE_MS), () => work(SLICE_MS))
   const browsing = ['first', 'second', 'third'].map(name => request(name, 'BROWSE'))
   await browsing[0]
   // As if read from a socket in this turn.

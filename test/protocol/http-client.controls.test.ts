@@ -220,6 +220,8 @@ describe('the breaker', () => {
     const http = await against(request => (isWell ? request.socket.write(ANSWER) : fail(request)))
     while (http.stats.breaker !== 'OPEN') await codeOf(http.execute(requestNumber(0)))
     const asked = server!.requests.length
+    // What opened it may have been a first try, whose second met it open.
+    const { broken } = http.stats
     const error = await http.execute(requestNumber(0, {}, 'mutation')).catch(e => e)
     expect(error).toMatchObject({
       code: 'SUBGRAPH_UNREACHABLE',
@@ -227,7 +229,7 @@ describe('the breaker', () => {
     })
     expect(error.message).toMatch(/^raw: not sent: it failed too often of late and is asked again in \d+ ms$/)
     expect(error.extensions.retryAfterMs).toBeLessThanOrEqual(1_000)
-    expect([server!.requests.length, http.stats.broken]).toEqual([asked, 1])
+    expect([server!.requests.length, http.stats.broken]).toEqual([asked, broken! + 1])
     isWell = true
     await vi.waitUntil(async () => (await codeOf(http.execute(requestNumber(1)))) === 'answered', 5_000)
     expect(http.stats.breaker).toBe('CLOSED')
