@@ -8,6 +8,9 @@ const house = [
   'test/bench/*/*.test.ts',
 ]
 
+/** What takes the whole machine: after everything else, by itself. */
+const alone = ['test/replay/replay.whole.test.ts']
+
 const config: ViteUserConfig = defineConfig({
   // As Node resolves: otherwise our files get graphql's .mjs and our dependencies its .js, two graphqls in a process.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
@@ -25,9 +28,13 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'product',
           include: ['test/**/*.test.ts'],
-          exclude: [...house, 'test/bench/**'],
+          exclude: [...house, ...alone, 'test/bench/**'],
           globalSetup: ['test/harness/postgres-setup.ts', 'test/harness/redis-setup.ts'],
         },
+      },
+      {
+        extends: true,
+        test: { name: 'alone', include: alone, fileParallelism: false, sequence: { groupOrder: 1 } },
       },
     ],
   },

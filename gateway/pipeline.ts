@@ -178,6 +178,7 @@ function enter(
 ): Promise<boolean> | undefined {
   const { runQueue } = stages
   const standing = standingOf(asked.operation, asked.caller)
+  // OPERATE is rare and starts before all of them: nobody is to wait for it.
   if (standing === 'PAY' || standing === 'REDEEM' || standing === 'CLAIM') runQueue.urge()
   return runQueue.enter(() => rankOf(stages, incoming, asked, standing), deadlineMs, incoming.isGone)
 }

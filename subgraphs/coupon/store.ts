@@ -2,7 +2,10 @@ import type { Page } from '../connection.ts'
 import type { GatheredStatement, Gathering, Queryable, Statement } from '../database.ts'
 import type { CouponState, IssuanceState } from './schema.generated.ts'
 
-/** Coupon's SQL but for what orders do with a coupon (hold-store.ts), one statement a function. Lock order: issuance, buckets by number, expiry, coupon, hold, settlement. */
+/**
+ * Coupon's SQL but for what orders do with a coupon (hold-store.ts), one statement a function. Lock order: issuance, buckets
+ * by number, expiry, coupon, hold, settlement.
+ */
 
 /** A coupon with its issuance's terms. `state` is what to show now: EXPIRED from the end of validity on. */
 export interface CouponRow {

@@ -9,38 +9,11 @@ import { type RunningProgram, runProgram } from '../harness/processes.ts'
 import { startEmbedded } from '../harness/stack.ts'
 import { REPORT_FILES } from './report.ts'
 
-/** Orders of a whole replay against a stack of its own. */
-const ORDERS = 1_000
-/** Less than come, so that places are given: twice as many come in a second. */
-const LIMIT = 40
-const RATE = 80
 /** A guard against a hang on a machine that does other things. */
 const HANGS_MS = 300_000
 
 const replay = (...args: (string | number)[]): RunningProgram =>
   runProgram('test/replay/main.ts', args.map(String), {})
-
-test('the command replays the drop, keeps every promise, and leaves its table and its chart', {
-  timeout: HANGS_MS,
-}, async () => {
-  await using folder = await usedTestFolder()
-  await using program = replay('--orders', ORDERS, '--rate', RATE, '--limit', LIMIT, '--out', folder.path)
-  const { code } = await program.exited
-  expect(program.output).toContain('7 of 7 promises checked and kept')
-  expect(code).toBe(0)
-
-  const file = (name: string): Promise<string> => readFile(join(folder.path, name), 'utf8')
-  const figures = JSON.parse(await file(REPORT_FILES.json))
-  expect(figures).toMatchObject({ orders: ORDERS, unserved: 0, turnedAway: 0 })
-  expect(figures.places).toBeGreaterThan(0)
-  expect(figures.checks.map(({ id, holds }: { id: string; holds: boolean }) => [id, holds])).toEqual(
-    ['I1', 'I2', 'I3', 'I4', 'I9', 'I10', 'I12'].map(id => [id, true]),
-  )
-  expect(figures.limit.claimsPerSecond).toBe(LIMIT)
-  expect(await file(REPORT_FILES.chart)).toMatch(/^<svg[\s\S]*<\/svg>\n$/)
-  expect(await file(REPORT_FILES.page)).toContain(`Replay: ${ORDERS.toLocaleString('en')} orders`)
-  expect(await file(REPORT_FILES.markdown)).toContain('| I9 | Admitted is within rate and burst | kept |')
-})
 
 test('a coupon that was issued and is gone is found, and the command fails', {
   timeout: HANGS_MS,

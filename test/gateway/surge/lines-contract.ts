@@ -13,7 +13,11 @@ import { describeStandby } from './lines-contract/standby.ts'
 import { describeTokens } from './lines-contract/tokens.ts'
 
 /** What every implementation of `Lines` promises, each sentence a test. Some have nothing to lose: they are not asked to. */
-export function linesContract(name: string, open: OpenLinesOf, { canLose = true } = {}): void {
+export function linesContract(
+  name: string,
+  open: OpenLinesOf,
+  { canLose = true }: { readonly canLose?: boolean } = {},
+): void {
   describe(`lines ${name}`, () => {
     const line = lineStandOf(open)
     describeNewcomers(line)
