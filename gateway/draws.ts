@@ -55,7 +55,7 @@ export interface FieldDemand {
   /** Sent beside the operation; a token in its input goes before. */
   readonly placeToken: string | undefined
   /** Why nobody goes further who has no place that is due; `undefined`: newcomers do. */
-  readonly shed: Fault | undefined
+  readonly shed: (() => Fault) | undefined
 }
 
 /**

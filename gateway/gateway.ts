@@ -50,6 +50,7 @@ import { LEVELS } from './surge/level.ts'
 import { createMemoryBudgets } from './surge/memory-budgets.ts'
 import { createPlaceTokens } from './surge/place-token.ts'
 import { termsOf } from './surge/policy.ts'
+import { Returns } from './surge/returns.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { addSpendingMetrics } from './telemetry/spending-metrics.ts'
 import { addSurgeMetrics } from './telemetry/surge-metrics.ts'
@@ -202,6 +203,7 @@ async function buildGateway(
     showsPlans: queryPlans,
     spending,
     level: busy.level,
+    returns: new Returns(),
     runQueue,
     metrics,
     logger,

@@ -3,7 +3,7 @@ import { type DeadlineMs, nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import type { ResponseSlot } from './cache/responses/response-slot.ts'
 import { isForAnybody, keptExtension, slotOf } from './cached-response.ts'
-import { execute, refresh, variantOf } from './execute-step.ts'
+import { execute, provide, refresh, variantOf } from './execute-step.ts'
 import { Refused } from './executed.ts'
 import { plannedBy } from './execution/planned-by.ts'
 import type { Variables } from './execution/variables.ts'
@@ -15,7 +15,7 @@ import type { Rank } from './run-queue.ts'
 import { KEPT_POINTS, type Reservation } from './spending.ts'
 import type { Graph, Incoming, RequestState, Stages } from './stages.ts'
 import { standingOf } from './standing.ts'
-import { type Ruling, rulingOf, type Standing, shedFault } from './surge/policy.ts'
+import { type Ruling, rulingOf, type Standing, shedFault, termsOf } from './surge/policy.ts'
 
 export type { Graph, Incoming, RequestState, Stages } from './stages.ts'
 
@@ -118,8 +118,11 @@ export async function run(
     const kept = await recall(stages, state, operation, variables, slot)
     if (kept !== undefined) return record(stages, state, operation, form === 'data' ? asData(kept) : kept)
   }
-  if (state.ruling.verdict === 'KEPT' && !hasPlaces(stages, state.caller, operation))
+  if (state.ruling.verdict === 'KEPT' && !hasPlaces(stages, state.caller, operation)) {
+    // Nobody waits for it; what everybody asks for is soon kept again.
+    if (slot !== undefined) provide(stages, state, operation, variables, slot)
     return record(stages, state, operation, refusalOf(stages, shed(stages, state.caller, operation)))
+  }
   const reserving = reserve(stages, state, operation, variables)
   const reserved = reserving instanceof Promise ? await reserving : reserving
   if (reserved instanceof Refused) return record(stages, state, operation, refusalOf(stages, reserved.reason))
@@ -225,8 +228,13 @@ function judge(stages: Stages, caller: Caller, operation: ServableOperation | un
   return hasPlace ? { ...ruling, verdict: 'KEPT' } : shed(stages, caller, operation)
 }
 
-const shed = ({ level }: Stages, caller: Caller, operation: ServableOperation | undefined): Fault =>
-  shedFault(level.current, standingOf(operation, caller))
+function shed(
+  { level: { current }, returns }: Stages,
+  caller: Caller,
+  operation: ServableOperation | undefined,
+): Fault {
+  return shedFault(current, standingOf(operation, caller), returns.next(termsOf(current).retryAfterMs))
+}
 
 /** Whether lines decide over the operation. */
 const hasPlaces = ({ spending }: Stages, caller: Caller, operation: ServableOperation): boolean =>
@@ -303,7 +311,7 @@ function reserve(
       variables,
       planned,
       costFactor: state.ruling.costFactor,
-      shed: state.ruling.verdict === 'KEPT' ? shed(stages, caller, operation) : undefined,
+      shed: state.ruling.verdict === 'KEPT' ? () => shed(stages, caller, operation) : undefined,
       placeToken: headers[PLACE_HEADER]?.toString(),
     })
     if (!(reserving instanceof Promise)) return reserving

@@ -252,7 +252,7 @@ export function createSpending({ settings, budgets, fields, turns }: SpendingOpt
         if (demand.shed === undefined || draws.some(({ reason }) => reason === 'place'))
           return take(open, draws, 0)
         // Its variables leave out the field that has a line. Nothing is taken yet.
-        open.fault = demand.shed
+        open.fault = demand.shed()
         open.charged = 0
         return open
       }

@@ -22,6 +22,7 @@ import type { StatusOperation } from './status-operation.ts'
 import type { Supergraph } from './supergraph/supergraph.ts'
 import type { SurgeLevel } from './surge/level.ts'
 import type { Ruling } from './surge/policy.ts'
+import type { Returns } from './surge/returns.ts'
 
 /**
  * Everything that depends on the supergraph: immutable, replaced whole when a new one is swapped in. A request keeps to
@@ -65,6 +66,8 @@ export interface Stages extends Telling {
   readonly spending: Spending | undefined
   /** How busy it is. */
   readonly level: Pick<SurgeLevel, 'current'>
+  /** When those whom it does not let in may ask again. */
+  readonly returns: Pick<Returns, 'next'>
   /** Who is started next. */
   readonly runQueue: Pick<RunQueue, 'enter' | 'goOn' | 'hurry' | 'urge'>
   readonly limits: { readonly requestMsMax: number; readonly fetchesMax: number }

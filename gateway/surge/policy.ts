@@ -22,7 +22,7 @@ export interface LevelTerms {
   readonly stretchesStale: boolean
   /** Whether an answer is kept when it is asked for once; else when it is asked for again, not long after. */
   readonly keepsAtOnce: boolean
-  /** When whoever is refused may ask again, in milliseconds. */
+  /** When whoever is refused may ask again at the soonest, in milliseconds. */
   readonly retryAfterMs: number
 }
 
@@ -37,11 +37,16 @@ export const termsOf: TermsOf = level => TERMS[level]
 /**
  * What a request gets that is refused, or for which nothing is kept; the same object every time. To make one takes more
  * (20 µs, its stack among it) than all else that a refusal does.
+ * @param retryAfterMs whole seconds: no more are told apart.
  */
-export function shedFault(level: Level, standing: Standing): Fault {
-  const key = `${level} ${standing}`
+export function shedFault(
+  level: Level,
+  standing: Standing,
+  retryAfterMs: number = TERMS[level].retryAfterMs,
+): Fault {
+  const key = `${level} ${standing} ${retryAfterMs}`
   let fault = faults.get(key)
-  if (fault === undefined) faults.set(key, (fault = makeFault(level, standing)))
+  if (fault === undefined) faults.set(key, (fault = makeFault(level, standing, retryAfterMs)))
   return fault
 }
 
@@ -98,7 +103,7 @@ const RULINGS: Readonly<Record<Level, Readonly<Record<Standing, Ruling>>>> = Obj
 /**
  * A level is left after 3 s without pressure at the soonest: who asks again sooner asks for nothing. At SURGE 5 s, that is
  * the 3 s and a while of the level below. At SHED 15 s: the way down to where everything passes takes 6 s, and a third as
- * many of those who are refused ask in any one second.
+ * many of those who are refused ask in any one second. A crowd is told more, each another time (`returns.ts`).
  */
 const TERMS: Readonly<Record<Level, LevelTerms>> = Object.freeze({
   CALM: Object.freeze({ stretchesStale: false, keepsAtOnce: true, retryAfterMs: 1_000 }),
@@ -107,19 +112,17 @@ const TERMS: Readonly<Record<Level, LevelTerms>> = Object.freeze({
   SHED: Object.freeze({ stretchesStale: true, keepsAtOnce: false, retryAfterMs: 15_000 }),
 })
 
-/** At most one of each level and standing. */
+/** One of each level, standing and second at most. */
 const faults = new Map<string, Fault>()
 
-function makeFault(level: Level, standing: Standing): Fault {
+function makeFault(level: Level, standing: Standing, retryAfterMs: number): Fault {
   const passing = Object.entries(RULINGS[level]).flatMap(([name, { verdict }]) =>
     verdict === 'PASS' ? [name] : [],
   )
   const fault = new Fault(
     'SURGE_SHED',
     `at ${level}: expected one of ${passing.join(', ')}, got ${standing}`,
-    {
-      retryAfterMs: TERMS[level].retryAfterMs,
-    },
+    { retryAfterMs },
   )
   Object.freeze(fault.extensions)
   return fault

@@ -13,6 +13,7 @@ import { DEFAULT_LIMITS } from '../../gateway/limits.ts'
 import { createPersistedTexts } from '../../gateway/operations/apq.ts'
 import { createLookup } from '../../gateway/operations/lookup.ts'
 import { RunQueue } from '../../gateway/run-queue.ts'
+import { Returns } from '../../gateway/surge/returns.ts'
 import { createMetrics } from '../../gateway/telemetry/metrics.ts'
 import type { SubgraphClient } from '../../protocol/subgraph-client.ts'
 import { ask, type Door, get, open } from '../harness/lane-pair.ts'
@@ -312,6 +313,7 @@ describe('many connections', () => {
         addressOf: createAddressOf(),
         spending: undefined,
         level: { current: 'CALM' },
+        returns: new Returns(),
         runQueue: new RunQueue(),
         graph: { current: graph },
         lookup: createLookup({

@@ -104,6 +104,45 @@ describe('at SHED', () => {
     expect(graph.asked).toHaveLength(2)
   })
 
+  test('what nothing is kept of is asked for beside those who are refused, from the second on, and then answers', async () => {
+    await using graph = await keptGraph({ secret: SECRET })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    graph.gate = promise
+    graph.level = 'SHED'
+    expect((await ask(graph, 'Product', { id: '1' })).status).toBe(503)
+    expect(graph.asked).toHaveLength(0)
+    for (const _ of 'abc') expect((await ask(graph, 'Product', { id: '1' })).status).toBe(503)
+    expect(graph.asked).toHaveLength(1)
+    resolve()
+    await until('it is kept', async () => (await ask(graph, 'Product', { id: '1' })).status === 200)
+    expect(graph.asked).toHaveLength(1)
+  })
+
+  test('of those only a few are under way at once, whatever a crowd asks for again', async () => {
+    await using graph = await keptGraph({ secret: SECRET })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    graph.gate = promise
+    graph.level = 'SHED'
+    const ids = Array.from({ length: 20 }, (_, i) => `${i}`)
+    for (const id of [...ids, ...ids, ...ids]) await ask(graph, 'Product', { id })
+    expect(graph.asked).toHaveLength(4)
+    resolve()
+    await until('there is room for others', async () => {
+      for (const id of ids) await ask(graph, 'Product', { id })
+      return graph.asked.length === ids.length
+    })
+  })
+
+  test('what is one caller’s own, or changes something, is asked for by nobody', async () => {
+    await using graph = await keptGraph({ secret: SECRET })
+    graph.level = 'SHED'
+    for (const _ of 'abc') {
+      expect((await ask(graph, 'Mine')).status).toBe(503)
+      expect((await ask(graph, 'Rename', { id: '1' })).status).toBe(503)
+    }
+    expect(graph.asked).toHaveLength(0)
+  })
+
   test('operators see what is true, and whoever pays is served', async () => {
     const id = hashOf(OPERATIONS.Mine)
     await using graph = await keptGraph({

@@ -46,7 +46,7 @@ export interface Asked {
   readonly pointsMin: 0 | 1
   readonly limits: ReturnType<ServableOperation['cost']['limitsFor']>
   readonly placeToken: string | undefined
-  readonly shed: Fault | undefined
+  readonly shed: (() => Fault) | undefined
   readonly costFactor: number
 }
 

@@ -202,14 +202,16 @@ describe('where nobody goes further who has no place that is due', () => {
   it('a newcomer gets a place some seconds ahead, and is admitted by it', async () => {
     const at = stand()
     const limits = [lineOf('one')]
-    expect((await ask(at, 10, { limits, shed: SHED })).extensions).toMatchObject({ retryAfterMs: 5_000 })
+    expect((await ask(at, 10, { limits, shed: () => SHED })).extensions).toMatchObject({
+      retryAfterMs: 5_000,
+    })
     at.pass(5_000)
-    expect((await ask(at, 10, { limits, shed: SHED })).code).toBeUndefined()
+    expect((await ask(at, 10, { limits, shed: () => SHED })).code).toBeUndefined()
   })
 
   it('a request that does not come to the line, such as one whose field is skipped, is refused, and takes nothing', async () => {
     const at = stand()
-    const asked = { limits: [lineOf('one'), limitOf('all', {}, 1)], roots: [0, 10], shed: SHED }
+    const asked = { limits: [lineOf('one'), limitOf('all', {}, 1)], roots: [0, 10], shed: () => SHED }
     const refused = await ask(at, 10, asked)
     expect(refused).toEqual({
       code: 'SURGE_SHED',

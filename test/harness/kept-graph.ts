@@ -35,6 +35,7 @@ import { createSpending } from '../../gateway/spending.ts'
 import type { Level } from '../../gateway/surge/level.ts'
 import { createMemoryBudgets } from '../../gateway/surge/memory-budgets.ts'
 import { createPlaceTokens } from '../../gateway/surge/place-token.ts'
+import { Returns } from '../../gateway/surge/returns.ts'
 import { createMetrics } from '../../gateway/telemetry/metrics.ts'
 import { nowMs } from '../../protocol/deadline.ts'
 import { SharingClient } from '../../protocol/sharing-client.ts'
@@ -225,6 +226,7 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
         return world.level
       },
     },
+    returns: new Returns(),
     runQueue: new RunQueue(),
     metrics,
     logger: silent,

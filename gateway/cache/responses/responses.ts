@@ -27,6 +27,8 @@ export interface ResponsesOptions {
   /** Whether a crowd stretches what is stale. Default: never. */
   readonly isStretched?: () => boolean
   readonly refreshes?: Refreshes
+  /** Of what is not kept. */
+  readonly provisions?: Refreshes
 }
 
 /** Whole answers to persisted queries that are everybody's. */
@@ -47,7 +49,16 @@ export interface Responses {
    * @param execute resolves with whether there is something new.
    */
   refresh(slot: ResponseSlot, execute: () => Promise<boolean>): void
+  /**
+   * Asks for what is not kept, while nobody is let in to wait for it, so that the next ones find it: only what was asked
+   * for before, not long ago, a few at once, and else as {@link refresh}. Without it a page of everybody's that has once
+   * gone is refused to all until the crowd is over.
+   */
+  provide(slot: ResponseSlot, execute: () => Promise<boolean>): void
 }
+
+/** Under way at once of what is not kept. */
+const PROVISIONS_MAX = 4
 
 /** That one entry carries. */
 const ENTITY_TAGS_MAX = 64
@@ -59,6 +70,7 @@ export function createResponses({
   clock = nowMs,
   isStretched = () => false,
   refreshes = new Refreshes({ clock, isStretched }),
+  provisions = new Refreshes({ clock, underWayMax: PROVISIONS_MAX }),
 }: ResponsesOptions): Responses {
   // An entry's value is the text, in every tier; what is made of it lives as long as memory has the entry.
   const ready = new WeakMap<Entry, JsonText>()
@@ -87,6 +99,17 @@ export function createResponses({
   function makeReady(entry: Entry, json: JsonText): void {
     json.isKept = true
     ready.set(entry, json)
+  }
+
+  /**
+   * Whether what is stale from the start is worth keeping: it took longer than it is fresh, as in a crowd, and is newer than
+   * what is there. Made again of the same stale parts, since a subgraph has failed, it is not.
+   */
+  function isNews(key: string, entry: Entry): boolean {
+    return (
+      answers.answersNow(entry) &&
+      entry.born.atMs > (answers.peek(key)?.born.atMs ?? Number.NEGATIVE_INFINITY)
+    )
   }
 
   async function findFurther(key: string): Promise<KeptResponse | undefined> {
@@ -120,10 +143,6 @@ export function createResponses({
       slot.kind.isKept = record.isKeepable
       if (!record.isKeepable || json.isNull) return undefined
       const { born, freshUntilMs, staleUntilMs, stretchedUntilMs } = record
-      if (clock() >= freshUntilMs) {
-        skipped(slot, 'not-fresh')
-        return undefined
-      }
       const entry: Entry<string> = {
         value: json.text,
         born,
@@ -132,6 +151,10 @@ export function createResponses({
         stretchedUntilMs,
         tags: boundedTags(record.tags),
         bytes: bytesOf(json.text),
+      }
+      if (clock() >= freshUntilMs && !isNews(slot.key, entry)) {
+        skipped(slot, 'not-fresh')
+        return undefined
       }
       if (!answers.set(slot.key, entry, true)) {
         const reason = answers.fits(entry) ? 'no-place' : 'too-large'
@@ -143,6 +166,9 @@ export function createResponses({
     },
     skipped,
     refresh: ({ key }, execute) => void refreshes.start(key, execute),
+    provide({ key }, execute) {
+      if (answers.meet(key)) provisions.start(key, execute)
+    },
   }
 }
 

@@ -32,6 +32,8 @@ export interface Answers {
   answersNow(entry: Entry): boolean
   /** What memory has, at once: also what was set in this same turn of the event loop. */
   peek(key: string): Entry | undefined
+  /** Whether it was asked for before, not long ago; from now on it was. */
+  meet(key: string): boolean
   /** Whether there is anything to ask after memory now: without, `peek` has said it all. */
   asksFurther(isShared: boolean): boolean
   /** @param isShared as it was set: what is one caller's is never asked of Redis, nor is its key shown there. */
@@ -178,6 +180,7 @@ export function createAnswers({
     fits,
     answersNow,
     peek: key => held(key, map.get(key)),
+    meet: key => asked.meet(key),
     asksFurther: asks,
     async get(key, isShared) {
       const entry = held(key, await keyv.get(key))

@@ -106,6 +106,37 @@ describe('what is kept', () => {
     expect(await found(responses, of)).toBeUndefined()
   })
 
+  test('may have come when it is not fresh any more: it is stale, and in a crowd while it is stretched', async () => {
+    for (const [tookMs, isThere] of [
+      [150, false],
+      [1_500, true],
+    ] as const) {
+      const { responses, record, pass, crowd, events } = stand()
+      crowd.isThere = isThere
+      const of = slot()
+      const made = record()
+      pass(tookMs)
+      expect(responses.keep(of, new JsonText('{"a":1}'), made)).toMatchObject({ isStale: true })
+      expect(responses.find(of)).toMatchObject({ isStale: true, validity: { ageMs: tookMs, freshMs: 100 } })
+      expect(events).toEqual([])
+    }
+  })
+
+  test('is not replaced by what is stale, unless that is newer', () => {
+    const { responses, record, pass, events } = stand()
+    const of = slot()
+    const first = record()
+    responses.keep(of, new JsonText('{"a":1}'), first)
+    pass(50)
+    const later = record()
+    pass(200)
+    expect(responses.keep(of, new JsonText('{"a":0}'), first)).toBeUndefined()
+    expect(events.map(event => JSON.parse(event.slice(5)).reason)).toEqual(['not-fresh'])
+    expect(responses.find(of)).toMatchObject({ json: { text: '{"a":1}' } })
+    expect(responses.keep(of, new JsonText('{"a":2}'), later)).toMatchObject({ isStale: true })
+    expect(responses.find(of)).toMatchObject({ json: { text: '{"a":2}' } })
+  })
+
   test('counts from before its oldest part was asked for', () => {
     const { responses, record, pass, tags } = stand()
     const born = tags.now()
@@ -150,11 +181,14 @@ describe('what is kept', () => {
   })
 })
 
+/** Of a part that is past its time. */
+const LATE = { freshUntilMs: 700, staleUntilMs: 900, stretchedUntilMs: 1_000 }
+
 describe('not kept', () => {
   test.each<[string, (stand: Stand) => Partial<FetchRecord>, string, string | undefined]>([
     ['what a part of cannot be', () => ({ isKeepable: false }), '{}', undefined],
     ['nothing at all', () => ({}), 'null', undefined],
-    ['what is not fresh any more', () => ({ freshUntilMs: 1_000 }), '{}', 'not-fresh'],
+    ['what is past its time', () => LATE, '{}', 'not-fresh'],
     ['what is too large', () => ({}), `"${'x'.repeat(10_000)}"`, 'too-large'],
   ])('%s', async (_, more, text, reason) => {
     const here = stand()
@@ -212,7 +246,7 @@ describe('other tiers', () => {
     responses.keep(of, new JsonText('{}'), record({ isKeepable: false }))
     expect(responses.find(of)).toBeUndefined()
     expect(asked).toBe(1)
-    responses.keep(of, new JsonText('{}'), record({ freshUntilMs: 1_000 }))
+    responses.keep(of, new JsonText('{}'), record(LATE))
     await found(responses, of)
     expect(asked).toBe(2)
   })
