@@ -14,10 +14,11 @@
 --            heirs   until when the schedule is of places that a life before this one gave
 --            late    the last instant to which somebody was moved who was due and found no points
 --            last    the latest instant of any place that it gave, or took up
---            again   when whoever was turned away last is to ask again
+--            away    where the room ends that those who were turned away will take
 -- KEYS[2]  places: a sorted set, member = a caller, score = its instant
 -- KEYS[3]  whose places of other lives were taken up: a sorted set, member = "<epoch> <caller>", score = until when nobody
 --          may show another (wall). In one life a caller has one place at a time: moved or not, it is that one
+-- KEYS[4]  those who were turned away: a sorted set, member = a caller, score = when it is to ask again
 -- ARGV[1]  now, in milliseconds since 1970; empty: this server's clock
 -- ARGV[2]  milliseconds that a line is kept after nothing of it matters any more
 -- ARGV[3]  the horizon
@@ -43,7 +44,7 @@
 --   H, R, F, B  no place, for the horizon, for what remains, for fullness, for the brake: available points, waiting, ms to wait
 
 local call, format, max, min = redis.call, string.format, math.max, math.min
-local args, line, queue, honoured = ARGV, KEYS[1], KEYS[2], KEYS[3]
+local args, line, queue, honoured, turnedAway = ARGV, KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now = tonumber(args[1])
 if now == nil then
   local time = call('TIME')
@@ -64,17 +65,17 @@ local function text(number)
 end
 
 local held = call('HMGET', line, 'epoch', 'shift', 'since', 'told', 'seen', 'owed', 'end', 'heirs', 'late', 'last',
-  'over', 'again')
+  'over', 'away')
 local epoch, shift, since, told = held[1], tonumber(held[2]), tonumber(held[3]), tonumber(held[4])
 local seen, owed, theEnd = tonumber(held[5]), tonumber(held[6]), tonumber(held[7])
 local heirs, late, last, over = tonumber(held[8]), tonumber(held[9]), tonumber(held[10]), tonumber(held[11])
 -- Not there in a line that turned away nobody, or that an earlier version made.
-local again = tonumber(held[12]) or -1e15
+local away = tonumber(held[12]) or -1e15
 if not epoch then
   epoch, shift, since, told = args[9], math.floor(now), nil, nil
-  seen, owed, theEnd, heirs, late, last, again = now, 0, -1e15, -1e15, -1e15, -1e15, -1e15
+  seen, owed, theEnd, heirs, late, last, away = now, 0, -1e15, -1e15, -1e15, -1e15, -1e15
   -- Of a line that the server has forgotten alone.
-  call('UNLINK', queue)
+  call('UNLINK', queue, turnedAway)
 end
 if now < seen then
   -- In whole milliseconds, as pauses are, so that an instant is always rounded alike where it is written down.
@@ -309,29 +310,46 @@ local function admitBraked(points)
   return admitted('A')
 end
 
--- How long somebody who gets no place waits before it asks again: until there is room, from an instant on, and all who were
+local sweptAway = false
+
+-- How long a caller who gets no place waits before it asks again: until there is room, from an instant on, and all who were
 -- turned away before have come for theirs, a reservation after another. A horizon at most: by then all have had their turn
--- who have a place now.
-local function turnAway(room, length)
-  again = min(max(room, again + length), lineNow + horizon)
-  return max(1000, again - lineNow)
+-- who have a place now. Whoever asks sooner is told the same, and delays nobody.
+local function turnAway(caller, room, length)
+  if not sweptAway then
+    sweptAway = true
+    local come = call('ZCOUNT', turnedAway, '-inf', text(lineNow))
+    if come > 0 then
+      call('ZREMRANGEBYRANK', turnedAway, 0, min(come, sweptMax) - 1)
+    end
+  end
+  local told = tonumber(call('ZSCORE', turnedAway, caller) or nil)
+  if told and told > lineNow then
+    return told - lineNow
+  end
+  away = min(max(room, away + length), lineNow + horizon)
+  local ask = max(away, lineNow + 1000)
+  if told or call('ZCARD', turnedAway) < placesMax then
+    call('ZADD', turnedAway, text(ask), caller)
+  end
+  return ask - lineNow
 end
 
-local function whyNoPlace(instant, length, waitingMax)
+local function whyNoPlace(caller, instant, length, waitingMax)
   local waiting = places - expired
   if instant - lineNow > horizon + same then
-    return noPlace('H', turnAway(instant - horizon, length))
+    return noPlace('H', turnAway(caller, instant - horizon, length))
   elseif waiting >= waitingMax then
     -- Somebody may not come.
     return noPlace('R', theEnd - lineNow)
   elseif waiting >= placesMax then
     -- Where all who have a place are due, any moment.
-    return noPlace('F', turnAway(nextInstant() or lineNow, length))
+    return noPlace('F', turnAway(caller, nextInstant() or lineNow, length))
   end
 end
 
 local function givePlace(caller, instant, length, waitingMax)
-  local refusal = whyNoPlace(instant, length, waitingMax)
+  local refusal = whyNoPlace(caller, instant, length, waitingMax)
   if refusal then
     return refusal
   end
@@ -420,7 +438,7 @@ while at <= argsCount do
 end
 
 -- Of a line that was not there and that nobody has taken anything of there is nothing to keep.
-if not held[1] and owed == 0 and places == 0 and not since then
+if not held[1] and owed == 0 and places == 0 and not since and not sweptAway then
   return answers
 end
 -- In calm most of it is as it was.
@@ -439,8 +457,8 @@ write('end', theEnd, held[7])
 write('heirs', heirs, held[8])
 write('late', late, held[9])
 write('last', last, held[10])
-if again > -1e15 then
-  write('again', again, held[12])
+if away > -1e15 then
+  write('away', away, held[12])
 end
 call('HSET', line, unpack(changed))
 if held[3] and not since then
@@ -463,5 +481,8 @@ if places > 0 then
 end
 if sweptHonoured then
   call('PEXPIRE', honoured, horizon + grace + keep)
+end
+if sweptAway then
+  call('PEXPIRE', turnedAway, horizon + keep)
 end
 return answers

@@ -1,9 +1,6 @@
 import { SAME_MS } from './line-guard.ts'
 import type { LineTerms } from './lines.ts'
 
-/** Who is turned away asks again no sooner. */
-const TURNED_AWAY_MS_MIN = 1_000
-
 /** Where the reservations of a line end, in the line's time: what is given next stands behind it. */
 export class LineSchedule {
   readonly #terms: LineTerms
@@ -15,8 +12,6 @@ export class LineSchedule {
   #lastMs = Number.NEGATIVE_INFINITY
   /** Until when the schedule is of turns that were promised elsewhere. */
   #heirsMs = Number.NEGATIVE_INFINITY
-  /** When whoever was turned away last is to ask again. */
-  #againMs = Number.NEGATIVE_INFINITY
   /** The turn promised elsewhere that was told last, by the wall clock: told again it is not measured anew. */
   #inheritedMs = 0
 
@@ -59,17 +54,6 @@ export class LineSchedule {
   place(instantMs: number): void {
     this.#endMs = instantMs
     this.keep(instantMs)
-  }
-
-  /**
-   * How long somebody who gets no place waits before it asks again: until there is room, from `roomMs` on, and all who were
-   * turned away before have come for theirs, a reservation after another. A horizon at most: by then all have had their
-   * turn who have a place now.
-   */
-  turnAway(roomMs: number, nowMs: number, lengthMs: number): number {
-    const nextMs = Math.max(roomMs, this.#againMs + lengthMs)
-    this.#againMs = Math.min(nextMs, nowMs + this.#terms.horizonMs)
-    return Math.max(TURNED_AWAY_MS_MIN, this.#againMs - nowMs)
   }
 
   /** A place that stands in no order with the others. */

@@ -6,6 +6,7 @@ import { HonouredPlaces } from './line-honoured.ts'
 import { type LinePlace, LinePlaces } from './line-places.ts'
 import { LineSchedule } from './line-schedule.ts'
 import { LineTime } from './line-time.ts'
+import { TurnedAway } from './line-turned-away.ts'
 import type { Admitted, Arrival, Kept, LineTerms, NoPlace, Place, Turn } from './lines.ts'
 
 /**
@@ -22,6 +23,7 @@ export class MemoryLine {
   readonly #places = new LinePlaces()
   readonly #honoured: HonouredPlaces
   readonly #schedule: LineSchedule
+  readonly #turnedAway: TurnedAway
   #rate: Rate | undefined
   #parts = 1
   #flow: Flow = { perMs: 1, burst: 1, owedMax: 1 }
@@ -34,6 +36,7 @@ export class MemoryLine {
     this.#guard = new LineGuard(0)
     this.#honoured = new HonouredPlaces(terms)
     this.#schedule = new LineSchedule(terms)
+    this.#turnedAway = new TurnedAway(terms)
   }
 
   /** Callers whose places are kept. */
@@ -42,8 +45,8 @@ export class MemoryLine {
   }
 
   /**
-   * It knows nothing that another life of it would not begin with: nothing is owed, and the token of every place that it
-   * gave is void, which another life would take for one of a life before.
+   * It knows nothing that another life of it would not begin with, but whom it has turned away: nothing is owed, and the
+   * token of every place that it gave is void, which another life would take for one of a life before.
    */
   isIdle(wallMs: number): boolean {
     this.#time.read(wallMs)
@@ -181,12 +184,16 @@ export class MemoryLine {
     const reservedMs = lengthMs * (1 + slack)
     const instantMs = Math.max(this.#schedule.endAfter(reservedMs, sinceMs), soonestMs)
     if (instantMs - nowMs > horizonMs + SAME_MS) {
-      return this.#none('HORIZON', this.#schedule.turnAway(instantMs - horizonMs, nowMs, reservedMs), flow)
+      return this.#none(
+        'HORIZON',
+        this.#turnedAway.waitMs(caller, instantMs - horizonMs, nowMs, reservedMs),
+        flow,
+      )
     }
     const { size } = this.#places
     if (size >= arrival.placesMax) return this.#none('REMAINING', this.#schedule.endMs - nowMs, flow)
     if (size >= placesMax || placesLeft <= 0) {
-      return this.#none('FULL', this.#schedule.turnAway(this.#roomMs(nowMs), nowMs, reservedMs), flow)
+      return this.#none('FULL', this.#turnedAway.waitMs(caller, this.#roomMs(nowMs), nowMs, reservedMs), flow)
     }
     this.#schedule.place(instantMs)
     return this.#kept(this.#places.add(caller, instantMs, nowMs), nowMs, true, false)

@@ -209,7 +209,7 @@ class LinesInRedis implements RedisLines {
       else args.push(...step.args)
     }
     const key = `${prefix}line:{${withoutBraces(line.key)}}`
-    const reply = await ARRIVE.run(redis, [key, `${key}:places`, `${key}:honoured`], args)
+    const reply = await ARRIVE.run(redis, [key, `${key}:places`, `${key}:honoured`, `${key}:away`], args)
     if (!Array.isArray(reply)) throw new Error(`expected a list from Redis, got ${typeof reply}`)
     const [nowText, epoch, ...texts] = reply.map(String)
     const arrivals = steps.filter(({ isAwaited }) => isAwaited).length

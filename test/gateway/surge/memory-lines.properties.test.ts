@@ -43,7 +43,7 @@ const START_MS = 1_795_000_000_000
 
 /** A point takes a power of two of milliseconds, so that the model's numbers are exact. */
 const rates: fc.Arbitrary<Rate> = fc.record({
-  perSecond: fc.integer({ min: -6, max: 1 }).map(power => 1_000 * 2 ** power),
+  perSecond: fc.integer({ min: -10, max: 1 }).map(power => 1_000 * 2 ** power),
   burst: fc.integer({ min: POINTS_MAX, max: 12 }),
 })
 

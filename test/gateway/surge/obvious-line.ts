@@ -59,8 +59,9 @@ export class ObviousLine {
   #endMs = -1e9
   #heirsMs = -1e9
   #movedMs = -1e9
-  /** When whoever was turned away last is to ask again. */
-  #againMs = -1e9
+  /** Whom it has turned away, until when they are to wait. */
+  #turnedAway: { readonly caller: string; readonly askMs: number }[] = []
+  #awayEndMs = -1e9
   #places: ObviousPlace[] = []
   #honoured: { readonly caller: string; readonly life: number; readonly untilMs: number }[] = []
   /** By the clock, of another life; until it has been heeded. */
@@ -220,22 +221,28 @@ export class ObviousLine {
     const instantMs = Math.max(turnMs, nowMs + waitMs, mode === 'PLACES' ? nowMs + terms.aheadMs : nowMs)
     const none = (reason: string, retryMs: number): ObviousTurn => ({ kind: 'none', reason, retryMs })
     if (instantMs - nowMs > terms.horizonMs) {
-      return none('HORIZON', this.#turnAway(instantMs - terms.horizonMs, lengthMs))
+      return none('HORIZON', this.#turnAway(caller, instantMs - terms.horizonMs, lengthMs))
     }
     if (this.waiting >= placesMax) return none('REMAINING', this.#endMs - nowMs)
     if (this.waiting >= terms.placesMax) {
       const coming = this.#places.map(each => each.instantMs).filter(ms => ms > nowMs)
-      return none('FULL', this.#turnAway(coming.length === 0 ? nowMs : Math.min(...coming), lengthMs))
+      return none('FULL', this.#turnAway(caller, coming.length === 0 ? nowMs : Math.min(...coming), lengthMs))
     }
     this.#endMs = instantMs
     return this.#kept(this.#place(caller, points, instantMs), true, false)
   }
 
-  #turnAway(roomMs: number, lengthMs: number): number {
-    const { horizonMs, slack } = this.#terms
-    const inTurnMs = Math.max(roomMs, this.#againMs + lengthMs * (1 + slack))
-    this.#againMs = Math.min(inTurnMs, this.#nowMs + horizonMs)
-    return Math.max(1_000, this.#againMs - this.#nowMs)
+  #turnAway(caller: string, roomMs: number, lengthMs: number): number {
+    const nowMs = this.#nowMs
+    const { horizonMs, slack, placesMax } = this.#terms
+    this.#turnedAway = this.#turnedAway.filter(({ askMs }) => askMs > nowMs)
+    const before = this.#turnedAway.find(each => each.caller === caller)
+    if (before !== undefined) return before.askMs - nowMs
+    const inTurnMs = Math.max(roomMs, this.#awayEndMs + lengthMs * (1 + slack))
+    this.#awayEndMs = Math.min(inTurnMs, nowMs + horizonMs)
+    const askMs = Math.max(nowMs + 1_000, this.#awayEndMs)
+    if (this.#turnedAway.length < placesMax) this.#turnedAway.push({ caller, askMs })
+    return askMs - nowMs
   }
 
   #isLeftOver(): boolean {

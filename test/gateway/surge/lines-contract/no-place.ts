@@ -19,8 +19,7 @@ export function describeNoPlace(line: LineStand): void {
       })
       expect(await kept('b', { rate })).toMatchObject({ retryAfterMs: 10_000 })
       pass(4_500)
-      // Behind whoever was told 5,000 before, though that was the same: nobody knows.
-      expect(await none('c', { rate })).toMatchObject({ reason: 'HORIZON', retryAfterMs: 5_500 })
+      expect(await none('c', { rate })).toMatchObject({ reason: 'HORIZON', retryAfterMs: 500 })
       pass(500)
       expect(await kept('c', { rate })).toMatchObject({ retryAfterMs: 10_000, waiting: 3 })
     })
@@ -38,9 +37,25 @@ export function describeNoPlace(line: LineStand): void {
         await admitted(caller, { rate })
         expect(await kept(letters(6)[due]!, { rate })).toMatchObject({ isNew: true, retryAfterMs: 4_000 })
       }
-      // Nobody was turned away of late: the next one's time is that of the places alone.
-      pass(500)
       expect(await none('late', { rate })).toMatchObject({ reason: 'HORIZON', retryAfterMs: 1_000 })
+    })
+
+    it('tell whoever asks sooner the same, and nobody else to wait longer for that', async () => {
+      const rate = { perSecond: 1, burst: 1 }
+      await start({ horizonMs: 4_000 })
+      await admitted('first', { rate })
+      await fill(['a', 'b', 'c', 'd'], { rate })
+      await none('other', { rate })
+      expect(await none('hasty', { rate })).toMatchObject({ retryAfterMs: 2_000 })
+      pass(500)
+      for (const _ of 'abc') expect(await none('hasty', { rate })).toMatchObject({ retryAfterMs: 1_500 })
+      expect(await none('patient', { rate })).toMatchObject({ retryAfterMs: 2_500 })
+      pass(500)
+      await admitted('a', { rate })
+      await kept('other', { rate })
+      pass(1_000)
+      await admitted('b', { rate })
+      expect(await kept('hasty', { rate })).toMatchObject({ isNew: true })
     })
 
     it('tell the first beyond the horizon no sooner than a second', async () => {
