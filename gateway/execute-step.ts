@@ -53,30 +53,17 @@ export async function execute(
   return await executing
 }
 
-type Again = [
+/** Beside the request that was answered, at nobody's expense, with time of its own. */
+export function refresh(
   stages: Stages,
   state: RequestState,
   operation: ServableOperation,
   variables: Variables,
   slot: ResponseSlot,
-]
-
-/** Asks again for what is stale, beside the request that was answered with it. */
-export function refresh(...again: Again): void {
-  const [{ graph }, state, , , slot] = again
+): void {
   // Subgraphs' clients of a graph that was replaced close when its last request's time is over.
-  if (state.graph === graph.current) state.graph.caching!.responses.refresh(slot, ofItself(...again))
-}
-
-/** Asks for what nothing is kept of, beside the request that was refused for it. */
-export function provide(...again: Again): void {
-  const [{ graph }, state, , , slot] = again
-  if (state.graph === graph.current) state.graph.caching!.responses.provide(slot, ofItself(...again))
-}
-
-/** The same query at nobody's expense, with time of its own; resolves with whether its answer is kept. */
-function ofItself(...[stages, state, operation, variables, slot]: Again): () => Promise<boolean> {
-  return async () => {
+  if (state.graph !== stages.graph.current) return
+  state.graph.caching!.responses.refresh(slot, async () => {
     const own: RequestState = {
       ...state,
       traceparent: undefined,
@@ -88,7 +75,7 @@ function ofItself(...[stages, state, operation, variables, slot]: Again): () => 
     const isNew = !(executed instanceof Refused) && executed.isKept === true
     if (!isNew) stages.logger.debug({ operation: operation.name }, 'a kept answer could not be renewed')
     return isNew
-  }
+  })
 }
 
 /** Compiled for the bucket of the rollout that the caller is in. */

@@ -3,7 +3,7 @@ import { type DeadlineMs, nowMs } from '../protocol/deadline.ts'
 import { Fault } from '../protocol/fault.ts'
 import type { ResponseSlot } from './cache/responses/response-slot.ts'
 import { isForAnybody, keptExtension, slotOf } from './cached-response.ts'
-import { execute, provide, refresh, variantOf } from './execute-step.ts'
+import { execute, refresh, variantOf } from './execute-step.ts'
 import { Refused } from './executed.ts'
 import { plannedBy } from './execution/planned-by.ts'
 import type { Variables } from './execution/variables.ts'
@@ -118,11 +118,27 @@ export async function run(
     const kept = await recall(stages, state, operation, variables, slot)
     if (kept !== undefined) return record(stages, state, operation, form === 'data' ? asData(kept) : kept)
   }
-  if (state.ruling.verdict === 'KEPT' && !hasPlaces(stages, state.caller, operation)) {
-    // Nobody waits for it; what everybody asks for is soon kept again.
-    if (slot !== undefined) provide(stages, state, operation, variables, slot)
+  if (state.ruling.verdict !== 'KEPT' || hasPlaces(stages, state.caller, operation))
+    return await serve(stages, state, operation, variables, slot, form)
+  const leave = slot && state.graph.caching!.responses.letIn(slot)
+  if (leave === undefined)
     return record(stages, state, operation, refusalOf(stages, shed(stages, state.caller, operation)))
+  try {
+    return await serve(stages, { ...state, ruling: PASSED }, operation, variables, slot, form)
+  } finally {
+    leave()
   }
+}
+
+/** The steps of one that is let in. */
+async function serve(
+  stages: Stages,
+  state: RequestState,
+  operation: ServableOperation,
+  variables: Variables,
+  slot: ResponseSlot | undefined,
+  form: 'data' | 'json',
+): Promise<Outcome> {
   const reserving = reserve(stages, state, operation, variables)
   const reserved = reserving instanceof Promise ? await reserving : reserving
   if (reserved instanceof Refused) return record(stages, state, operation, refusalOf(stages, reserved.reason))
@@ -233,7 +249,8 @@ function shed(
   caller: Caller,
   operation: ServableOperation | undefined,
 ): Fault {
-  return shedFault(current, standingOf(operation, caller), returns.next(termsOf(current).retryAfterMs))
+  const standing = standingOf(operation, caller)
+  return shedFault(current, standing, returns.next(standing, termsOf(current).retryAfterMs))
 }
 
 /** Whether lines decide over the operation. */

@@ -39,11 +39,7 @@ export const termsOf: TermsOf = level => TERMS[level]
  * (20 µs, its stack among it) than all else that a refusal does.
  * @param retryAfterMs whole seconds: no more are told apart.
  */
-export function shedFault(
-  level: Level,
-  standing: Standing,
-  retryAfterMs: number = TERMS[level].retryAfterMs,
-): Fault {
+export function shedFault(level: Level, standing: Standing, retryAfterMs: number): Fault {
   const key = `${level} ${standing} ${retryAfterMs}`
   let fault = faults.get(key)
   if (fault === undefined) faults.set(key, (fault = makeFault(level, standing, retryAfterMs)))

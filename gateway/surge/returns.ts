@@ -1,9 +1,10 @@
 import { type DeadlineMs, nowMs } from '../../protocol/deadline.ts'
+import type { Standing } from './policy.ts'
 
 export interface ReturnsOptions {
-  /** How many are told to come in any one second. Default 250: what they take, if they are let in then, is little. */
+  /** How many of a standing are told to come in any one second. Default 250: what they take, if they are let in then, is little. */
   readonly perSecond?: number
-  /** Nobody is told to wait for longer. Default five minutes: of a larger crowd more come at once. */
+  /** Nobody is told to wait for longer. Default two minutes: of a larger crowd more come at once. */
   readonly waitMsMax?: number
   /** Milliseconds. Default: this process's monotonic clock. */
   readonly clock?: () => number
@@ -12,22 +13,25 @@ export interface ReturnsOptions {
 /**
  * When those who are refused may ask again: one after another, however many they are. Told all the same, they come as fast as
  * they have gathered: of a replay at SHED, a hundred thousand who were told 15 s asked 6,800 times a second, and what it took
- * to refuse them kept the level where it was for half an hour.
+ * to refuse them kept the level where it was for half an hour. Each standing by itself: who sends texts that nobody knows, for
+ * which nothing is paid, makes nobody wait who browses.
  */
 export class Returns {
   readonly #options: Required<ReturnsOptions>
   /** When whoever was told last comes. */
-  #lastMs: DeadlineMs = Number.NEGATIVE_INFINITY
+  readonly #lastMs = new Map<Standing, DeadlineMs>()
 
   constructor(options: ReturnsOptions = {}) {
-    this.#options = { perSecond: 250, waitMsMax: 300_000, clock: nowMs, ...options }
+    this.#options = { perSecond: 250, waitMsMax: 120_000, clock: nowMs, ...options }
   }
 
-  /** For the next one: whole seconds, as milliseconds. `waitMsMin`, which is whole seconds too, at least. */
-  next(waitMsMin: number): number {
+  /** For the next one of a standing: whole seconds, as milliseconds. `waitMsMin`, which is whole seconds too, at least. */
+  next(standing: Standing, waitMsMin: number): number {
     const { perSecond, waitMsMax, clock } = this.#options
     const now = clock()
-    this.#lastMs = Math.min(Math.max(now + waitMsMin, this.#lastMs + 1_000 / perSecond), now + waitMsMax)
-    return Math.max(waitMsMin, Math.floor((this.#lastMs - now) / 1_000) * 1_000)
+    const afterMs = (this.#lastMs.get(standing) ?? Number.NEGATIVE_INFINITY) + 1_000 / perSecond
+    const lastMs = Math.min(Math.max(now + waitMsMin, afterMs), now + waitMsMax)
+    this.#lastMs.set(standing, lastMs)
+    return Math.max(waitMsMin, Math.floor((lastMs - now) / 1_000) * 1_000)
   }
 }

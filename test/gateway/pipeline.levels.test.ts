@@ -104,36 +104,48 @@ describe('at SHED', () => {
     expect(graph.asked).toHaveLength(2)
   })
 
-  test('what nothing is kept of is asked for beside those who are refused, from the second on, and then answers', async () => {
+  test('what nothing is kept of is let in once, when it is asked for again, and then answers all', async () => {
     await using graph = await keptGraph({ secret: SECRET })
     const { promise, resolve } = Promise.withResolvers<void>()
     graph.gate = promise
     graph.level = 'SHED'
-    expect((await ask(graph, 'Product', { id: '1' })).status).toBe(503)
+    const product = (id: string) => ask(graph, 'Product', { id })
+    expect((await product('1')).status).toBe(503)
     expect(graph.asked).toHaveLength(0)
-    for (const _ of 'abc') expect((await ask(graph, 'Product', { id: '1' })).status).toBe(503)
-    expect(graph.asked).toHaveLength(1)
+    const letIn = product('1')
+    await until('it is under way', async () => graph.asked.length === 1)
+    // Nor is anything else of its operation.
+    for (const id of ['1', '2', '2']) expect((await product(id)).status).toBe(503)
+    // Of another one is, whatever holds up the first.
+    expect((await ask(graph, 'Long', { id: '1' })).status).toBe(503)
+    const other = ask(graph, 'Long', { id: '1' })
+    await until('it is under way, too', async () => graph.asked.length === 2)
     resolve()
-    await until('it is kept', async () => (await ask(graph, 'Product', { id: '1' })).status === 200)
-    expect(graph.asked).toHaveLength(1)
+    expect((await letIn).json.data.product.id).toBe('1')
+    expect((await other).status).toBe(200)
+    for (const _ of 'abc') expect((await product('1')).status).toBe(200)
+    expect(graph.asked).toHaveLength(2)
+    expect((await product('2')).json.data.product.id).toBe('2')
   })
 
-  test('of those only a few are under way at once, whatever a crowd asks for again', async () => {
-    await using graph = await keptGraph({ secret: SECRET })
-    const { promise, resolve } = Promise.withResolvers<void>()
-    graph.gate = promise
+  test('whoever is let in for it pays for it, and is refused what is too dear', async () => {
+    const tier = { perSecond: 0.001, burst: 100 }
+    const tiers = { shopper: tier, developer: tier, partner: tier, chatbot: tier }
+    await using graph = await keptGraph({ secret: SECRET, cost: { mode: 'enforce', max: 100, tiers } })
     graph.level = 'SHED'
-    const ids = Array.from({ length: 20 }, (_, i) => `${i}`)
-    for (const id of [...ids, ...ids, ...ids]) await ask(graph, 'Product', { id })
-    expect(graph.asked).toHaveLength(4)
-    resolve()
-    await until('there is room for others', async () => {
-      for (const id of ids) await ask(graph, 'Product', { id })
-      return graph.asked.length === ids.length
-    })
+    const products = (first: number) => ask(graph, 'Products', { first }, bearer('bob'))
+    const codes = async (first: number): Promise<string[]> => {
+      const answers = [await products(first), await products(first)]
+      return answers.map(({ json }) => json.errors?.[0].extensions.code ?? 'OK')
+    }
+    expect(await codes(101)).toEqual(['SURGE_SHED', 'COST_ESTIMATED_TOO_EXPENSIVE'])
+    expect(graph.asked).toHaveLength(0)
+    expect(await codes(60)).toEqual(['SURGE_SHED', 'OK'])
+    expect(await codes(61)).toEqual(['SURGE_SHED', 'THROTTLED'])
+    expect(graph.asked).toHaveLength(1)
   })
 
-  test('what is one caller’s own, or changes something, is asked for by nobody', async () => {
+  test('what is one caller’s own, or changes something, is not let in, however often it is asked for', async () => {
     await using graph = await keptGraph({ secret: SECRET })
     graph.level = 'SHED'
     for (const _ of 'abc') {
@@ -141,6 +153,23 @@ describe('at SHED', () => {
       expect((await ask(graph, 'Rename', { id: '1' })).status).toBe(503)
     }
     expect(graph.asked).toHaveLength(0)
+  })
+
+  test('each who is refused is told a time of its own, and nobody else uses one up', async () => {
+    const told: number[] = []
+    const returns = {
+      next: (_: unknown, waitMsMin: number) => told[told.push(waitMsMin + 1_000 * told.length) - 1]!,
+    }
+    await using graph = await keptGraph({ secret: SECRET, returns })
+    await ask(graph, 'Product', { id: '1' })
+    graph.level = 'SHED'
+    const seconds: (string | null)[] = []
+    for (const name of ['Mine', 'Product', 'Unkept', 'Mine'] as const)
+      seconds.push((await ask(graph, name, { id: '1' })).headers.get('retry-after'))
+    expect(seconds).toEqual(['15', null, '16', '17'])
+    graph.level = 'SURGE'
+    expect((await post(graph, { query: '{ mine }' })).headers.get('retry-after')).toBe('8')
+    expect(told).toEqual([15_000, 16_000, 17_000, 8_000])
   })
 
   test('operators see what is true, and whoever pays is served', async () => {

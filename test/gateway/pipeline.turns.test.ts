@@ -54,7 +54,7 @@ async function turnOf(request: Request): Promise<Turn> {
     limits: { requestMsMax: 10_000 },
     spending,
     level: { current: level },
-    returns: { next: (waitMsMin: number) => waitMsMin },
+    returns: { next: (_: unknown, waitMsMin: number) => waitMsMin },
     runQueue: {
       urge: () => {
         isUrging = true

@@ -100,6 +100,7 @@ export interface KeptGraphOptions {
   readonly entryBytesMax?: number
   /** `false`: nothing is kept. */
   readonly caching?: false
+  readonly returns?: Stages['returns']
 }
 
 export interface KeptGraph extends AsyncDisposable {
@@ -226,7 +227,7 @@ export async function keptGraph(options: KeptGraphOptions = {}): Promise<KeptGra
         return world.level
       },
     },
-    returns: new Returns(),
+    returns: options.returns ?? new Returns(),
     runQueue: new RunQueue(),
     metrics,
     logger: silent,

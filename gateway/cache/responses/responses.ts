@@ -7,7 +7,7 @@ import { Refreshes } from '../refreshes.ts'
 import type { Answers } from '../stores/answers.ts'
 import type { Tags } from '../tags/tags.ts'
 import type { CacheWatch, SkipReason } from '../watch.ts'
-import type { ResponseSlot } from './response-slot.ts'
+import type { ResponseKind, ResponseSlot } from './response-slot.ts'
 
 /** An answer that is kept, as one request finds it. */
 export interface KeptResponse {
@@ -27,8 +27,6 @@ export interface ResponsesOptions {
   /** Whether a crowd stretches what is stale. Default: never. */
   readonly isStretched?: () => boolean
   readonly refreshes?: Refreshes
-  /** Of what is not kept. */
-  readonly provisions?: Refreshes
 }
 
 /** Whole answers to persisted queries that are everybody's. */
@@ -50,15 +48,16 @@ export interface Responses {
    */
   refresh(slot: ResponseSlot, execute: () => Promise<boolean>): void
   /**
-   * Asks for what is not kept, while nobody is let in to wait for it, so that the next ones find it: only what was asked
-   * for before, not long ago, a few at once, and else as {@link refresh}. Without it a page of everybody's that has once
-   * gone is refused to all until the crowd is over.
+   * Lets one in, while nobody else is, for what nothing is kept of, so that the next ones find it: for what was asked for
+   * before, not long ago; one an operation, and a few in all. Without it a page of everybody's that has once gone is refused
+   * to all until the crowd is over.
+   * @returns to be called once it is answered; `undefined`: it is not let in.
    */
-  provide(slot: ResponseSlot, execute: () => Promise<boolean>): void
+  letIn(slot: ResponseSlot): (() => void) | undefined
 }
 
-/** Under way at once of what is not kept. */
-const PROVISIONS_MAX = 4
+/** Operations. One whose subgraph is slow holds up no other. */
+const LET_IN_MAX = 8
 
 /** That one entry carries. */
 const ENTITY_TAGS_MAX = 64
@@ -70,10 +69,10 @@ export function createResponses({
   clock = nowMs,
   isStretched = () => false,
   refreshes = new Refreshes({ clock, isStretched }),
-  provisions = new Refreshes({ clock, underWayMax: PROVISIONS_MAX }),
 }: ResponsesOptions): Responses {
   // An entry's value is the text, in every tier; what is made of it lives as long as memory has the entry.
   const ready = new WeakMap<Entry, JsonText>()
+  const letIn = new Set<ResponseKind>()
 
   function keptOf(entry: Entry, tier: Tier): KeptResponse | undefined {
     if (!isText(entry)) return undefined
@@ -152,11 +151,13 @@ export function createResponses({
         tags: boundedTags(record.tags),
         bytes: bytesOf(json.text),
       }
-      if (clock() >= freshUntilMs && !isNews(slot.key, entry)) {
+      // Another gateway may have told Redis something newer.
+      const isFresh = clock() < freshUntilMs
+      if (!isFresh && !isNews(slot.key, entry)) {
         skipped(slot, 'not-fresh')
         return undefined
       }
-      if (!answers.set(slot.key, entry, true)) {
+      if (!answers.set(slot.key, entry, isFresh)) {
         const reason = answers.fits(entry) ? 'no-place' : 'too-large'
         skipped(slot, tags.holds(entry) ? reason : 'invalidated')
         return undefined
@@ -166,8 +167,10 @@ export function createResponses({
     },
     skipped,
     refresh: ({ key }, execute) => void refreshes.start(key, execute),
-    provide({ key }, execute) {
-      if (answers.meet(key)) provisions.start(key, execute)
+    letIn({ key, kind }) {
+      if (!answers.meet(key) || letIn.size >= LET_IN_MAX || letIn.has(kind)) return undefined
+      letIn.add(kind)
+      return () => void letIn.delete(kind)
     },
   }
 }

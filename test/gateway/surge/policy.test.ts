@@ -66,10 +66,10 @@ describe('the table', () => {
 })
 
 test('whoever is turned away hears what passes and when to ask again', () => {
-  const fault = shedFault('SHED', 'ADHOC')
+  const fault = shedFault('SHED', 'ADHOC', 17_000)
   expect(fault.message).toBe('at SHED: expected one of OPERATE, PAY, REDEEM, got ADHOC')
-  expect(fault.extensions).toEqual({ code: 'SURGE_SHED', retryAfterMs: 15_000 })
+  expect(fault.extensions).toEqual({ code: 'SURGE_SHED', retryAfterMs: 17_000 })
   expect(ERRORS[fault.code]).toMatchObject({ status: 503, retryable: true })
-  expect(shedFault('SHED', 'ADHOC')).toBe(fault)
-  expect(shedFault('SURGE', 'UNKNOWN_TEXT').extensions).toMatchObject({ retryAfterMs: 5_000 })
+  expect(shedFault('SHED', 'ADHOC', 17_000)).toBe(fault)
+  expect(shedFault('SHED', 'ADHOC', 18_000).extensions).toMatchObject({ retryAfterMs: 18_000 })
 })

@@ -5,7 +5,7 @@ describe('those who are refused', () => {
   const stand = (options: { readonly perSecond?: number; readonly waitMsMax?: number } = {}) => {
     const at = { nowMs: 0 }
     const returns = new Returns({ clock: () => at.nowMs, perSecond: 100, waitMsMax: 60_000, ...options })
-    return { at, next: (ms = 15_000): number => returns.next(ms) }
+    return { at, next: (ms = 15_000): number => returns.next('BROWSE', ms), returns }
   }
 
   it('are told the least there is while they are few', () => {
@@ -39,7 +39,14 @@ describe('those who are refused', () => {
     expect(next(5_000)).toBe(5_000)
   })
 
-  it('come at a steady rate while the crowd stays away no less', () => {
+  it('of one standing make no other wait', () => {
+    const { next, returns } = stand()
+    for (let i = 0; i < 10_000; i++) returns.next('UNKNOWN_TEXT', 5_000)
+    expect(next()).toBe(15_000)
+    expect(returns.next('UNKNOWN_TEXT', 5_000)).toBe(60_000)
+  })
+
+  it('come at the same rate when all come back and are refused again', () => {
     // 3,000 people, refused each time they come: 100 a second of them, 30 s apart.
     const { at, next } = stand()
     const dueMs: number[] = Array.from({ length: 3_000 }, () => 0)
