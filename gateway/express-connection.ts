@@ -41,6 +41,10 @@ const NO_LONGER_KNOWN = new Fault('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNo
 /** As Node's own: a client is told the second one's message. */
 const TOO_SLOW = { code: 'ERR_HTTP_REQUEST_TIMEOUT', message: 'Request timeout' }
 const CUT_SHORT = { code: 'HPE_INVALID_EOF_STATE', message: 'Parse Error' }
+const HALF_CLOSED = {
+  code: 'HPE_CLOSED_CONNECTION',
+  message: 'a request of this kind on a half-closed connection',
+}
 
 /** A request that the lane serves. */
 interface Request {
@@ -137,7 +141,8 @@ export class ExpressConnection {
     if (request === 'incomplete') return
     if (request === 'other') {
       // Node reads no more of a stream that has ended.
-      if (!this.#isEnded) this.#handOver()
+      if (this.#isEnded) this.#fail(HALF_CLOSED)
+      else this.#handOver()
       return
     }
     this.#phase = 'answering'
@@ -156,7 +161,9 @@ export class ExpressConnection {
     if (bytes.length < this.#awaitedBytes) return 'incomplete'
     const { limits, lifecycle, stages } = this.#lane
     const headEnd = bytes.indexOf(HEAD_END) + HEAD_END.length
-    if (headEnd < HEAD_END.length || headEnd > limits.headerBytesMax || lifecycle.isClosing) return 'other'
+    if (headEnd < HEAD_END.length || headEnd > limits.headerBytesMax) return 'other'
+    // Whoever has closed its side asks nothing more: it is answered.
+    if (lifecycle.isClosing && !this.#isEnded) return 'other'
     const head = readRequestHead(bytes.toString('latin1', 0, headEnd))
     if (head === undefined || head.bodyBytes > limits.bodyBytesMax) return 'other'
     this.#awaitedBytes = headEnd + head.bodyBytes
@@ -234,7 +241,7 @@ export class ExpressConnection {
     this.#read(held)
   }
 
-  /** A paused socket still tells that no more comes. What came before that is answered, as far as it is whole and the lane's. */
+  /** A paused socket still tells that no more comes. What came before that is answered, as far as it is whole. */
   #readLast(bytes: Buffer): void {
     this.#read(bytes)
     if (this.#phase === 'reading') this.#fail(CUT_SHORT)

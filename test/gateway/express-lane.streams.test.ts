@@ -165,7 +165,11 @@ test('a client that said so while it was answered is told of what is not the lan
   await vi.waitUntil(() => door.endOf(client)?.readableEnded)
   door.graph.release()
   expect((await client.response())?.status).toBe('HTTP/1.1 200 OK')
-  expect((await client.response())?.status).toBe('HTTP/1.1 400 BAD_REQUEST')
+  const refusal = await client.response()
+  expect(refusal?.status).toBe('HTTP/1.1 400 BAD_REQUEST')
+  expect(refusal?.body).toContain(
+    'expected HTTP/1.1, got: a request of this kind on a half-closed connection',
+  )
   expect(await client.response()).toBeUndefined()
   await client.closed
   expect(door.nodes.count).toBe(0)

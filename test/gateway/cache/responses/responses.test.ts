@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { FetchRecord } from '../../../../gateway/cache/fetches/fetch-record.ts'
 import {
+  type ResponseKind,
   type ResponseSlot,
   responseKind,
   responseSlot,
@@ -122,6 +123,21 @@ describe('what is kept', () => {
     }
   })
 
+  test('is told to others only while it is fresh: they may have something newer', () => {
+    const shared: boolean[] = []
+    const { responses, record, pass } = stand({
+      set: (_key, _entry, isShared) => {
+        shared.push(isShared)
+        return true
+      },
+    })
+    const made = record()
+    responses.keep(slot(), new JsonText('{}'), made)
+    pass(150)
+    responses.keep(slot(), new JsonText('{}'), made)
+    expect(shared).toEqual([true, false])
+  })
+
   test('is not replaced by what is stale, unless that is newer', () => {
     const { responses, record, pass, events } = stand()
     const of = slot()
@@ -178,6 +194,31 @@ describe('what is kept', () => {
     expect(bytesOf('"奶茶"')).toBe(256 + 2 * 4 + 8)
     // From 1,024 bytes on it may be compressed as well.
     expect(bytesOf(`"${'x'.repeat(1_022)}"`)).toBe(256 + 3 * 1_024)
+  })
+})
+
+describe('let in, while nobody else is,', () => {
+  const slotOf = (kind: ResponseKind, id: number): ResponseSlot => responseSlot(kind, { id }, undefined)!
+  const kindOf = (name: string): ResponseKind => responseKind(name, [name])
+
+  test('is what was asked for before, one of an operation at once', () => {
+    const { responses } = stand()
+    const kind = kindOf('Product')
+    for (const id of [1, 2]) expect(responses.letIn(slotOf(kind, id))).toBeUndefined()
+    const leave = responses.letIn(slotOf(kind, 1))!
+    for (const id of [1, 2]) expect(responses.letIn(slotOf(kind, id))).toBeUndefined()
+    leave()
+    expect(responses.letIn(slotOf(kind, 2))).toBeTypeOf('function')
+  })
+
+  test('are eight operations at most', () => {
+    const { responses } = stand()
+    const slots = Array.from({ length: 9 }, (_, i) => slotOf(kindOf(`Operation${i}`), 1))
+    for (const one of slots) responses.letIn(one)
+    const leaves = slots.map(one => responses.letIn(one))
+    expect(leaves.map(leave => leave !== undefined)).toEqual(slots.map((_, i) => i < 8))
+    leaves[3]!()
+    expect(responses.letIn(slots[8]!)).toBeTypeOf('function')
   })
 })
 
