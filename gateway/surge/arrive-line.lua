@@ -323,7 +323,7 @@ local function turnAway(caller, room, length)
       call('ZREMRANGEBYRANK', turnedAway, 0, min(come, sweptMax) - 1)
     end
   end
-  local told = tonumber(call('ZSCORE', turnedAway, caller) or nil)
+  local told = tonumber(call('ZSCORE', turnedAway, caller))
   if told and told > lineNow then
     return told - lineNow
   end

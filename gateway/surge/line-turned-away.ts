@@ -18,10 +18,10 @@ export class TurnedAway {
   }
 
   /**
-   * How long a caller waits: until there is room, from `roomMs` on, and all who were turned away before have come for theirs,
+   * @returns how long a caller waits: until there is room, from `roomMs` on, and all who were turned away before have come for theirs,
    * a reservation after another. A horizon at most: by then all have had their turn who have a place now.
    */
-  waitMs(caller: string, roomMs: number, nowMs: number, lengthMs: number): number {
+  turnAway(caller: string, roomMs: number, nowMs: number, lengthMs: number): number {
     this.#sweep(nowMs)
     const told = this.#askMs.get(caller)
     if (told !== undefined && told > nowMs) return told - nowMs

@@ -186,14 +186,18 @@ export class MemoryLine {
     if (instantMs - nowMs > horizonMs + SAME_MS) {
       return this.#none(
         'HORIZON',
-        this.#turnedAway.waitMs(caller, instantMs - horizonMs, nowMs, reservedMs),
+        this.#turnedAway.turnAway(caller, instantMs - horizonMs, nowMs, reservedMs),
         flow,
       )
     }
     const { size } = this.#places
     if (size >= arrival.placesMax) return this.#none('REMAINING', this.#schedule.endMs - nowMs, flow)
     if (size >= placesMax || placesLeft <= 0) {
-      return this.#none('FULL', this.#turnedAway.waitMs(caller, this.#roomMs(nowMs), nowMs, reservedMs), flow)
+      return this.#none(
+        'FULL',
+        this.#turnedAway.turnAway(caller, this.#roomMs(nowMs), nowMs, reservedMs),
+        flow,
+      )
     }
     this.#schedule.place(instantMs)
     return this.#kept(this.#places.add(caller, instantMs, nowMs), nowMs, true, false)

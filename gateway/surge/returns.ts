@@ -12,9 +12,9 @@ export interface ReturnsOptions {
 
 /**
  * When those who are refused may ask again: one after another, however many they are. Told all the same, they come as fast as
- * they have gathered: of a replay at SHED, a hundred thousand who were told 15 s asked 6,800 times a second, and what it took
- * to refuse them kept the level where it was for half an hour. Each standing by itself: who sends texts that nobody knows, for
- * which nothing is paid, makes nobody wait who browses.
+ * they have gathered: of a replay at SHED, a hundred thousand who were told 15 s filled every connection, and to refuse 1,500
+ * of them a second kept the level where it was, for a quarter of an hour, when the replay was ended. Each standing by itself:
+ * who sends texts that nobody knows, for which nothing is paid, makes nobody wait who browses.
  */
 export class Returns {
   readonly #options: Required<ReturnsOptions>

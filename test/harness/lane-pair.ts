@@ -141,8 +141,8 @@ export class Pair {
     return found
   }
 
-  /** As `both`, for a client that sends no more: the answers and the end. */
-  async alikeEnded(bytes: Buffer): Promise<void> {
+  /** As `both`, for a client that sends no more: one answer and the end. */
+  async alikeEnded(bytes: Buffer): Promise<Seen | undefined> {
     const found: (Seen | undefined)[][] = []
     for (const { port } of [this.#plain, this.#lane]) {
       const client = await RawClient.connect(port)
@@ -153,6 +153,7 @@ export class Pair {
     }
     expect(found[1]).toEqual(found[0])
     expect(found[0]?.[1]).toBeUndefined()
+    return found[0]?.[0]
   }
 
   async close(): Promise<void> {

@@ -72,7 +72,8 @@ export function createResponses({
 }: ResponsesOptions): Responses {
   // An entry's value is the text, in every tier; what is made of it lives as long as memory has the entry.
   const ready = new WeakMap<Entry, JsonText>()
-  const letIn = new Set<ResponseKind>()
+  /** Operations of which one is let in. */
+  const entered = new Set<ResponseKind>()
 
   function keptOf(entry: Entry, tier: Tier): KeptResponse | undefined {
     if (!isText(entry)) return undefined
@@ -168,9 +169,9 @@ export function createResponses({
     skipped,
     refresh: ({ key }, execute) => void refreshes.start(key, execute),
     letIn({ key, kind }) {
-      if (!answers.meet(key) || letIn.size >= LET_IN_MAX || letIn.has(kind)) return undefined
-      letIn.add(kind)
-      return () => void letIn.delete(kind)
+      if (!answers.meet(key) || entered.size >= LET_IN_MAX || entered.has(kind)) return undefined
+      entered.add(kind)
+      return () => void entered.delete(kind)
     },
   }
 }

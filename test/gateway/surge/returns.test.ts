@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { Returns } from '../../../gateway/surge/returns.ts'
 
 describe('those who are refused', () => {
-  const stand = (options: { readonly perSecond?: number; readonly waitMsMax?: number } = {}) => {
+  const stand = () => {
     const at = { nowMs: 0 }
-    const returns = new Returns({ clock: () => at.nowMs, perSecond: 100, waitMsMax: 60_000, ...options })
+    const returns = new Returns({ clock: () => at.nowMs, perSecond: 100, waitMsMax: 60_000 })
     return { at, next: (ms = 15_000): number => returns.next('BROWSE', ms), returns }
   }
 
